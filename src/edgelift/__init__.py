@@ -1,0 +1,1 @@
+"""edgelift: lift a running backend to Cloudflare Workers, with proof."""

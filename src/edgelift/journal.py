@@ -1,0 +1,282 @@
+"""The journal: one SQLite file per project that holds runs, steps, checkpoints, evidence and documents.
+
+Stages meet here: a stage writes documents and checks, later stages, `status` and `report` read them. Every
+write is one committed transaction (WAL, synchronous=FULL), so a killed process loses at most the write it was in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from edgelift.errors import BusyError, UsageError
+from edgelift.model.findings import Check, Finding
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+  id INTEGER PRIMARY KEY, verb TEXT NOT NULL, command TEXT NOT NULL, pid INTEGER NOT NULL,
+  started REAL NOT NULL, finished REAL, exit_code INTEGER);
+CREATE TABLE IF NOT EXISTS steps (
+  name TEXT PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id), inputs TEXT NOT NULL, status TEXT NOT NULL,
+  started REAL NOT NULL, finished REAL, result TEXT, error TEXT);
+CREATE TABLE IF NOT EXISTS checkpoints (
+  step TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checks (
+  id TEXT PRIMARY KEY, stage TEXT NOT NULL, run_id INTEGER NOT NULL, inputs TEXT NOT NULL, recorded REAL NOT NULL,
+  body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS findings (
+  stage TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (stage, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """The last known state of a step; `status` is `running`, `done` or `failed`."""
+
+    name: str
+    inputs: str
+    status: str
+    started: float
+    finished: float | None
+    result: dict[str, object] | None
+    error: str | None
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """One invocation of edgelift on this project; times are Unix seconds."""
+
+    id: int
+    verb: str
+    command: str
+    pid: int
+    started: float
+    finished: float | None
+    exit_code: int | None
+
+
+class Journal:
+    """Typed access to `.edgelift/journal.db`; safe to open by several readers beside one writer."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > FORMAT:
+                raise UsageError(
+                    f"The journal {path} was written by a newer edgelift",
+                    why=f"its format is {version}, this version reads up to {FORMAT}",
+                    tip="upgrade edgelift, or move the .edgelift folder away to start anew",
+                )
+            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version={FORMAT}")
+        except (sqlite3.Error, OSError) as error:
+            raise UsageError(
+                f"The journal {path} cannot be opened",
+                why=str(error),
+                tip="check that the folder is writable and the disk not full; "
+                "a damaged journal can be moved away: the next run starts anew",
+            ) from error
+
+    def close(self) -> None:
+        """Close the database file."""
+        self._db.close()
+
+    # runs
+    def begin_run(self, verb: str, command: str) -> int:
+        """Record the start of a run and return its id."""
+        cursor = self._db.execute(
+            "INSERT INTO runs(verb, command, pid, started) VALUES (?,?,?,?)",
+            (verb, command, os.getpid(), time.time()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def end_run(self, run_id: int, exit_code: int) -> None:
+        """Record the end of a run."""
+        self._db.execute(
+            "UPDATE runs SET finished=?, exit_code=? WHERE id=?", (time.time(), exit_code, run_id)
+        )
+
+    def read_runs(self, limit: int = 20) -> list[RunRecord]:
+        """Return the latest runs, newest first."""
+        rows = self._db.execute(
+            "SELECT id, verb, command, pid, started, finished, exit_code FROM runs "
+            "ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [RunRecord(*row) for row in rows]
+
+    # steps
+    def begin_step(self, run_id: int, name: str, inputs: str) -> None:
+        """Record that a step begins; checkpoints survive only when its inputs are the same as before."""
+        with self._write():
+            before = self._db.execute("SELECT inputs FROM steps WHERE name=?", (name,)).fetchone()
+            if before is None or before[0] != inputs:
+                self._db.execute("DELETE FROM checkpoints WHERE step=?", (name,))
+            self._db.execute(
+                "INSERT OR REPLACE INTO steps(name, run_id, inputs, status, started) "
+                "VALUES (?,?,?,'running',?)",
+                (name, run_id, inputs, time.time()),
+            )
+
+    def finish_step(self, name: str, result: dict[str, object]) -> None:
+        """Record that a step is done, with its JSON result, and drop its checkpoints."""
+        with self._write():
+            self._db.execute("DELETE FROM checkpoints WHERE step=?", (name,))
+            self._db.execute(
+                "UPDATE steps SET status='done', finished=?, result=?, error=NULL WHERE name=?",
+                (time.time(), _encode(result), name),
+            )
+
+    def fail_step(self, name: str, error: str) -> None:
+        """Record that a step failed; its checkpoints stay for the next try."""
+        self._db.execute(
+            "UPDATE steps SET status='failed', finished=?, error=? WHERE name=?",
+            (time.time(), error, name),
+        )
+
+    def forget_steps(self, names: Iterable[str]) -> None:
+        """Forget steps and their checkpoints so that they run again."""
+        with self._write():
+            for name in names:
+                self._db.execute("DELETE FROM steps WHERE name=?", (name,))
+                self._db.execute("DELETE FROM checkpoints WHERE step=?", (name,))
+
+    def read_step(self, name: str) -> StepRecord | None:
+        """Return the record of one step, or None when it never began."""
+        row = self._db.execute(
+            "SELECT name, inputs, status, started, finished, result, error FROM steps WHERE name=?",
+            (name,),
+        ).fetchone()
+        if row is None:
+            return None
+        result = msgspec.json.decode(row[5], type=dict[str, object]) if row[5] else None
+        return StepRecord(*row[:5], result, row[6])
+
+    def read_steps(self) -> list[StepRecord]:
+        """Return all known steps in the order in which they last began."""
+        names = [row[0] for row in self._db.execute("SELECT name FROM steps ORDER BY started")]
+        return [record for name in names if (record := self.read_step(name)) is not None]
+
+    # checkpoints
+    def write_checkpoint(self, step: str, key: str, value: object) -> None:
+        """Save a JSON value under a key of a step, durable when this returns."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO checkpoints(step, key, value) VALUES (?,?,?)",
+            (step, key, _encode(value)),
+        )
+
+    def read_checkpoints(self, step: str) -> dict[str, object]:
+        """Return all checkpoints of a step by key."""
+        rows = self._db.execute("SELECT key, value FROM checkpoints WHERE step=?", (step,))
+        return {key: msgspec.json.decode(value) for key, value in rows}
+
+    # evidence
+    def replace_checks(self, run_id: int, stage: str, inputs: str, checks: Iterable[Check]) -> None:
+        """Replace all checks of a stage, in their order, with the inputs hash they were made from."""
+        with self._write():
+            self._db.execute("DELETE FROM checks WHERE stage=?", (stage,))
+            for check in checks:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO checks(id, stage, run_id, inputs, recorded, body) "
+                    "VALUES (?,?,?,?,?,?)",
+                    (check.id, stage, run_id, inputs, time.time(), _encode(check)),
+                )
+
+    def read_checks(self, stage: str | None = None) -> list[Check]:
+        """Return the recorded checks, of one stage or of all, in the order of recording."""
+        rows = self._db.execute(
+            "SELECT body FROM checks WHERE ?1 IS NULL OR stage=?1 ORDER BY rowid", (stage,)
+        )
+        return [msgspec.json.decode(row[0], type=Check) for row in rows]
+
+    def replace_findings(self, stage: str, findings: Iterable[Finding]) -> None:
+        """Replace all findings of a stage."""
+        with self._write():
+            self._db.execute("DELETE FROM findings WHERE stage=?", (stage,))
+            self._db.executemany(
+                "INSERT INTO findings(stage, position, body) VALUES (?,?,?)",
+                [(stage, i, _encode(finding)) for i, finding in enumerate(findings)],
+            )
+
+    def read_findings(self, stage: str | None = None) -> list[Finding]:
+        """Return the findings of one stage or of all."""
+        rows = self._db.execute(
+            "SELECT body FROM findings WHERE ?1 IS NULL OR stage=?1 ORDER BY stage, position",
+            (stage,),
+        )
+        return [msgspec.json.decode(row[0], type=Finding) for row in rows]
+
+    # documents
+    def write_document(self, name: str, body: object) -> None:
+        """Save a struct or JSON value that later stages read (`inventory`, `plan`, `catalogue:main`)."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO documents(name, body) VALUES (?,?)", (name, _encode(body))
+        )
+
+    def read_document(self, name: str, type_: type[T]) -> T | None:
+        """Return a document as `type_`, or None when it was not written yet."""
+        row = self._db.execute("SELECT body FROM documents WHERE name=?", (name,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=type_)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@contextlib.contextmanager
+def hold_project(folder: Path) -> Iterator[None]:
+    """Hold the project's lock for one run; the kernel frees it when the process dies, even by SIGKILL.
+
+    Raises BusyError, naming the process that holds it.
+    """
+    import fcntl
+
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = path.open("a+")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} cannot be written",
+            why=str(error),
+            tip="edgelift keeps its state beside the project; make the folder writable",
+        ) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            raise BusyError(
+                "Another run of edgelift works on this project",
+                why=f"process {holder} holds {path}",
+                tip="wait for it, or stop it; finished work is kept",
+            ) from error
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield

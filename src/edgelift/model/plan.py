@@ -1,0 +1,37 @@
+"""The plan: which strategy each part of the origin gets, and why; made by plan, obeyed by all later stages."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class DatabasePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A database's strategy (`d1`) with the reason for it, and the binding the Worker reaches it by."""
+
+    name: str
+    url: str
+    binding: str
+    strategy: str
+    reason: str
+    env: str | None = None
+
+
+class PackagePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one requirement: `vendored`, `substituted` (by `substitute`), `excluded` or `refused`."""
+
+    name: str
+    outcome: str
+    reason: str = ""
+    substitute: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All decisions; `placement` says where the app runs (`worker`)."""
+
+    placement: str
+    placement_reason: str
+    databases: tuple[DatabasePlan, ...] = ()
+    packages: tuple[PackagePlan, ...] = ()
+    models: tuple[str, ...] = ()
+    crons: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
