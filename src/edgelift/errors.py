@@ -25,7 +25,10 @@ class Transient:
 
 
 class EdgeliftError(Exception):
-    """Base of all edgelift errors: `what` failed, `why`, and a `tip` for the next step."""
+    """Base of all edgelift errors: `what` failed, `why`, and a `tip` for the next step.
+
+    `outcome` is what the verb had on record when it failed (verbs.Outcome), for `--json`.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -34,6 +37,7 @@ class EdgeliftError(Exception):
         self.what = what
         self.why = why
         self.tip = tip
+        self.outcome: object = None
 
     def lines(self) -> list[str]:
         """Return the three lines a user sees; newlines inside a part are folded to spaces."""

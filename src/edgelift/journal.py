@@ -1,7 +1,8 @@
-"""The journal: one SQLite file per project that holds runs, steps, checkpoints, evidence and documents.
+"""The journal: one SQLite file per project with runs, steps, checkpoints, evidence, documents.
 
-Stages meet here: a stage writes documents and checks, later stages, `status` and `report` read them. Every
-write is one committed transaction (WAL, synchronous=FULL), so a killed process loses at most the write it was in.
+Stages meet here: a stage writes documents and checks, later stages, `status` and `report` read
+them. Every write is one committed transaction (WAL, synchronous=FULL), so a killed process loses
+at most the write it was in.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ CREATE TABLE IF NOT EXISTS runs (
   id INTEGER PRIMARY KEY, verb TEXT NOT NULL, command TEXT NOT NULL, pid INTEGER NOT NULL,
   started REAL NOT NULL, finished REAL, exit_code INTEGER);
 CREATE TABLE IF NOT EXISTS steps (
-  name TEXT PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id), inputs TEXT NOT NULL, status TEXT NOT NULL,
+  name TEXT PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id), inputs TEXT NOT NULL,
+  status TEXT NOT NULL,
   started REAL NOT NULL, finished REAL, result TEXT, error TEXT);
 CREATE TABLE IF NOT EXISTS checkpoints (
-  step TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID;
+  step TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY (step, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checks (
-  id TEXT PRIMARY KEY, stage TEXT NOT NULL, run_id INTEGER NOT NULL, inputs TEXT NOT NULL, recorded REAL NOT NULL,
-  body TEXT NOT NULL);
+  id TEXT PRIMARY KEY, stage TEXT NOT NULL, run_id INTEGER NOT NULL, inputs TEXT NOT NULL,
+  recorded REAL NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS findings (
-  stage TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (stage, position)) WITHOUT ROWID;
+  stage TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (stage, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -121,7 +125,7 @@ class Journal:
 
     # steps
     def begin_step(self, run_id: int, name: str, inputs: str) -> None:
-        """Record that a step begins; checkpoints survive only when its inputs are the same as before."""
+        """Record that a step begins; checkpoints survive only with unchanged inputs."""
         with self._write():
             before = self._db.execute("SELECT inputs FROM steps WHERE name=?", (name,)).fetchone()
             if before is None or before[0] != inputs:
@@ -163,8 +167,9 @@ class Journal:
         ).fetchone()
         if row is None:
             return None
-        result = msgspec.json.decode(row[5], type=dict[str, object]) if row[5] else None
-        return StepRecord(*row[:5], result, row[6])
+        step, inputs, status, started, finished, result, error = row
+        decoded = msgspec.json.decode(result, type=dict[str, object]) if result else None
+        return StepRecord(step, inputs, status, started, finished, decoded, error)
 
     def read_steps(self) -> list[StepRecord]:
         """Return all known steps in the order in which they last began."""
@@ -186,7 +191,7 @@ class Journal:
 
     # evidence
     def replace_checks(self, run_id: int, stage: str, inputs: str, checks: Iterable[Check]) -> None:
-        """Replace all checks of a stage, in their order, with the inputs hash they were made from."""
+        """Replace all checks of a stage, in order, with the inputs hash they were made from."""
         with self._write():
             self._db.execute("DELETE FROM checks WHERE stage=?", (stage,))
             for check in checks:
@@ -222,7 +227,7 @@ class Journal:
 
     # documents
     def write_document(self, name: str, body: object) -> None:
-        """Save a struct or JSON value that later stages read (`inventory`, `plan`, `catalogue:main`)."""
+        """Save a struct or JSON value for later stages (`inventory`, `plan`, `catalogue:main`)."""
         self._db.execute(
             "INSERT OR REPLACE INTO documents(name, body) VALUES (?,?)", (name, _encode(body))
         )
@@ -248,14 +253,14 @@ def _encode(value: object) -> str:
 
 
 @contextlib.contextmanager
-def hold_project(folder: Path) -> Iterator[None]:
-    """Hold the project's lock for one run; the kernel frees it when the process dies, even by SIGKILL.
+def hold_project(folder: Path, name: str = "lock") -> Iterator[None]:
+    """Hold one of the project's locks; the kernel frees it when the process dies, even by SIGKILL.
 
     Raises BusyError, naming the process that holds it.
     """
     import fcntl
 
-    path = folder / "lock"
+    path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+")

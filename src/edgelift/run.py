@@ -1,4 +1,4 @@
-"""One run of edgelift on one project: what every stage gets in hand, and the rule by which a stage is skipped."""
+"""One run on one project: what every stage gets in hand, and when a stage is skipped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ Result = dict[str, object]
 
 @dataclass
 class Run:
-    """The hands of a stage: project, journal, events; `path` is the project's folder as the user typed it."""
+    """The hands of a stage: project, journal, events; `path` is the folder as typed.
+
+    `only` names the one check that `verify --only ID` repeats; None means all;
+    `stale` names stages whose proof no longer fits their inputs (known to `report` only).
+    """
 
     project: Project
     journal: Journal
@@ -39,6 +43,8 @@ class Run:
     emit: Emit = ignore
     dry_run: bool = False
     force: bool = False
+    only: str | None = None
+    stale: frozenset[str] = frozenset()
     current: str = field(default="", init=False)
     inputs: str = field(default="", init=False)
 
@@ -65,16 +71,16 @@ class Run:
             self.emit(FindingRaised(stage=self.current, finding=finding))
 
     def command(self, verb: str, *options: str) -> str:
-        """Return the shell command that repeats a part of this run: `edgelift VERB PATH OPTIONS`."""
+        """Return the shell command that repeats a part of this run."""
         return shlex.join(["edgelift", verb, str(self.path), *options])
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the pipeline: `inputs` hashes all it depends on, `work` does it and returns a JSON result.
+    """A step of the pipeline: `inputs` hashes all it depends on, `work` does it.
 
-    `work` returns at least `{"summary": one line}`. With the same inputs a finished stage is skipped, when
-    `intact` (does what it made still exist?) agrees.
+    `work` returns at least `{"summary": one line}`. With the same inputs a finished stage is
+    skipped, when `intact` (does what it made still exist?) agrees.
     """
 
     name: str
@@ -84,7 +90,7 @@ class Stage:
 
 
 def run_stage(run: Run, stage: Stage) -> Result:
-    """Run or skip one stage and return its result; errors are recorded in the journal and raised."""
+    """Run or skip one stage and return its result; errors are recorded and raised."""
     run.current = stage.name
     started = time.monotonic()
     try:

@@ -1,0 +1,370 @@
+"""The `edgelift` command: each verb calls the library function of its name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+import msgspec
+from rich.console import Console
+
+import edgelift
+from edgelift.cli.display import Display, format_check, format_finding
+from edgelift.errors import EdgeliftError, Interrupted
+from edgelift.model.findings import Level, Status
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from edgelift.verbs import Outcome
+
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 blockers found, 4 origin, 5 target, "
+    "6 verification mismatch, 7 rolled back, 130 interrupted."
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(edgelift.__version__, prog_name="edgelift")
+def cli() -> None:
+    """Lift a running backend to Cloudflare Workers without editing its source, with proof.
+
+    \b
+    Start here:
+      edgelift lift path/of/backend       everything, ending with the report
+      edgelift assess path/of/backend     only look: what is there, what stands in the way
+      edgelift status path/of/backend     where the project stands
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+
+
+Verb = Callable[..., None]
+
+
+def common(*, writes: bool = True) -> Callable[[Verb], Verb]:
+    """Add the options that all verbs share: PATH, --json, --debug and, for writers, two more."""
+
+    def decorate(function: Verb) -> Verb:
+        if writes:
+            function = click.option(
+                "--force", is_flag=True, help="Do it again although unchanged."
+            )(function)
+            function = click.option(
+                "--dry-run", is_flag=True, help="Show what would be done; change nothing."
+            )(function)
+        function = click.option("--debug", is_flag=True, help="Show tracebacks.")(function)
+        function = click.option(
+            "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+        )(function)
+        return click.argument("path", type=click.Path(path_type=Path))(function)
+
+    return decorate
+
+
+def stage_verb(name: str, summary: str, example: str) -> None:
+    """Define the CLI verb of a pipeline stage."""
+
+    @common()
+    def run(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) -> None:
+        del debug
+        if dry_run:
+            _show_plan(path, name, as_json=as_json)
+            return
+        function = getattr(edgelift, name)
+        with Display() as display:
+            outcome = function(path, options=edgelift.Options(force=force), emit=display)
+        _finish(outcome, as_json=as_json, stage=name)
+
+    run.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}\n"
+    cli.command(name)(run)
+
+
+stage_verb(
+    "assess",
+    "Take the inventory of the origin and list what matters, with file and line.",
+    "edgelift assess examples/anomaly --json",
+)
+stage_verb(
+    "plan",
+    "Choose a strategy for every part; exit 3 when something would be lost silently.",
+    "edgelift plan examples/anomaly",
+)
+stage_verb(
+    "schema",
+    "Convert the database schema and load it into the real engine.",
+    "edgelift schema examples/anomaly",
+)
+stage_verb(
+    "data",
+    "Copy every row and prove by hash that none was lost or changed.",
+    "edgelift data examples/anomaly",
+)
+stage_verb(
+    "files", "Copy the static files and prove them byte by byte.", "edgelift files examples/anomaly"
+)
+stage_verb(
+    "build", "Generate the Worker project and the local bundle.", "edgelift build examples/anomaly"
+)
+
+
+@cli.command("init")
+@common()
+def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) -> None:
+    """Detect what the backend is and write its edgelift.toml.
+
+    \b
+    Examples:
+      edgelift init examples/anomaly
+      edgelift init examples/anomaly --force      detect again, replacing the file
+    """  # noqa: D301
+    del debug
+    options = edgelift.Options(force=force, dry_run=dry_run)
+    with Display() as display:
+        outcome = edgelift.init(path, options=options, emit=display)
+    if as_json:
+        _print_json(outcome)
+    elif outcome.settings_text:
+        click.echo(outcome.settings_text)
+    else:
+        click.echo(outcome.settings)
+
+
+@cli.command("verify")
+@common()
+@click.option("--only", metavar="ID", help="Repeat one check, as the report's `reproduce` says.")
+def verify(  # noqa: PLR0913 - one parameter per option
+    path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool, only: str | None
+) -> None:
+    """Prove that the Worker answers like the origin; exit 6 when it does not.
+
+    \b
+    Examples:
+      edgelift verify examples/anomaly
+      edgelift verify examples/anomaly --only verify.parity.generated
+    """  # noqa: D301
+    del debug
+    if dry_run:
+        _show_plan(path, "verify", as_json=as_json)
+        return
+    options = edgelift.Options(force=force or only is not None, only=only)
+    with Display() as display:
+        outcome = edgelift.verify(path, options=options, emit=display)
+    _finish(outcome, as_json=as_json, stage="verify")
+
+
+@cli.command("report")
+@common(writes=False)
+def report(path: Path, *, as_json: bool, debug: bool) -> None:
+    """Write the report of what is on record: report.json, .md, .html, JUnit and SARIF.
+
+    \b
+    Example:
+      edgelift report examples/anomaly
+    """  # noqa: D301
+    del debug
+    with Display() as display:
+        outcome = edgelift.report(path, emit=display)
+    _finish(outcome, as_json=as_json)
+
+
+@cli.command("status")
+@common(writes=False)
+def status(path: Path, *, as_json: bool, debug: bool) -> None:
+    """Tell where the project stands: which stages are done, stale, failed or were never run.
+
+    \b
+    Example:
+      edgelift status examples/anomaly
+    """  # noqa: D301
+    del debug
+    outcome = edgelift.status(path)
+    if as_json:
+        _print_json(outcome)
+        return
+    console = Console(highlight=False)
+    marks = {"done": "[green]✓[/]", "failed": "[red]✗[/]", "never": "·"}
+    for stage in outcome.stages:
+        mark = marks.get(stage.state, "[yellow]![/]")
+        console.print(f"{mark} {stage.name:<8} {stage.state:<8} {stage.error or stage.summary}")
+    for check in outcome.checks:
+        console.print("  " + format_check(check), soft_wrap=True)
+    for run in outcome.runs:
+        ended = "running or killed" if run.exit_code is None else f"exit {run.exit_code}"
+        console.print(f"  [dim]run {run.id}: {run.verb}, {ended}[/]")
+
+
+@cli.command("lift")
+@common()
+@click.option("--exit", "exit_", is_flag=True, help="End with the verdict instead of serving.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to serve on.")
+def lift(  # noqa: PLR0913 - one parameter per option
+    path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool, exit_: bool, port: int
+) -> None:
+    """Lift a backend: assess, plan, schema, data, files, build, verify, report.
+
+    Finished stages are skipped; a killed run continues where it stood. On a terminal the lifted app
+    is served at the end until Ctrl-C.
+
+    \b
+    Examples:
+      edgelift lift examples/anomaly
+      edgelift lift examples/anomaly --exit --json
+      edgelift lift examples/anomaly --dry-run
+    """  # noqa: D301
+    del debug
+    if dry_run:
+        _show_plan(path, "report", as_json=as_json)
+        return
+    with Display() as display:
+        outcome = edgelift.lift(path, options=edgelift.Options(force=force), emit=display)
+        _finish(outcome, as_json=as_json, summary=True)
+    if exit_ or as_json or not sys.stdout.isatty():
+        return
+    with Display() as display, edgelift.serve(path, port=port, emit=display) as worker:
+        click.echo(f"\nThe lifted app: {worker.url}   (Ctrl-C ends it)")
+        from edgelift.serving import wait_for_interrupt
+
+        wait_for_interrupt()
+
+
+@cli.command("dev")
+@common(writes=False)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; 0 picks a free one.")
+def dev(path: Path, *, as_json: bool, debug: bool, port: int) -> None:
+    """Serve the lifted app with its live log; build and start again when a file changes.
+
+    \b
+    Examples:
+      edgelift dev examples/anomaly
+      edgelift dev examples/anomaly --port 8787
+    """  # noqa: D301
+    del debug
+
+    def ready(url: str) -> None:
+        if as_json:
+            click.echo(msgspec.json.encode({"url": url}).decode())
+        else:
+            click.echo(f"Serving {url}   (Ctrl-C ends it)")
+        sys.stdout.flush()
+
+    with Display() as display:
+        edgelift.dev(path, port=port, emit=display, ready=ready)
+
+
+def _show_plan(path: Path, until: str, *, as_json: bool) -> None:
+    """Show for a dry run which stages would run and which are done already."""
+    preview = edgelift.preview(path, until)
+    if as_json:
+        click.echo(msgspec.json.encode(preview).decode())
+        return
+    for step in preview:
+        click.echo(f"{step.name:<8} {step.action:<9} {step.reason}")
+
+
+def _print_json(outcome: Outcome) -> None:
+    click.echo(msgspec.json.encode(outcome).decode())
+
+
+def _finish(
+    outcome: Outcome, *, as_json: bool, stage: str | None = None, summary: bool = False
+) -> None:
+    if as_json:
+        _print_json(outcome)
+        return
+    console = Console(highlight=False)
+    if summary:
+        console.print("\n[bold]Checks[/]")
+        for check in outcome.checks:
+            console.print("  " + format_check(check), soft_wrap=True)
+        passed = sum(check.status is Status.PASS for check in outcome.checks)
+        console.print(f"\n{passed} of {len(outcome.checks)} checks PASS")
+    elif stage is not None:
+        for state in outcome.stages:
+            if state.name == stage:
+                console.print(state.summary)
+    warnings = [f for f in outcome.findings if f.level is not Level.NOTE]
+    if summary and warnings:
+        console.print("\n[bold]Findings[/]")
+        for finding in warnings:
+            console.print("  " + format_finding(finding), soft_wrap=True)
+    if outcome.report:
+        console.print(f"Report: {os.path.relpath(outcome.report)}", soft_wrap=True)
+
+
+def _on_signal(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code that errors.py gives."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _on_signal)
+    debug, as_json = "--debug" in arguments, "--json" in arguments
+    try:
+        cli.main(arguments, prog_name="edgelift", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(_from_click(error), debug=debug, as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        _fail(
+            Interrupted(
+                "Stopped",
+                why="the run was interrupted; finished work is kept",
+                tip="run the same command again to go on",
+            ),
+            debug=debug,
+            as_json=as_json,
+        )
+    except EdgeliftError as error:
+        _fail(error, debug=debug, as_json=as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is exit code 1
+        _fail(
+            EdgeliftError(
+                "edgelift met a bug of its own",
+                why=f"{type(error).__name__}: {error}",
+                tip="run again with --debug and report the traceback",
+            ),
+            debug=debug,
+            as_json=as_json,
+        )
+
+
+def _from_click(error: click.ClickException) -> EdgeliftError:
+    from edgelift.errors import UsageError
+
+    where = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        where = error.ctx.command_path
+    return UsageError(
+        "The command line is wrong",
+        why=error.format_message(),
+        tip=f"run: {where or 'edgelift'} --help",
+    )
+
+
+def _fail(error: EdgeliftError, *, debug: bool, as_json: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    for line in error.lines():
+        click.echo(line, err=True)
+    if as_json:
+        body = {
+            "error": {"what": error.what, "why": error.why, "tip": error.tip},
+            "exit_code": error.exit_code,
+            "outcome": error.outcome,
+        }
+        click.echo(msgspec.json.encode(body).decode())
+    sys.exit(error.exit_code)

@@ -1,0 +1,251 @@
+"""The public library: one typed call per verb, the same that the command line runs.
+
+Each call takes the folder of a backend, keeps everything under `PATH/.edgelift/`, tells its
+progress through `emit`, raises an EdgeliftError when it cannot go on, and returns an Outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgelift.errors import EdgeliftError, Interrupted
+from edgelift.events import Emit, Note, ignore
+from edgelift.journal import Journal, RunRecord, hold_project
+from edgelift.model.findings import Check, Finding, Status
+from edgelift.project import check_root, find_settings, read_project
+from edgelift.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class StageState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a stage stands: `done`, `stale`, `failed`, `running` or `never`."""
+
+    name: str
+    state: str
+    summary: str = ""
+    error: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verb did: state of all stages, checks and findings on record, the report's path."""
+
+    verb: str
+    project: str
+    stages: tuple[StageState, ...] = ()
+    checks: tuple[Check, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    runs: tuple[RunRecord, ...] = ()
+    report: str | None = None
+    settings: str | None = None
+    settings_text: str | None = None
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """Return the checks that failed."""
+        return tuple(check for check in self.checks if check.status is Status.FAIL)
+
+
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dry run says of a stage: `action` is `run` or `skip`, with the reason."""
+
+    name: str
+    action: str
+    reason: str
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a verb runs: `force` redoes its stage, `only` repeats one check of verify."""
+
+    dry_run: bool = False
+    force: bool = False
+    only: str | None = None
+
+
+DEFAULTS = Options()
+
+
+def init(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Detect what the backend is and write its edgelift.toml, unless there is one.
+
+    Raises UsageError when no app is found, OriginError when it cannot be imported.
+    """
+    from edgelift.stages.init import init_project
+
+    root = check_root(Path(path))
+    existing = find_settings(root)
+    if existing is not None and not options.force:
+        emit(Note(stage="init", text=f"{existing} is there already; nothing was changed"))
+        return Outcome(verb="init", project=str(path), settings=str(existing))
+    with hold_project(root / ".edgelift"):
+        result = init_project(
+            root, force=options.force, note=lambda text: emit(Note(stage="init", text=text))
+        )
+    return Outcome(verb="init", project=str(path), settings=str(result.settings_path))
+
+
+def assess(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Take the inventory of the origin and list what matters for the lift, with file and line."""
+    return _run_until("assess", path, options, emit)
+
+
+def plan(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Choose a strategy for every part; raises BlockersFound when something would be lost."""
+    return _run_until("plan", path, options, emit)
+
+
+def schema(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Convert the database schema and load it into the real engine to see that it takes it."""
+    return _run_until("schema", path, options, emit)
+
+
+def data(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Copy every row and prove by hash, on both sides, that none was lost or changed."""
+    return _run_until("data", path, options, emit)
+
+
+def files(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Copy the static files that Cloudflare will serve, and prove them byte by byte."""
+    return _run_until("files", path, options, emit)
+
+
+def build(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Generate the Worker project and the local bundle."""
+    return _run_until("build", path, options, emit)
+
+
+def verify(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Prove that the Worker answers like the origin, or raise VerificationMismatch."""
+    return _run_until("verify", path, options, emit)
+
+
+def report(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Write the report of what is on record; stale proof is shown as such."""
+    from edgelift.pipeline import check_freshness
+    from edgelift.run import run_stage
+    from edgelift.stages import report as stage
+
+    with open_run("report", path, options, emit) as run:
+        states = check_freshness(run)
+        run.stale = frozenset(name for name, state in states.items() if state != "done")
+        run_stage(run, stage.STAGE)
+        return read_outcome(run, "report")
+
+
+def lift(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
+    """Run the whole pipeline: init when needed, then assess to report."""
+    root = check_root(Path(path))
+    if find_settings(root) is None:
+        init(path, options=Options(), emit=emit)
+    return _run_until("plan" if options.dry_run else "report", path, options, emit, verb="lift")
+
+
+def status(path: str | Path) -> Outcome:
+    """Tell where the project stands, without running or changing anything."""
+    from edgelift.pipeline import check_freshness
+
+    project = read_project(Path(path))
+    with contextlib.closing(Journal(project.state / "journal.db")) as journal:
+        run = Run(project, journal, 0, Path(path))
+        return read_outcome(run, "status", check_freshness(run))
+
+
+def preview(path: str | Path, until: str = "report") -> tuple[PlannedStep, ...]:
+    """Return what running up to `until` would do, stage by stage, without doing or writing it."""
+    from edgelift.pipeline import check_freshness, find_stages
+
+    names = [stage.name for stage in find_stages(until)]
+    root = check_root(Path(path))
+    if find_settings(root) is None:
+        first = PlannedStep(name="init", action="run", reason="there is no edgelift.toml yet")
+        return (first, *(PlannedStep(name=n, action="run", reason="never ran") for n in names))
+    project = read_project(root)
+    if not (project.state / "journal.db").exists():
+        return tuple(PlannedStep(name=n, action="run", reason="never ran") for n in names)
+    with contextlib.closing(Journal(project.state / "journal.db")) as journal:
+        states = check_freshness(Run(project, journal, 0, Path(path)))
+    reasons = {
+        "done": "unchanged since it ended well",
+        "stale": "its inputs changed",
+        "failed": "it failed last time",
+        "running": "it was stopped half-way",
+        "never": "never ran",
+    }
+    return tuple(
+        PlannedStep(
+            name=n, action="skip" if states[n] == "done" else "run", reason=reasons[states[n]]
+        )
+        for n in names
+    )
+
+
+def read_outcome(run: Run, verb: str, states: dict[str, str] | None = None) -> Outcome:
+    """Return what the journal holds as an Outcome."""
+    journal = run.journal
+    steps = {record.name: record for record in journal.read_steps()}
+    if states is None:
+        states = {name: record.status for name, record in steps.items()}
+    report_file = run.project.state / "report" / "report.html"
+    return Outcome(
+        verb=verb,
+        project=str(run.path),
+        stages=tuple(
+            StageState(
+                name=name,
+                state=state,
+                summary=str((steps[name].result or {}).get("summary", "")) if name in steps else "",
+                error=steps[name].error if name in steps else None,
+            )
+            for name, state in states.items()
+        ),
+        checks=tuple(journal.read_checks()),
+        findings=tuple(journal.read_findings()),
+        runs=tuple(journal.read_runs(limit=5)) if verb == "status" else (),
+        report=str(report_file) if report_file.exists() else None,
+        settings=str(run.project.settings_path),
+    )
+
+
+def _run_until(
+    until: str, path: str | Path, options: Options, emit: Emit, verb: str | None = None
+) -> Outcome:
+    from edgelift.pipeline import run_pipeline
+
+    name = verb or until
+    with open_run(name, path, options, emit) as run:
+        if options.force:
+            run.journal.forget_steps([until] if verb is None else [])
+        run_pipeline(run, until)
+        return read_outcome(run, name)
+
+
+@contextlib.contextmanager
+def open_run(verb: str, path: str | Path, options: Options, emit: Emit) -> Iterator[Run]:
+    """Hold the project and its journal for one run, and record how it ended.
+
+    Raises BusyError when another run holds the project.
+    """
+    project = read_project(Path(path))
+    with hold_project(project.state):
+        journal = Journal(project.state / "journal.db")
+        with contextlib.closing(journal):
+            run_id = journal.begin_run(verb, " ".join(["edgelift", *sys.argv[1:]]))
+            run = Run(project, journal, run_id, Path(path), emit)
+            run.dry_run, run.only = options.dry_run, options.only
+            run.force = options.force and verb == "lift"
+            code = Interrupted.exit_code
+            try:
+                yield run
+                code = 0
+            except EdgeliftError as error:
+                code = error.exit_code
+                error.outcome = read_outcome(run, verb)
+                raise
+            finally:
+                journal.end_run(run_id, code)
