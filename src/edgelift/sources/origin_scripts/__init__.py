@@ -1,0 +1,1 @@
+"""Scripts that run under the origin's own Python: stdlib only, nothing of edgelift."""

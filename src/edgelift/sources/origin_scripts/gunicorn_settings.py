@@ -1,0 +1,7 @@
+"""Settings for gunicorn: one worker, four threads; names an older gunicorn lacks are ignored."""
+
+workers = 1
+threads = 4
+timeout = 120
+graceful_timeout = 1
+control_socket_disable = True  # it would be made in the user's home folder
