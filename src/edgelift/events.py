@@ -1,4 +1,4 @@
-"""What a run tells while it works: stages emit events, displays consume them; the CLI and tests subscribe."""
+"""What a run tells while it works: stages emit events, displays and tests consume them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The vocabulary that stages share: plain frozen structs with no behaviour that touches the world."""
+"""The vocabulary that stages share: frozen structs with no behaviour that touches the world."""

@@ -1,4 +1,4 @@
-"""Findings of assess and plan, and checks with their evidence; written to the journal, read by report."""
+"""Findings of assess and plan, and checks with evidence; kept in the journal, read by report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class Level(StrEnum):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing seen in the origin that matters for the lift, at a place, under a stable rule id.
 
-    `path` is relative to the project, with forward slashes; `line` counts from 1. A finding of level ERROR is
-    a blocker unless its rule is listed under `[accept] rules` of edgelift.toml, which sets `accepted`.
+    `path` is relative to the project, with forward slashes; `line` counts from 1. A finding of
+    level ERROR is a blocker unless its rule is listed under `[accept] rules` of edgelift.toml,
+    which sets `accepted`.
     """
 
     rule: str
@@ -48,10 +49,11 @@ class Status(StrEnum):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One proven, refuted or unproven statement about the lift.
 
-    `id` is stable and dotted (`verify.parity.routes`); `evidence` is one sentence with its counts; `reproduce`
-    is a shell command that repeats exactly this check; `detail` names the differences, most telling first;
-    `counts` holds every numerator and denominator (rows, requests, bytes); `figures` measurements such as
-    latencies in seconds. FAIL sets the exit code of the verb.
+    `id` is stable and dotted (`verify.parity.routes`); `evidence` is one sentence with its
+    counts; `reproduce` is a shell command that repeats exactly this check; `detail` names the
+    differences, most telling first; `counts` holds every numerator and denominator (rows,
+    requests, bytes); `figures` measurements such as latencies in seconds. FAIL sets the exit code
+    of the verb.
     """
 
     id: str

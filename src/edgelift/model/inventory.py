@@ -1,4 +1,4 @@
-"""What init and assess learn about the origin app: framework, routes, databases, jobs, packages, files."""
+"""What init and assess learn about the origin app: routes, databases, jobs, packages, files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import msgspec
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One URL rule of the app, as the framework reports it.
 
-    `rule` is written with `{name}` for parameters; `parameters` maps each to its converter (`string`, `int`,
-    `float`, `path`, `uuid`); `query` lists query parameters that the handler reads (static analysis);
-    `json_fields` the JSON body keys it reads; `path`/`line` point at the handler's source.
+    `rule` is written with `{name}` for parameters; `parameters` maps each to its converter
+    (`string`, `int`, `float`, `path`, `uuid`); `query` lists query parameters that the handler
+    reads (static analysis); `json_fields` the JSON body keys it reads; `path`/`line` point at the
+    handler's source.
     """
 
     rule: str
@@ -24,7 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A scheduled job: `call` is `module:function`, `schedule` a five-field cron expression in UTC."""
+    """A scheduled job: `call` is `module:function`, `schedule` five cron fields in UTC."""
 
     name: str
     schedule: str
@@ -32,7 +33,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvVariable(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment variable the app reads; `secret` when its name or use says it must not be written down."""
+    """An environment variable the app reads; `secret` when it must not be written down."""
 
     name: str
     default: str | None = None
@@ -42,21 +43,21 @@ class EnvVariable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaticFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder of static files (`path`, relative to the project) and the URL prefix it is served under."""
+    """A folder of static files (`path`, relative) and the URL prefix it is served under."""
 
     path: str
     url: str
 
 
 class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A serialized estimator found in the project: its path and the class it holds (`sklearn...`)."""
+    """A serialized estimator in the project: its path and the class it holds."""
 
     path: str
     kind: str
 
 
 class DatabaseUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A database the app connects to: SQLAlchemy-style `url`, the variable `env` that sets it, and where."""
+    """A database the app connects to: `url`, the variable `env` that sets it, and where."""
 
     name: str
     url: str

@@ -1,4 +1,4 @@
-"""The plan: which strategy each part of the origin gets, and why; made by plan, obeyed by all later stages."""
+"""The plan: which strategy each part of the origin gets, and why; later stages obey it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class DatabasePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A database's strategy (`d1`) with the reason for it, and the binding the Worker reaches it by."""
+    """A database's strategy (`d1`), the reason for it, and the Worker's binding."""
 
     name: str
     url: str
@@ -17,7 +17,7 @@ class DatabasePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackagePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one requirement: `vendored`, `substituted` (by `substitute`), `excluded` or `refused`."""
+    """What becomes of a requirement: `vendored`, `substituted`, `excluded` or `refused`."""
 
     name: str
     outcome: str
