@@ -26,7 +26,7 @@ def read_help(verb: str) -> str:
 
 
 def update_page(verb: str, text: str) -> str:
-    """Return a page with its help block made current; raises ValueError when the marks are missing."""
+    """Return a page with its help block made current; raises ValueError without marks."""
     if BEGIN not in text or END not in text:
         raise ValueError(f"docs/verbs/{verb}.md lacks its help marks")
     head, rest = text.split(BEGIN, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
@@ -42,11 +41,13 @@ def edgelift(capsys: pytest.CaptureFixture[str]):
     """Run a command line; return its exit code, stdout and the lines of stderr."""
 
     def run(*arguments: object) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as ended:
+        code = 0
+        try:
             main([str(argument) for argument in arguments])
-            sys.exit(0)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
         captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err.splitlines()
+        return code, captured.out, captured.err.splitlines()
 
     return run
 
