@@ -1,0 +1,1 @@
+"""Where a lifted backend runs: the local runtime (workerd) and the packages that fit it."""

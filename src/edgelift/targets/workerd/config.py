@@ -1,0 +1,134 @@
+"""Writes workerd's configuration (Cap'n Proto text) for the build's own boot and for the lifted app.
+
+What differs between starts is no part of it: folders, socket and environment come from the command line and from
+variables, so that the configuration of a bundle is made once. Grammar: workerd.capnp of the workerd package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Tried with the pinned workerd and Pyodide (python-holes.md); nodejs_compat is on since 2026-08-04.
+COMPATIBILITY_DATE = "2026-11-01"
+# The young generation otherwise grows to 200 MB under load (python-holes.md section 2).
+_V8_FLAGS = ("--max-semi-space-size=1",)
+TOKEN_VARIABLE = "EDGELIFT_TOKEN"  # noqa: S105 - a variable's name
+ENVIRONMENT_VARIABLE = "EDGELIFT_ENVIRONMENT"
+D1_UNIQUE_KEY = "edgelift-D1"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of a worker: `kind` is workerd's (esModule, wasm, data, json), `file` lies beside the config."""
+
+    name: str
+    kind: str
+    file: str
+
+
+def quote_text(text: str) -> str:
+    """Return a Cap'n Proto string literal."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " else f"\\x{ord(c):02x}" for c in escaped) + '"'
+
+
+def module_kind(name: str) -> str:
+    """Return workerd's kind of a module by its file name."""
+    return {"mjs": "esModule", "wasm": "wasm", "json": "json"}.get(name.rpartition(".")[2], "data")
+
+
+def list_modules(main: str, names: Sequence[str], folder: str = "modules") -> list[Module]:
+    """Return the modules with `main` first, as workerd wants it."""
+    ordered = [main, *sorted(name for name in names if name != main)]
+    return [Module(name, module_kind(name), f"{folder}/{name}") for name in ordered]
+
+
+def _worker(name: str, modules: Sequence[Module], bindings: Sequence[str], extra: str = "") -> str:
+    embedded = ",\n".join(
+        f"    (name = {quote_text(m.name)}, {m.kind} = embed {quote_text(m.file)})" for m in modules
+    )
+    bound = ",\n".join(f"    {binding}" for binding in bindings)
+    return (
+        f"const {name} :Workerd.Worker = (\n"
+        f'  compatibilityDate = "{COMPATIBILITY_DATE}",\n'
+        f"  modules = [\n{embedded}\n  ],\n"
+        f"  bindings = [\n{bound}\n  ],\n{extra});\n"
+    )
+
+
+def _config(services: Sequence[str], workers: Sequence[str]) -> str:
+    listed = ",\n".join(f"    {service}" for service in services)
+    flags = ", ".join(quote_text(flag) for flag in _V8_FLAGS)
+    return (
+        'using Workerd = import "/workerd/workerd.capnp";\n\n'
+        "const config :Workerd.Config = (\n"
+        f"  v8Flags = [{flags}],\n"
+        f"  services = [\n{listed}\n  ],\n"
+        '  sockets = [(name = "http", http = (), service = "main")],\n'
+        ");\n\n" + "\n".join(workers)
+    )
+
+
+_NETWORK = (
+    '(name = "internet", network = (allow = ["public", "private", "local"], '
+    "tlsOptions = (trustBrowserCas = true)))"
+)
+_FILES = '(name = "files", disk = ())'
+_FILES_BINDING = '(name = "FILES", service = "files")'
+
+
+def build_config(modules: Sequence[Module]) -> str:
+    """Return the configuration of the build's own boot: the only one with the unsafeEval binding."""
+    bindings = (_FILES_BINDING, '(name = "UNSAFE_EVAL", unsafeEval = void)')
+    services = ('(name = "main", worker = .main)', _NETWORK, _FILES)
+    return _config(services, [_worker("main", modules, bindings)])
+
+
+def app_config(modules: Sequence[Module], databases: Sequence[str]) -> str:
+    """Return the configuration of the lifted app with a D1 binding for each name of `databases`.
+
+    A binding is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns from `ctx.props.database`
+    which database is meant.
+    """
+    services = [
+        '(name = "main", worker = .main)',
+        _NETWORK,
+        _FILES,
+        '(name = "assets", disk = (allowDotfiles = true))',
+    ]
+    bindings = [
+        _FILES_BINDING,
+        '(name = "ASSETS", service = "assets")',
+        f'(name = "{TOKEN_VARIABLE}", fromEnvironment = "{TOKEN_VARIABLE}")',
+        f'(name = "{ENVIRONMENT_VARIABLE}", fromEnvironment = "{ENVIRONMENT_VARIABLE}")',
+        *(_d1_binding(name) for name in databases),
+    ]
+    workers = [_worker("main", modules, bindings)]
+    if databases:
+        services += (
+            '(name = "d1", worker = .d1)',
+            '(name = "d1-state", disk = (writable = true))',
+        )
+        workers.append(_d1_worker())
+    return _config(services, workers)
+
+
+def _d1_binding(name: str) -> str:
+    props = quote_text(json.dumps({"database": name}))
+    inner = f'(name = "fetcher", service = (name = "d1", props = (json = {props})))'
+    return (
+        f"(name = {quote_text(name)}, wrapped = "
+        f'(moduleName = "cloudflare-internal:d1-api", innerBindings = [{inner}]))'
+    )
+
+
+def _d1_worker() -> str:
+    namespace = f'(className = "D1Database", uniqueKey = "{D1_UNIQUE_KEY}", enableSql = true)'
+    extra = (
+        f"  durableObjectNamespaces = [{namespace}],\n"
+        '  durableObjectStorage = (localDisk = "d1-state"),\n'
+    )
+    binding = '(name = "DATABASES", durableObjectNamespace = "D1Database")'
+    return _worker("d1", list_modules("d1.mjs", []), [binding], extra)

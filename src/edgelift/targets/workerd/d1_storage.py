@@ -1,0 +1,29 @@
+"""Where the local runtime keeps the SQLite file of a D1 binding, so that the data stage can put one there."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+from edgelift.targets.workerd.config import D1_UNIQUE_KEY
+
+
+def object_id(unique_key: str, name: str) -> str:
+    """Return the id of `idFromName(name)` in workerd's namespace `unique_key` (64 hex digits).
+
+    Algorithm: workerd src/workerd/server/server.c++, checked against real files in cloudflare.md 5.3.
+    """
+    key = hashlib.sha256(unique_key.encode()).digest()
+    head = hmac.new(key, name.encode(), hashlib.sha256).digest()[:16]
+    return (head + hmac.new(key, head, hashlib.sha256).digest()[:16]).hex()
+
+
+def d1_file(state: Path, binding: str) -> Path:
+    """Return the path of a binding's SQLite file below `state`; its folder is made.
+
+    Write it only while no worker runs on this state; with WAL, checkpoint before (or copy the `-wal` along).
+    """
+    folder = state / "d1" / D1_UNIQUE_KEY
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{object_id(D1_UNIQUE_KEY, binding)}.sqlite"

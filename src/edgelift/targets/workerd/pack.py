@@ -1,0 +1,145 @@
+"""Collects the files Python sees in the Worker (standard library, packages, adapter, app) and packs them into one.
+
+A pack is a container: the head lists directories and files (path, offset, length), the bytes follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgelift.errors import TargetError
+from edgelift.targets.workerd.container import ALIGNMENT, write_container
+from edgelift.targets.workerd.wasm import build_stub, module_key
+
+PYTHON_TAG = "cpython-314"
+LIBRARY = "/lib/python3.14"
+SITE_PACKAGES = f"{LIBRARY}/site-packages"
+APP = "/app"
+
+# Parts of the standard library that no server program imports: 40 % of its bytes.
+_UNUSED_LIBRARY = re.compile(
+    r"^(test|idlelib|turtledemo|turtle\.py|lib2to3|ensurepip|_pyrepl|pydoc_data|venv|tkinter)(/|$)"
+)
+_UNUSED_FILE = re.compile(r"(^|/)(__pycache__|\.git|\.DS_Store)(/|$)|\.py[cdi]$|\.pyi$")
+
+
+@dataclass
+class FileSet:
+    """Files by their absolute path in the Worker; `modules` are the side modules behind stubs, by key."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    modules: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, path: str, data: bytes) -> None:
+        """Add a file; a native side module is replaced by its stub."""
+        stub = build_stub(data) if path.endswith(".so") else None
+        if stub is not None:
+            self.modules[module_key(data)] = data
+        self.files[path] = data if stub is None else stub
+
+    def sources(self) -> dict[str, bytes]:
+        """Return the Python sources."""
+        return {path: data for path, data in self.files.items() if path.endswith(".py")}
+
+    def digest(self) -> str:
+        """Return a SHA-256 over paths and contents."""
+        digest = hashlib.sha256()
+        for path in sorted(self.files):
+            digest.update(path.encode() + b"\0" + hashlib.sha256(self.files[path]).digest())
+        for key in sorted(self.modules):
+            digest.update(key.encode())
+        return digest.hexdigest()
+
+
+def read_folder(root: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield (relative path, content) of a folder's files, sorted; raises TargetError for an unreadable one."""
+
+    def fail(error: OSError) -> None:
+        raise TargetError(
+            f"{error.filename} cannot be read",
+            why=str(error.strerror),
+            tip="check its permissions and run again",
+        ) from error
+
+    for folder, names, files in os.walk(root, onerror=fail):
+        names.sort()
+        for name in sorted(files):
+            path = Path(folder) / name
+            relative = path.relative_to(root).as_posix()
+            if _UNUSED_FILE.search(relative) or not path.is_file():
+                continue
+            try:
+                yield relative, path.read_bytes()
+            except OSError as error:
+                fail(error)
+
+
+def add_standard_library(files: FileSet, pyodide: Path) -> None:
+    """Add the standard library of the npm package `pyodide`; raises TargetError when it is damaged."""
+    archive = pyodide / "python_stdlib.zip"
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for name in opened.namelist():
+                if not name.endswith("/") and not _UNUSED_LIBRARY.match(name):
+                    files.add(f"{LIBRARY}/{name}", opened.read(name))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise TargetError(
+            "Python's standard library for the Worker cannot be read",
+            why=f"{archive}: {error}",
+            tip="remove the toolchain cache and run again: it is downloaded anew",
+        ) from error
+
+
+def add_folder(files: FileSet, source: Path, target: str) -> None:
+    """Add a folder's files below `target`; raises TargetError when the folder is missing or unreadable."""
+    if not source.is_dir():
+        raise TargetError(
+            f"The folder {source} does not exist",
+            why="the Worker is built from it",
+            tip="run the build stage again: edgelift build PATH",
+        )
+    for relative, data in read_folder(source):
+        files.add(f"{target}/{relative}", data)
+
+
+def add_adapter(files: FileSet) -> None:
+    """Add edgelift's own Worker-side package (edgelift.worker and nothing else of edgelift)."""
+    package = Path(__file__).parents[2]
+    files.add(
+        f"{SITE_PACKAGES}/edgelift/__init__.py",
+        b'"""The part of edgelift that runs in Workers."""\n',
+    )
+    add_folder(files, package / "worker", f"{SITE_PACKAGES}/edgelift/worker")
+
+
+def cached_path(source: str) -> str:
+    """Return where the import system looks for the compiled form of a source path."""
+    folder, _, name = source.rpartition("/")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{PYTHON_TAG}.pyc"
+
+
+def build_pack(
+    files: Mapping[str, bytes], compiled: Mapping[str, bytes], emptied: frozenset[str] = frozenset()
+) -> bytes:
+    """Return the pack of `files` and the compiled form of sources; `emptied` sources keep their name only."""
+    contents = {path: b"" if path in emptied else data for path, data in files.items()}
+    contents |= {cached_path(path): data for path, data in compiled.items() if data}
+    directories: set[str] = set()
+    entries: list[tuple[str, int, int]] = []
+    parts: list[bytes] = []
+    offset = 0
+    for path in sorted(contents):
+        data = contents[path]
+        directories.add(path.rpartition("/")[0])
+        entries.append((path, offset, len(data)))
+        padding = -len(data) % ALIGNMENT
+        parts += (data, bytes(padding))
+        offset += len(data) + padding
+    head = {"directories": sorted(directories), "files": entries}
+    return write_container(head, parts)

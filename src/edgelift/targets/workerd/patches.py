@@ -1,0 +1,124 @@
+"""The text patches that make npm `pyodide` run in workerd; the build applies them to its two JavaScript files.
+
+Each patch says what breaks without it. A patch that does not match exactly as often as it says stops the build:
+a new version of Pyodide is looked at by a person, never patched halfway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelift.errors import TargetError
+
+MAIN_FILE = "pyodide.mjs"
+MODULE_FILE = "pyodide.asm.mjs"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Replace `old` by `new` in `file`, exactly `count` times; `breaks` tells what happens without it."""
+
+    file: str
+    breaks: str
+    old: str
+    new: str
+    count: int = 1
+
+
+# What the files see instead of globals: see js/wasm_lookup.mjs. Imports shadow globals inside one file only.
+_IMPORTS = {
+    MAIN_FILE: "WebAssembly, process, location, addEventListener, fetch",
+    MODULE_FILE: "WebAssembly, process, location, addEventListener",
+}
+
+PATCHES = (
+    Patch(
+        file=MODULE_FILE,
+        breaks="under nodejs_compat Emscripten takes workerd for Node and asks for node:fs files",
+        old='globalThis.process?.versions?.node&&globalThis.process?.type!="renderer";',
+        new="false;",
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="a snapshot cannot put native side modules where they were: wild pointers after a restore",
+        old="var memoryBase=metadata.memorySize?"
+        "alignMemory(getMemory(metadata.memorySize+memAlign),memAlign):0;"
+        "var tableBase=metadata.tableSize?wasmTable.length:0;",
+        new="var forced=Module.edgelift.forced.get(libName);"
+        "var memoryBase=forced?forced.memoryBase:metadata.memorySize?"
+        "alignMemory(getMemory(metadata.memorySize+memAlign),memAlign):0;"
+        "var tableBase=metadata.tableSize?wasmTable.length:0;"
+        "if(forced&&metadata.tableSize&&tableBase!==forced.tableBase)"
+        'throw new Error("the function table differs from the snapshot\'s at "+libName);'
+        "if(!forced)Module.edgelift.loads.push({libName,memoryBase,tableBase});",
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="js/snapshot.mjs cannot reach the memory, the function table and the dynamic linker",
+        old='Module["LDSO"]=LDSO;',
+        new='Module["LDSO"]=LDSO;Module.edgelift={forced:new Map,loads:[],'
+        "memory:()=>wasmMemory,table:()=>wasmTable,updateMemoryViews:()=>updateMemoryViews(),"
+        "functionsInTable:()=>functionsInTableMap,loadModule:loadWebAssemblyModule,"
+        "mergeSymbols:mergeLibSymbols,setTableEntry:(slot,entry)=>setWasmTableEntry(slot,entry)};",
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="TLS checks the certificate against the host of connect(), not the server_hostname asked for",
+        old="let y=c.wcgSocket.startTls();",
+        new="let y=c.wcgSocket.startTls(o);",
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="the options of startTls do not reach the socket",
+        old="async startTls(c){",
+        new="async startTls(c,o){",
+        count=2,
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="the options of startTls do not reach the socket",
+        old="return y?await N.startTls(y):-8",
+        new="return y?await N.startTls(y,o):-8",
+    ),
+    Patch(
+        file=MODULE_FILE,
+        breaks="after startTls the plain socket's end marks the TLS socket closed: poll() reports a hang-up, "
+        "so every TLS socket with a timeout fails",
+        old="x.closed.then(()=>{c.closed=!0},()=>{c.closed=!0})",
+        new="x.closed.then(()=>{if(c.wcgSocket===x)c.closed=!0},()=>{if(c.wcgSocket===x)c.closed=!0})",
+    ),
+)
+
+
+def apply_patches(file: str, text: str, patches: tuple[Patch, ...] = PATCHES) -> str:
+    """Return the patched text of `file`; raises TargetError naming the first patch that does not match."""
+    for patch in patches:
+        if patch.file != file:
+            continue
+        found = text.count(patch.old)
+        if found != patch.count:
+            raise TargetError(
+                f"Pyodide's {file} cannot be patched",
+                why=f"expected {patch.count} place(s) of {patch.old[:60]!r}, found {found}; "
+                f"without the patch {patch.breaks}",
+                tip="use the pyodide version this edgelift pins: remove the toolchain cache and run again",
+            )
+        text = text.replace(patch.old, patch.new)
+    return f"import {{{_IMPORTS[file]}}} from './wasm_lookup.mjs';\n{text}"
+
+
+def read_patched(pyodide: Path) -> dict[str, str]:
+    """Return both files of the npm package `pyodide`, patched, by name; raises TargetError."""
+    patched: dict[str, str] = {}
+    for file in (MAIN_FILE, MODULE_FILE):
+        try:
+            text = (pyodide / file).read_text("utf-8")
+        except OSError as error:
+            raise TargetError(
+                f"Pyodide's {file} cannot be read",
+                why=str(error),
+                tip="remove the toolchain cache and run again: it is downloaded anew",
+            ) from error
+        patched[file] = apply_patches(file, text)
+    return patched

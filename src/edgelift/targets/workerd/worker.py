@@ -1,0 +1,147 @@
+"""Serves a bundle on the local runtime: starts workerd, asks it control questions, stops it."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from edgelift.errors import TargetError
+from edgelift.targets.workerd.bundle import Bundle
+from edgelift.targets.workerd.config import ENVIRONMENT_VARIABLE, TOKEN_VARIABLE
+from edgelift.targets.workerd.process import HOST, Launch, WorkerdProcess
+from edgelift.toolchain import Toolchain
+
+CONTROL_HEADER = "x-edgelift-control"
+_START_TIMEOUT_S = 60.0
+_CONTROL_TIMEOUT_S = 300.0
+
+
+class Worker:
+    """A lifted app that answers at `url`; a context manager that stops it."""
+
+    def __init__(self, process: WorkerdProcess, token: str) -> None:
+        self._process = process
+        self._token = token
+        self.url = f"http://{HOST}:{process.port}"
+        self.port = process.port
+        self.pid = process.pid
+        self.log = process.log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop workerd; it may be called again."""
+        self._process.stop()
+
+    def read_log_tail(self) -> str:
+        """Return the last lines of the log of this start."""
+        return self._process.read_log_tail()
+
+    def check_alive(self) -> None:
+        """Raise TargetError with the log's last lines when workerd has ended."""
+        self._process.check_alive()
+
+    def info(self) -> dict[str, Any]:
+        """Return `booted`, `answered` requests and, once Python runs, `boot_ms`, `snapshot`, `wasm_bytes`."""
+        answer: dict[str, Any] = msgspec.json.decode(self._control("info"))
+        return answer
+
+    def warm(self) -> dict[str, Any]:
+        """Start Python now instead of in the first request, and return `info()`."""
+        answer: dict[str, Any] = msgspec.json.decode(self._control("boot"))
+        return answer
+
+    def run_scheduled(self, cron: str) -> dict[str, Any]:
+        """Run the jobs of one cron expression and return what the adapter reports of them."""
+        answer: dict[str, Any] = msgspec.json.decode(self._control("scheduled", cron.encode()))
+        return answer
+
+    def function_table(self) -> list[str]:
+        """Return Python's function table as text, one entry per slot."""
+        return msgspec.json.decode(self._control("table"), type=list[str])
+
+    def ping(self) -> None:
+        """Wait until HTTP is answered; raises TargetError with the log when workerd ends before."""
+        self._control("ping", timeout_s=_START_TIMEOUT_S)
+
+    def _control(
+        self, verb: str, body: bytes | None = None, timeout_s: float = _CONTROL_TIMEOUT_S
+    ) -> bytes:
+        headers = {CONTROL_HEADER: f"{self._token}:{verb}"}
+        status, answer = self._process.request("/", body=body, headers=headers, timeout_s=timeout_s)
+        if status != 200:  # noqa: PLR2004
+            raise TargetError(
+                f"The Worker cannot answer the control request {verb!r}",
+                why=answer.decode("utf-8", "replace")[:2000],
+                tip=f"the whole log is in {self._process.log}",
+            )
+        return answer
+
+
+def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first are keywords
+    bundle: Bundle,
+    *,
+    state: Path,
+    port: int = 0,
+    env: Mapping[str, str],
+    log: Path,
+    toolchain: Toolchain,
+    warm: bool = False,
+) -> Worker:
+    """Serve `bundle` on 127.0.0.1 and return once HTTP is answered (with `warm`, once Python runs too).
+
+    `state` holds the databases, `env` becomes os.environ, the app's output goes to `log`. Raises TargetError when
+    the port is taken, workerd ends, or (with `warm`) the app cannot be started.
+    """
+    folders = {"files": bundle.out / "files", "assets": bundle.out / "assets"}
+    if bundle.databases:
+        folders["d1-state"] = state / "d1"
+        folders["d1-state"].mkdir(parents=True, exist_ok=True)
+    token = secrets.token_urlsafe(24)
+    launch = Launch(
+        workerd=toolchain.workerd,
+        config=bundle.out / "config.bin",
+        folders={name: path.resolve() for name, path in folders.items()},
+        log=log,
+        variables={
+            TOKEN_VARIABLE: token,
+            ENVIRONMENT_VARIABLE: msgspec.json.encode(dict(env)).decode(),
+        },
+        port=port,
+    )
+    worker = Worker(WorkerdProcess(launch), token)
+    try:
+        worker.ping()
+        if warm:
+            worker.warm()
+    except BaseException:
+        worker.stop()
+        raise
+    return worker
+
+
+def read_function_table(
+    folder: Path, toolchain: Toolchain, databases: tuple[str, ...], log: Path
+) -> list[str]:
+    """Start the bundle in `folder` from its snapshot and return the function table it has then."""
+    bundle = Bundle(out=folder, snapshot=True, snapshot_error="", inputs="", databases=databases)
+    with (
+        tempfile.TemporaryDirectory(prefix="edgelift-check-") as state,
+        start_worker(bundle, state=Path(state), env={}, log=log, toolchain=toolchain) as worker,
+    ):
+        return worker.function_table()
