@@ -1,4 +1,4 @@
-"""The typed catalogue of a database: tables, columns, keys, indexes, views, triggers, independent of dialect."""
+"""The typed catalogue of a database: tables, columns, keys, indexes, views, triggers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """A column: `declared` is the type as written, `default` and `generated` are SQL expressions.
 
-    `generated_kind` is `stored` or `virtual`; `primary_key` is the 1-based position in the key, 0 outside it.
+    `generated_kind` is `stored` or `virtual`; `primary_key` is the 1-based position in the key, 0
+    outside it.
     """
 
     name: str
@@ -33,17 +34,25 @@ class ForeignKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """An index; `sql` is its statement, empty for one that a UNIQUE or PRIMARY KEY constraint made."""
+    """An index; `sql` is its statement, empty for one made by a constraint.
+
+    An indexed expression stands in `columns` as `(expression)`.
+    """
 
     name: str
     table: str
     columns: tuple[str, ...]
     unique: bool = False
+    partial: bool = False
     sql: str = ""
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A table with `rows` counted when the catalogue was read; `sql` is the origin's own statement."""
+    """A table; `sql` is the origin's own statement, `rows` counted when it was read.
+
+    `virtual` is the lower-case module of a virtual table (`fts5`), empty for an ordinary one; such
+    a table has 0 rows when its module is not known here.
+    """
 
     name: str
     sql: str
@@ -53,6 +62,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     without_rowid: bool = False
     strict: bool = False
     autoincrement: bool = False
+    virtual: str = ""
     rows: int = 0
 
     @property
@@ -71,7 +81,11 @@ class SqlObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole database; `sequences` holds the AUTOINCREMENT state by table, `user_version` SQLite's own mark."""
+    """A whole database; `sequences` holds the AUTOINCREMENT state by table.
+
+    Tables, indexes, views and triggers stand in the order of their creation. `shadows` are tables
+    that virtual tables keep for themselves, `statistics` those that ANALYZE made.
+    """
 
     dialect: str
     tables: tuple[Table, ...]
@@ -80,3 +94,11 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[SqlObject, ...] = ()
     sequences: dict[str, int] = {}
     user_version: int = 0
+    application_id: int = 0
+    encoding: str = "UTF-8"
+    shadows: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+
+    def read_table(self, name: str) -> Table | None:
+        """Return the table of that exact name, or None."""
+        return next((table for table in self.tables if table.name == name), None)

@@ -1,0 +1,88 @@
+"""Turn what SQLite and the disk say about an origin's database into errors with a next step."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgelift.errors import OriginError, OriginUnavailable
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def check_file(path: Path) -> None:
+    """Raise OriginError unless `path` is a readable file, empty or with SQLite's first bytes."""
+    what = f"The database {path} cannot be read"
+    try:
+        if path.is_dir():
+            raise OriginError(
+                what, why="it is a folder", tip="name the database file in edgelift.toml"
+            )
+        with path.open("rb") as handle:
+            head = handle.read(len(_MAGIC))
+    except FileNotFoundError as error:
+        raise OriginError(
+            f"The database {path} does not exist",
+            why="no such file",
+            tip="start the app once so that it makes its database, or correct the url in "
+            "edgelift.toml",
+        ) from error
+    except OSError as error:
+        raise OriginError(what, why=str(error.strerror), tip="check its permissions") from error
+    if head and head != _MAGIC:
+        raise OriginError(
+            f"The file {path} is not a SQLite database",
+            why="its first 16 bytes are not SQLite's: another format, encrypted or overwritten",
+            tip="correct the url in edgelift.toml, or give edgelift a decrypted copy",
+        )
+
+
+def to_origin_error(path: Path, error: sqlite3.Error | OSError) -> OriginError:
+    """Return the OriginError that explains a failure of SQLite or the disk on `path`."""
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return _disk_full(path, str(error))
+        return OriginError(
+            f"The database {path} cannot be read", why=str(error), tip="check permissions and disk"
+        )
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return OriginUnavailable(
+            f"The database {path} is locked",
+            why=f"another process holds it: {error}",
+            tip="wait until its writer is done, or stop it, and run the same command again",
+        )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return OriginError(
+            f"The database {path} is damaged",
+            why=str(error),
+            tip=f'see how far: sqlite3 "{path}" "PRAGMA quick_check"; then restore a backup or use '
+            "sqlite3's .recover",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return _disk_full(path, str(error))
+    return OriginError(
+        f"The database {path} cannot be read",
+        why=f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})",
+        tip="check that the app itself can open it, and the permissions of its folder",
+    )
+
+
+def _disk_full(path: Path, why: str) -> OriginError:
+    return OriginError(
+        f"The disk is full while {path} is copied",
+        why=why,
+        tip="free at least twice the size of the database below the project's .edgelift folder",
+    )
+
+
+@contextlib.contextmanager
+def origin_errors(path: Path) -> Iterator[None]:
+    """Turn every sqlite3.Error and OSError of the block into an OriginError about `path`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise to_origin_error(path, error) from error
