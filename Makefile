@@ -19,9 +19,9 @@ help:  ## list the targets
 
 setup: .venv/.installed  ## install edgelift and its development tools into .venv
 
-$(ORIGIN)/.venv/.installed: $(ORIGIN)/requirements.txt | .venv/.installed
+$(ORIGIN)/.venv/.installed: $(ORIGIN)/requirements.txt $(ORIGIN)/requirements-dev.txt | .venv/.installed
 	$(BIN)/uv venv -q --clear --python $(BIN)/python $(ORIGIN)/.venv
-	$(BIN)/uv pip install -q --python $(ORIGIN)/.venv/bin/python -r $(ORIGIN)/requirements.txt
+	$(BIN)/uv pip install -q --python $(ORIGIN)/.venv/bin/python -r $(ORIGIN)/requirements-dev.txt
 	@touch $@
 
 $(ORIGIN)/instance/anomaly.db: $(ORIGIN)/scripts/seed.py | $(ORIGIN)/.venv/.installed
