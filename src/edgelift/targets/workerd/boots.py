@@ -55,6 +55,7 @@ class Builder:
     files: FileSet
     environment: Mapping[str, str]
     working_directory: str
+    scratch: Path
     log: Path
 
     def runtime_modules(self) -> dict[str, bytes]:
@@ -120,7 +121,7 @@ class Builder:
             "program": Path(__file__).with_name("in_wasm.py").read_text("utf-8"),
         }
         known = {name: data for name, data in compiled.items() if data}
-        with tempfile.TemporaryDirectory(prefix="edgelift-build-") as folder:
+        with tempfile.TemporaryDirectory(prefix="boot-", dir=self.scratch) as folder:
             launch = self._prepare(Path(folder), known)
             with run_workerd(launch) as process:
                 status, answer = process.request(

@@ -6,11 +6,11 @@ bundle.json (written last; a folder without it is no bundle).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,21 +96,40 @@ def build_bundle(spec: BundleSpec, out: Path, toolchain: Toolchain, note: Note) 
     existing = read_bundle(out)
     if existing is not None and existing.inputs == inputs:
         return existing
-    out.parent.mkdir(parents=True, exist_ok=True)
-    builder = Builder(
-        toolchain=toolchain,
-        cache=open_cache(toolchain),
-        files=files,
-        environment=spec.env,
-        working_directory=_root(spec),
-        log=out.parent / f"{out.name}-build.log",
-    )
-    builder.log.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-        work = _Work(spec, builder, Path(folder) / "bundle", assets, contents)
+    with _open_scratch(out) as scratch:
+        builder = Builder(
+            toolchain=toolchain,
+            cache=open_cache(toolchain),
+            files=files,
+            environment=spec.env,
+            working_directory=_root(spec),
+            scratch=scratch,
+            log=out.parent / f"{out.name}-build.log",
+        )
+        builder.log.unlink(missing_ok=True)
+        work = _Work(spec, builder, scratch / "bundle", assets, contents)
         bundle = work.build(inputs, note)
         _replace_folder(work.folder, out)
     return msgspec.structs.replace(bundle, out=out)
+
+
+@contextlib.contextmanager
+def _open_scratch(out: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside `out`; what a killed build left there is removed."""
+    scratch = out.with_name(f".{out.name}-build")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise TargetError(
+            f"The folder {scratch} cannot be made",
+            why=str(error.strerror),
+            tip="check the permissions of the folder above it",
+        ) from error
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _root(spec: BundleSpec) -> str:
@@ -182,10 +201,7 @@ class _Work:
         emptied: frozenset[str] = frozenset()
         files: dict[str, bytes] = {}
         if not answer.error:
-            # Imported library code is in the snapshot; its text would only be read for tracebacks.
-            emptied = frozenset(
-                path for path in answer.imported if path.startswith(LIBRARY) and path in compiled
-            )
+            emptied = _emptied_sources(compiled, answer.imported)
             files["snapshot.bin"] = write_container(answer.head, [answer.body])
         files["files.pack"] = build_pack(self.builder.files.files, compiled, emptied)
         write_files(self.folder / "files", files)
@@ -203,10 +219,11 @@ class _Work:
         text = app_config(list_modules("worker.mjs", list(modules)), databases)
         if databases:
             modules["d1.mjs"] = (JS_FOLDER / "d1.mjs").read_bytes()
-        with tempfile.TemporaryDirectory(prefix="edgelift-config-") as folder:
-            write_files(Path(folder) / "modules", modules)
-            write_files(Path(folder), {"config.capnp": text.encode()})
-            compile_config(self.builder.toolchain, Path(folder), self.folder / "config.bin")
+        folder = self.builder.scratch / "config"
+        write_files(folder / "modules", modules)
+        write_files(folder, {"config.capnp": text.encode()})
+        compile_config(self.builder.toolchain, folder, self.folder / "config.bin")
+        shutil.rmtree(folder)
 
     def _check_restored(self, answer: SnapshotAnswer) -> str:
         """Start from the snapshot once and return "" when it came back whole, else what differs."""
@@ -248,6 +265,19 @@ def compile_config(toolchain: Toolchain, folder: Path, target: Path) -> None:
             tip="report this as a bug of edgelift, with the text above",
         )
     write_files(target.parent, {target.name: done.stdout})
+
+
+def _emptied_sources(compiled: Iterable[str], imported: frozenset[str]) -> frozenset[str]:
+    """Return the sources that only take memory: compiled code of the standard library, imported packages.
+
+    Nothing but a traceback would read them; the app's own sources stay whole.
+    """
+    return frozenset(
+        path
+        for path in compiled
+        if path.startswith(LIBRARY)
+        and (path in imported or not path.startswith(SITE_PACKAGES))
+    )
 
 
 def _measure(folder: Path) -> dict[str, int]:

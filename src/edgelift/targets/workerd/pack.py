@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.container import ALIGNMENT, write_container
+from edgelift.targets.workerd.patches import LIBRARY_FILES, LIBRARY_PATCHES, apply_patches
 from edgelift.targets.workerd.wasm import build_stub, module_key
 
 PYTHON_TAG = "cpython-314"
@@ -86,8 +87,12 @@ def add_standard_library(files: FileSet, pyodide: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             for name in opened.namelist():
-                if not name.endswith("/") and not _UNUSED_LIBRARY.match(name):
-                    files.add(f"{LIBRARY}/{name}", opened.read(name))
+                if name.endswith("/") or _UNUSED_LIBRARY.match(name):
+                    continue
+                data = opened.read(name)
+                if name in LIBRARY_FILES:
+                    data = apply_patches(name, data.decode(), LIBRARY_PATCHES).encode()
+                files.add(f"{LIBRARY}/{name}", data)
     except (OSError, zipfile.BadZipFile) as error:
         raise TargetError(
             "Python's standard library for the Worker cannot be read",

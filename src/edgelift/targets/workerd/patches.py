@@ -64,9 +64,10 @@ PATCHES = (
     ),
     Patch(
         file=MODULE_FILE,
-        breaks="TLS checks the certificate against the host of connect(), not the server_hostname asked for",
+        breaks="TLS checks the certificate against the host of connect(), not server_hostname, and "
+        "a refused certificate shows at the first write instead of in the handshake",
         old="let y=c.wcgSocket.startTls();",
-        new="let y=c.wcgSocket.startTls(o);",
+        new="let y=c.wcgSocket.startTls(o);await y.opened;",
     ),
     Patch(
         file=MODULE_FILE,
@@ -90,9 +91,85 @@ PATCHES = (
     ),
 )
 
+_HANDSHAKE = """\
+        result = run_sync(_nodeSock.startTls(self.fileno()))
+"""
+_HANDSHAKE_NAMED = """\
+        from js import Object
+
+        options = Object.new()
+        if self._server_hostname:
+            options.expectedServerHostname = self._server_hostname
+        try:
+            result = run_sync(_nodeSock.startTls(self.fileno(), options))
+        except Exception as error:
+            reason = f"TLS handshake failed, the worker's log says why: {error}"
+            raise SSLError(1, reason) from None
+"""
+_NO_ASYNC_TLS = """\
+        if ssl is not None:
+            raise NotImplementedError(
+                "SSL/TLS via create_connection is not yet supported"
+            )
+"""
+_PLAIN_TRANSPORT = """\
+        sock.setblocking(False)
+
+        protocol = protocol_factory()
+"""
+_TLS_TRANSPORT = """\
+        sock.setblocking(False)
+
+        if ssl:
+            from js import Object
+            from pyodide_js._api import _nodeSock
+
+            options = Object.new()
+            if server_hostname or host:
+                options.expectedServerHostname = server_hostname or host
+            try:
+                await _nodeSock.startTls(sock.fileno(), options)
+            except Exception as error:
+                sock.close()
+                reason = f"TLS handshake failed, the worker's log says why: {error}"
+                raise OSError(reason) from None
+
+        protocol = protocol_factory()
+"""
+
+# Of the standard library inside the package, as shipped in python_stdlib.zip.
+LIBRARY_PATCHES = (
+    Patch(
+        file="ssl.py",
+        breaks="server_hostname is not checked, and a refused certificate is a bare OSError 29",
+        old=_HANDSHAKE,
+        new=_HANDSHAKE_NAMED,
+    ),
+    Patch(
+        file="ssl.py",
+        breaks="a TLS socket forgets the timeout of the socket it wraps",
+        old="        sock.detach()\n\n        ssl_sock._sslobj = None\n",
+        new="        timeout = sock.gettimeout()\n        sock.detach()\n"
+        "        ssl_sock.settimeout(timeout)\n\n        ssl_sock._sslobj = None\n",
+    ),
+    Patch(
+        file="pyodide/webloop.py",
+        breaks="asyncio.open_connection(ssl=...) raises NotImplementedError",
+        old=_NO_ASYNC_TLS,
+        new="",
+    ),
+    Patch(
+        file="pyodide/webloop.py",
+        breaks="asyncio.open_connection(ssl=...) talks in the clear",
+        old=_PLAIN_TRANSPORT,
+        new=_TLS_TRANSPORT,
+    ),
+)
+LIBRARY_FILES = frozenset(patch.file for patch in LIBRARY_PATCHES)
+
 
 def apply_patches(file: str, text: str, patches: tuple[Patch, ...] = PATCHES) -> str:
-    """Return the patched text of `file`; raises TargetError naming the first patch that does not match."""
+    """Return the patched text of `file`; raises TargetError naming a patch that does not match."""
     for patch in patches:
         if patch.file != file:
             continue
@@ -105,7 +182,7 @@ def apply_patches(file: str, text: str, patches: tuple[Patch, ...] = PATCHES) ->
                 tip="use the pyodide version this edgelift pins: remove the toolchain cache and run again",
             )
         text = text.replace(patch.old, patch.new)
-    return f"import {{{_IMPORTS[file]}}} from './wasm_lookup.mjs';\n{text}"
+    return text
 
 
 def read_patched(pyodide: Path) -> dict[str, str]:
@@ -120,5 +197,6 @@ def read_patched(pyodide: Path) -> dict[str, str]:
                 why=str(error),
                 tip="remove the toolchain cache and run again: it is downloaded anew",
             ) from error
-        patched[file] = apply_patches(file, text)
+        names = _IMPORTS[file]
+        patched[file] = f"import {{{names}}} from './wasm_lookup.mjs';\n{apply_patches(file, text)}"
     return patched

@@ -47,12 +47,13 @@ function findModule(source) {
   const known = modulesByKey.get(key);
   if (known) return known;
   if (!env.UNSAFE_EVAL) {
-    const shown = toHex(bytes.subarray(0, 48));
-    throw new real.CompileError(
-      `a WebAssembly module of ${bytes.length} bytes was asked for at run time that the build did not record ` +
-        `(it starts with ${shown}); rebuild after the code that needs it runs at import, ` +
-        'for example a ctypes callback with a new signature',
-    );
+    const message =
+      `edgelift: a WebAssembly module of ${bytes.length} bytes was asked for at run time that the build did not ` +
+      `record (${toHex(bytes.subarray(0, 64))}). Run the code that needs it at import, so that the build meets it; ` +
+      'most often it is a ctypes callback with a new signature.';
+    // Pyodide's callers turn the exception into a bare error number: the log is where the reason stays.
+    console.error(message);
+    throw new real.CompileError(message);
   }
   const copy = bytes.slice();
   if (key) recordedModules.set(key, copy);

@@ -153,6 +153,8 @@ function streamBody(running, streamId, requestId, first) {
     closeRequest(requestId);
     running.endRequest.callPromising(requestId).catch(noteFailure);
   };
+  /** @type {Promise<unknown>} */
+  let step = Promise.resolve();
   return new ReadableStream(
     {
       start(controller) {
@@ -160,7 +162,8 @@ function streamBody(running, streamId, requestId, first) {
       },
       async pull(controller) {
         try {
-          const chunk = await running.nextChunk.callPromising(streamId);
+          step = running.nextChunk.callPromising(streamId);
+          const chunk = await step;
           if (chunk) return controller.enqueue(chunk);
           controller.close();
         } catch (error) {
@@ -170,6 +173,8 @@ function streamBody(running, streamId, requestId, first) {
         finish();
       },
       async cancel() {
+        // A generator that is running cannot be closed.
+        await step.catch(() => {});
         await running.closeStream.callPromising(streamId).catch(noteFailure);
         finish();
       },
@@ -225,7 +230,8 @@ function toResponse(status, flat, content, method) {
  */
 function withLength(body, length) {
   const { readable, writable } = new FixedLengthStream(length);
-  body.pipeTo(writable).catch(noteFailure);
+  // A broken pipe is either the client's leave or an error that streamBody has logged.
+  body.pipeTo(writable).catch(() => {});
   return readable;
 }
 

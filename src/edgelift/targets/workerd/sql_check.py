@@ -1,0 +1,78 @@
+"""Runs SQL in the engine that D1 runs on, so that schema knows before anything moves what D1 takes.
+
+A raw workerd executes the statements in a Durable Object's SQLite, where the same authorizer (names,
+pragmas, functions) and the same limits (statement size, columns, expression depth) are at work as in
+D1. The database is fresh for every call and gone afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from edgelift.errors import TargetError
+from edgelift.targets.workerd.config import COMPATIBILITY_DATE
+from edgelift.targets.workerd.process import Launch, run_workerd
+from edgelift.toolchain import Toolchain
+
+_CONFIG = """using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    (name = "state", disk = (writable = true)),
+  ],
+  sockets = [(name = "http", http = (), service = "main")],
+);
+
+const main :Workerd.Worker = (
+  compatibilityDate = "%s",
+  modules = [(name = "sql_check.mjs", esModule = embed "sql_check.mjs")],
+  durableObjectNamespaces = [(className = "Database", uniqueKey = "sql-check", enableSql = true)],
+  durableObjectStorage = (localDisk = "state"),
+  bindings = [(name = "DATABASE", durableObjectNamespace = "Database")],
+);
+"""
+_TIMEOUT_S = 120.0
+
+
+class StatementError(msgspec.Struct, frozen=True):
+    """A statement that the engine refused: its position in the list, and the engine's message."""
+
+    index: int
+    message: str
+
+
+def check_statements(statements: Sequence[str], toolchain: Toolchain) -> list[StatementError]:
+    """Execute statements in order in a fresh database and return those that were refused.
+
+    A refused statement does not stop the rest. Raises TargetError when workerd itself fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgelift-sql-") as temporary:
+        folder = Path(temporary)
+        source = resources.files("edgelift.targets.workerd") / "js" / "sql_check.mjs"
+        (folder / "sql_check.mjs").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "config.capnp").write_text(_CONFIG % COMPATIBILITY_DATE, encoding="utf-8")
+        (folder / "state").mkdir()
+        launch = Launch(
+            workerd=toolchain.workerd,
+            config=folder / "config.capnp",
+            folders={"state": folder / "state"},
+            log=folder / "workerd.log",
+        )
+        with run_workerd(launch) as process:
+            status, body = process.request(
+                "/", body=msgspec.json.encode(list(statements)), headers={}, timeout_s=_TIMEOUT_S
+            )
+            if status != 200:
+                raise TargetError(
+                    "workerd could not check the schema",
+                    why=f"status {status}: {body[:300].decode('utf-8', 'replace')}; "
+                    f"{process.read_log_tail()}",
+                    tip="run again; if it stays, remove the toolchain cache",
+                )
+    return msgspec.json.decode(body, type=list[StatementError])
