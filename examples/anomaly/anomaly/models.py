@@ -87,6 +87,11 @@ class Token(db.Model):
 
     chain: Mapped[Chain] = relationship(lazy="joined", innerjoin=True)
 
+    @property
+    def price_text(self) -> str | None:
+        """The price as people write it: 0.00000012, not 1.2E-7."""
+        return None if self.price_usd is None else f"{self.price_usd:f}"
+
 
 class Prediction(db.Model):
     __tablename__ = "predictions"

@@ -5,7 +5,7 @@ const charts = (() => {
   const NS = "http://www.w3.org/2000/svg";
   const WIDTH = 480;
   const HEIGHT = 200;
-  const PAD = { left: 34, right: 8, top: 10, bottom: 22 };
+  const PAD = { left: 34, right: 8, top: 18, bottom: 22 };
 
   function make(name, attributes, text) {
     const node = document.createElementNS(NS, name);

@@ -51,7 +51,7 @@ def _to_summary(token: Token) -> dict[str, Any]:
         "chain": token.chain.slug,
         "is_verified": token.is_verified,
         "launched_on": token.launched_on.isoformat() if token.launched_on else None,
-        "price_usd": None if token.price_usd is None else str(token.price_usd),
+        "price_usd": token.price_text,
         "volume_24h": _finite(token.volume_24h),
         "score": token.last_score,
         "label": token.last_label,
