@@ -1,7 +1,7 @@
 """The local runtime: builds a lifted Python app into a bundle and serves it on raw workerd.
 
-`build_bundle` packs the app, its packages and Pyodide and takes a memory snapshot after the app's import;
-`start_worker` serves the bundle; `d1_file` is where a database must lie before that.
+`build_bundle` packs the app, its packages and Pyodide and takes a memory snapshot after the app's
+import; `start_worker` serves the bundle; `d1_file` is where a database must lie before that.
 """
 
 from __future__ import annotations

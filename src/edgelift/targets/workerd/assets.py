@@ -1,4 +1,4 @@
-"""Lists the static files that js/assets.mjs answers before Python: path -> file, content type, ETag, size."""
+"""Lists the static files that the Worker (js/assets.mjs) answers before Python is asked."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def content_type(name: str) -> str:
 def list_assets(public: Path | None) -> tuple[dict[str, Asset], dict[str, bytes]]:
     """Return the assets by URL path, and their contents by the file name they get in the bundle.
 
-    Files are stored under their hash, so no name of a user reaches a file system; raises TargetError for an
-    unreadable file.
+    An asset is (file name, Content-Type, ETag, size). Files are stored under their hash, so no name
+    of a user reaches a file system. Raises TargetError for an unreadable file.
     """
     assets: dict[str, Asset] = {}
     contents: dict[str, bytes] = {}

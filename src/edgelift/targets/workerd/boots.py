@@ -1,4 +1,4 @@
-"""The build's own boots of Python in workerd: compile sources, make the memory snapshot, record wasm modules."""
+"""The build's own boots of Python in workerd: compile sources, take the memory snapshot."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Builder:
         return modules
 
     def compile_missing(self, note: Callable[[str], None]) -> dict[str, bytes]:
-        """Return the compiled form of all sources; those not in the cache are compiled in one boot."""
+        """Return the compiled form of all sources; what the cache lacks is compiled in one boot."""
         sources = self.files.sources()
         compiled = {path: self.cache.read_compiled(path, data) for path, data in sources.items()}
         missing = [path for path, data in compiled.items() if data is None]
@@ -89,7 +89,7 @@ class Builder:
         return {path: data for path, data in compiled.items() if data}
 
     def make_snapshot(self, compiled: Mapping[str, bytes], settings: object) -> SnapshotAnswer:
-        """Import the app in a boot of its own and return the memory snapshot, or why there is none."""
+        """Import the app in a boot of its own; return the snapshot, or why there is none."""
         text = msgspec.json.encode(settings).decode()
         head, body = self._run("/snapshot", compiled, {"settings": text})
         report, size = head["report"], head.get("size", 0)
@@ -130,7 +130,7 @@ class Builder:
                     headers={"content-type": "application/json"},
                     timeout_s=_BOOT_TIMEOUT_S,
                 )
-        if status != 200:  # noqa: PLR2004
+        if status != 200:
             raise TargetError(
                 "Python does not start in workerd",
                 why=answer.decode("utf-8", "replace")[:2000],

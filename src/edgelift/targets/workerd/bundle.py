@@ -1,7 +1,7 @@
-"""Builds the local runtime's bundle of a lifted Python app: the folder from which `start_worker` serves.
+"""Builds the local runtime's bundle of a lifted Python app, which `start_worker` serves.
 
-Layout: config.bin (workerd's configuration with all modules), files/ (files.pack, snapshot.bin), assets/,
-bundle.json (written last; a folder without it is no bundle).
+Layout: config.bin (workerd's configuration with all modules), files/ (files.pack, snapshot.bin),
+assets/, bundle.json (written last; a folder without it is no bundle).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from edgelift.targets.workerd.pack import (
     APP,
     LIBRARY,
     SITE_PACKAGES,
+    WORKER_PACKAGE,
     FileSet,
     add_adapter,
     add_folder,
@@ -44,8 +45,8 @@ Note = Callable[[str], None]
 class BundleSpec:
     """What to build: `app_dir` becomes /app, `settings` is the document of worker/runtime.py.
 
-    `env` are the variables visible while the snapshot is made; they are part of it, so the bundle is as secret
-    as they are.
+    `adapter` becomes the package edgelift.worker; `env` are the variables visible while the snapshot is made; they are part of it, so the bundle
+    is as secret as they are.
     """
 
     app_dir: Path
@@ -53,10 +54,14 @@ class BundleSpec:
     settings: dict[str, Any]
     env: dict[str, str] = field(default_factory=dict)
     public_dir: Path | None = None
+    adapter: Path = WORKER_PACKAGE
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """A built bundle; without a snapshot, `snapshot_error` says why and Python boots from compiled files."""
+    """A built bundle; without a snapshot, `snapshot_error` and `traceback` say why.
+
+    Python then boots from compiled files at every start. `notes` tell what the snapshot froze.
+    """
 
     out: Path
     snapshot: bool
@@ -85,10 +90,10 @@ def _to_path(kind: type, value: object) -> object:
 
 
 def build_bundle(spec: BundleSpec, out: Path, toolchain: Toolchain, note: Note) -> Bundle:
-    """Build the bundle into `out`, or return the one that is there when nothing it depends on changed.
+    """Build the bundle into `out`, or return the one there when nothing it depends on changed.
 
-    An app that cannot be imported while the snapshot is made still gives a bundle (see `snapshot_error`).
-    Raises TargetError when the runtime itself does not work.
+    An app that cannot be imported while the snapshot is made still gives a bundle, see
+    `Bundle.snapshot_error`. Raises TargetError when the runtime itself does not work.
     """
     files = _collect_files(spec, toolchain)
     assets, contents = list_assets(spec.public_dir)
@@ -140,7 +145,7 @@ def _collect_files(spec: BundleSpec, toolchain: Toolchain) -> FileSet:
     files = FileSet()
     add_standard_library(files, toolchain.pyodide)
     add_folder(files, spec.site_packages, SITE_PACKAGES)
-    add_adapter(files)
+    add_adapter(files, spec.adapter)
     add_folder(files, spec.app_dir, APP)
     return files
 
@@ -268,15 +273,14 @@ def compile_config(toolchain: Toolchain, folder: Path, target: Path) -> None:
 
 
 def _emptied_sources(compiled: Iterable[str], imported: frozenset[str]) -> frozenset[str]:
-    """Return the sources that only take memory: compiled code of the standard library, imported packages.
+    """Return the sources that only take memory: the standard library, imported packages.
 
     Nothing but a traceback would read them; the app's own sources stay whole.
     """
     return frozenset(
         path
         for path in compiled
-        if path.startswith(LIBRARY)
-        and (path in imported or not path.startswith(SITE_PACKAGES))
+        if path.startswith(LIBRARY) and (path in imported or not path.startswith(SITE_PACKAGES))
     )
 
 

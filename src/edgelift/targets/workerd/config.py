@@ -1,7 +1,8 @@
-"""Writes workerd's configuration (Cap'n Proto text) for the build's own boot and for the lifted app.
+"""Writes workerd's configuration (Cap'n Proto text) for the build's boot and for the lifted app.
 
-What differs between starts is no part of it: folders, socket and environment come from the command line and from
-variables, so that the configuration of a bundle is made once. Grammar: workerd.capnp of the workerd package.
+What differs between starts is no part of it: folders, socket and environment come from the command
+line and from variables, so that the configuration of a bundle is made once. Grammar: workerd.capnp
+of the workerd package.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ D1_UNIQUE_KEY = "edgelift-D1"
 
 @dataclass(frozen=True)
 class Module:
-    """A module of a worker: `kind` is workerd's (esModule, wasm, data, json), `file` lies beside the config."""
+    """A module: `kind` is workerd's (esModule, wasm, data, json), `file` lies beside the config."""
 
     name: str
     kind: str
@@ -80,7 +81,7 @@ _FILES_BINDING = '(name = "FILES", service = "files")'
 
 
 def build_config(modules: Sequence[Module]) -> str:
-    """Return the configuration of the build's own boot: the only one with the unsafeEval binding."""
+    """Return the configuration of the build's boot: the only one with the unsafeEval binding."""
     bindings = (_FILES_BINDING, '(name = "UNSAFE_EVAL", unsafeEval = void)')
     services = ('(name = "main", worker = .main)', _NETWORK, _FILES)
     return _config(services, [_worker("main", modules, bindings)])
@@ -89,8 +90,8 @@ def build_config(modules: Sequence[Module]) -> str:
 def app_config(modules: Sequence[Module], databases: Sequence[str]) -> str:
     """Return the configuration of the lifted app with a D1 binding for each name of `databases`.
 
-    A binding is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns from `ctx.props.database`
-    which database is meant.
+    A binding is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns from
+    `ctx.props.database` which database is meant.
     """
     services = [
         '(name = "main", worker = .main)',

@@ -1,4 +1,4 @@
-"""The file format of packs, snapshots and build answers: a JSON head, then bytes (other half: js/container.mjs)."""
+"""The file format of packs, snapshots and build answers (other half: js/container.mjs)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ALIGNMENT = 8
 
 
 def write_container(head: object, parts: Iterable[bytes]) -> bytes:
-    """Return uint32 length of the head, the head as JSON, zeros up to a multiple of eight, the parts."""
+    """Return the head's length (uint32), the head as JSON, zeros up to a multiple of 8, parts."""
     encoded = msgspec.json.encode(head)
     padding = -(4 + len(encoded)) % ALIGNMENT
     return b"".join((struct.pack("<I", len(encoded)), encoded, bytes(padding), *parts))
 
 
 def read_container(data: bytes) -> tuple[Any, memoryview]:
-    """Return the head and a view of the bytes; raises TargetError when the data is cut off or no container."""
+    """Return the head and a view of the bytes; raises TargetError when the data is no container."""
     try:
         (length,) = struct.unpack_from("<I", data)
         head = msgspec.json.decode(data[4 : 4 + length])

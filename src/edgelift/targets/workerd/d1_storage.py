@@ -1,4 +1,4 @@
-"""Where the local runtime keeps the SQLite file of a D1 binding, so that the data stage can put one there."""
+"""Where the local runtime keeps the SQLite file of a D1 binding; the data stage puts one there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgelift.targets.workerd.config import D1_UNIQUE_KEY
 def object_id(unique_key: str, name: str) -> str:
     """Return the id of `idFromName(name)` in workerd's namespace `unique_key` (64 hex digits).
 
-    Algorithm: workerd src/workerd/server/server.c++, checked against real files in cloudflare.md 5.3.
+    Algorithm: workerd src/workerd/server/server.c++; a test compares with a file workerd made.
     """
     key = hashlib.sha256(unique_key.encode()).digest()
     head = hmac.new(key, name.encode(), hashlib.sha256).digest()[:16]
@@ -22,7 +22,8 @@ def object_id(unique_key: str, name: str) -> str:
 def d1_file(state: Path, binding: str) -> Path:
     """Return the path of a binding's SQLite file below `state`; its folder is made.
 
-    Write it only while no worker runs on this state; with WAL, checkpoint before (or copy the `-wal` along).
+    Write it only while no worker runs on this state; with WAL, checkpoint before, or copy the
+    `-wal` file along.
     """
     folder = state / "d1" / D1_UNIQUE_KEY
     folder.mkdir(parents=True, exist_ok=True)

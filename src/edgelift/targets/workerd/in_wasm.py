@@ -1,4 +1,4 @@
-"""Runs inside the build's own boot of the wasm CPython: compiles sources, and imports the app for the snapshot.
+"""Runs inside the build's boot of the wasm CPython: compiles sources, imports the app.
 
 The build reads this file as text and sends it along; nothing imports it on the tool's side.
 """
@@ -10,15 +10,15 @@ import json
 import os
 import sys
 import traceback
-from importlib import _bootstrap_external as external  # type: ignore[attr-defined]
+from importlib import _bootstrap_external as external
 from typing import Any
 
 
 def compile_files(paths_json: str) -> list[bytes]:
     """Return the unchecked-hash .pyc of each source, b"" for one that does not compile.
 
-    Only this CPython can make them (the host has another version), and "unchecked" spares the import system a
-    look at the source. Format: PEP 552.
+    Only this CPython can make them (the host has another version), and "unchecked" spares the
+    import system a look at the source. Format: PEP 552.
     """
     import _imp
     import warnings
@@ -33,21 +33,22 @@ def compile_files(paths_json: str) -> list[bytes]:
         except (SyntaxError, ValueError):
             compiled.append(b"")
             continue
-        digest = _imp.source_hash(_imp.pyc_magic_number_token, source)
-        compiled.append(bytes(external._code_to_hash_pyc(code, digest, False)))  # noqa: FBT003, SLF001
+        digest = _imp.source_hash(_imp.pyc_magic_number_token, source)  # type: ignore[attr-defined]
+        to_pyc = external._code_to_hash_pyc  # type: ignore[attr-defined]  # noqa: SLF001
+        compiled.append(bytes(to_pyc(code, digest, checked=False)))
     return compiled
 
 
 def configure_app(settings_json: str) -> str:
-    """Import the app and return JSON: `error` ("" when it went well), `traceback`, `notes`, `imported` files."""
+    """Import the app; return JSON: `error` ("": none), `traceback`, `notes`, `imported` files."""
     notes: list[str] = []
     unwatch = _watch_randomness(json.loads(settings_json).get("root", "/app"), notes)
     report: dict[str, Any] = {"error": "", "traceback": "", "notes": notes, "imported": []}
     try:
         from edgelift.worker import runtime
 
-        runtime.configure(settings_json)
-    except BaseException as error:  # noqa: BLE001 - also SystemExit of an app: it becomes the recorded reason
+        runtime.configure(settings_json)  # type: ignore[attr-defined, unused-ignore]
+    except BaseException as error:  # noqa: BLE001 - even an app's SystemExit is only a reason
         report["error"] = "".join(traceback.format_exception_only(error)).strip()
         report["traceback"] = "".join(traceback.format_exception(error))
     unwatch()
@@ -58,13 +59,13 @@ def configure_app(settings_json: str) -> str:
             if isinstance(file := getattr(module, "__file__", None), str) and file.endswith(".py")
         }
     )
-    sys.last_exc = sys.last_value = sys.last_traceback = None  # type: ignore[attr-defined, assignment]
+    sys.last_exc = sys.last_value = sys.last_traceback = None  # type: ignore[attr-defined]
     gc.collect()
     return json.dumps(report)
 
 
 def _watch_randomness(root: str, notes: list[str]) -> Any:
-    """Note which line of the app reads random bytes at import: all isolates of one snapshot share the value."""
+    """Note which lines of the app read random bytes at import: isolates will share the values."""
     original = os.urandom
     seen: set[str] = set()
     watching = True

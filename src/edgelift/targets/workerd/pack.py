@@ -1,6 +1,6 @@
-"""Collects the files Python sees in the Worker (standard library, packages, adapter, app) and packs them into one.
+"""Collects the files Python sees in the Worker and packs them into one.
 
-A pack is a container: the head lists directories and files (path, offset, length), the bytes follow.
+A pack is a container: the head lists directories and files (path, offset, length).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PYTHON_TAG = "cpython-314"
 LIBRARY = "/lib/python3.14"
 SITE_PACKAGES = f"{LIBRARY}/site-packages"
 APP = "/app"
+WORKER_PACKAGE = Path(__file__).parents[2] / "worker"
 
 # Parts of the standard library that no server program imports: 40 % of its bytes.
 _UNUSED_LIBRARY = re.compile(
@@ -32,7 +33,7 @@ _UNUSED_FILE = re.compile(r"(^|/)(__pycache__|\.git|\.DS_Store)(/|$)|\.py[cdi]$|
 
 @dataclass
 class FileSet:
-    """Files by their absolute path in the Worker; `modules` are the side modules behind stubs, by key."""
+    """Files by absolute path in the Worker; `modules` are the side modules behind stubs, by key."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     modules: dict[str, bytes] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class FileSet:
 
 
 def read_folder(root: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (relative path, content) of a folder's files, sorted; raises TargetError for an unreadable one."""
+    """Yield (relative path, content) of all files; raises TargetError for an unreadable one."""
 
     def fail(error: OSError) -> None:
         raise TargetError(
@@ -82,7 +83,7 @@ def read_folder(root: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def add_standard_library(files: FileSet, pyodide: Path) -> None:
-    """Add the standard library of the npm package `pyodide`; raises TargetError when it is damaged."""
+    """Add the standard library of npm `pyodide`, patched; raises TargetError when it is damaged."""
     archive = pyodide / "python_stdlib.zip"
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -102,7 +103,7 @@ def add_standard_library(files: FileSet, pyodide: Path) -> None:
 
 
 def add_folder(files: FileSet, source: Path, target: str) -> None:
-    """Add a folder's files below `target`; raises TargetError when the folder is missing or unreadable."""
+    """Add a folder's files below `target`; raises TargetError when it is missing or unreadable."""
     if not source.is_dir():
         raise TargetError(
             f"The folder {source} does not exist",
@@ -113,14 +114,13 @@ def add_folder(files: FileSet, source: Path, target: str) -> None:
         files.add(f"{target}/{relative}", data)
 
 
-def add_adapter(files: FileSet) -> None:
-    """Add edgelift's own Worker-side package (edgelift.worker and nothing else of edgelift)."""
-    package = Path(__file__).parents[2]
+def add_adapter(files: FileSet, package: Path) -> None:
+    """Add the Worker-side package as edgelift.worker, and nothing else of edgelift."""
     files.add(
         f"{SITE_PACKAGES}/edgelift/__init__.py",
         b'"""The part of edgelift that runs in Workers."""\n',
     )
-    add_folder(files, package / "worker", f"{SITE_PACKAGES}/edgelift/worker")
+    add_folder(files, package, f"{SITE_PACKAGES}/edgelift/worker")
 
 
 def cached_path(source: str) -> str:
@@ -132,7 +132,7 @@ def cached_path(source: str) -> str:
 def build_pack(
     files: Mapping[str, bytes], compiled: Mapping[str, bytes], emptied: frozenset[str] = frozenset()
 ) -> bytes:
-    """Return the pack of `files` and the compiled form of sources; `emptied` sources keep their name only."""
+    """Return the pack of `files` and compiled sources; `emptied` sources keep their name only."""
     contents = {path: b"" if path in emptied else data for path, data in files.items()}
     contents |= {cached_path(path): data for path, data in compiled.items() if data}
     directories: set[str] = set()

@@ -1,7 +1,7 @@
-"""The text patches that make npm `pyodide` run in workerd; the build applies them to its two JavaScript files.
+"""The text patches that make npm `pyodide` run in workerd, applied by the build.
 
-Each patch says what breaks without it. A patch that does not match exactly as often as it says stops the build:
-a new version of Pyodide is looked at by a person, never patched halfway.
+Each patch says what breaks without it. A patch that does not match exactly as often as it says
+stops the build: a new version of Pyodide is looked at by a person, never patched halfway.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MODULE_FILE = "pyodide.asm.mjs"
 
 @dataclass(frozen=True)
 class Patch:
-    """Replace `old` by `new` in `file`, exactly `count` times; `breaks` tells what happens without it."""
+    """Replace `old` by `new` in `file`, exactly `count` times; `breaks` is what happens without."""
 
     file: str
     breaks: str
@@ -26,7 +26,7 @@ class Patch:
     count: int = 1
 
 
-# What the files see instead of globals: see js/wasm_lookup.mjs. Imports shadow globals inside one file only.
+# What the files see instead of globals (js/wasm_lookup.mjs): imports shadow globals in one file.
 _IMPORTS = {
     MAIN_FILE: "WebAssembly, process, location, addEventListener, fetch",
     MODULE_FILE: "WebAssembly, process, location, addEventListener",
@@ -41,7 +41,7 @@ PATCHES = (
     ),
     Patch(
         file=MODULE_FILE,
-        breaks="a snapshot cannot put native side modules where they were: wild pointers after a restore",
+        breaks="a restored snapshot has native side modules elsewhere: its pointers lead astray",
         old="var memoryBase=metadata.memorySize?"
         "alignMemory(getMemory(metadata.memorySize+memAlign),memAlign):0;"
         "var tableBase=metadata.tableSize?wasmTable.length:0;",
@@ -64,10 +64,10 @@ PATCHES = (
     ),
     Patch(
         file=MODULE_FILE,
-        breaks="TLS checks the certificate against the host of connect(), not server_hostname, and "
-        "a refused certificate shows at the first write instead of in the handshake",
+        breaks="TLS checks the certificate against the host of connect(), not server_hostname, "
+        "and a refused certificate shows at the first write instead of in the handshake",
         old="let y=c.wcgSocket.startTls();",
-        new="let y=c.wcgSocket.startTls(o);await y.opened;",
+        new="let y=c.wcgSocket.startTls(o);c.wcgSocket=y;await y.opened;",
     ),
     Patch(
         file=MODULE_FILE,
@@ -84,10 +84,11 @@ PATCHES = (
     ),
     Patch(
         file=MODULE_FILE,
-        breaks="after startTls the plain socket's end marks the TLS socket closed: poll() reports a hang-up, "
-        "so every TLS socket with a timeout fails",
+        breaks="after startTls the plain socket's end marks the TLS socket closed: poll() reports "
+        "a hang-up, so every TLS socket with a timeout fails",
         old="x.closed.then(()=>{c.closed=!0},()=>{c.closed=!0})",
-        new="x.closed.then(()=>{if(c.wcgSocket===x)c.closed=!0},()=>{if(c.wcgSocket===x)c.closed=!0})",
+        new="x.closed.then(()=>{if(c.wcgSocket===x)c.closed=!0},"
+        "()=>{if(c.wcgSocket===x)c.closed=!0})",
     ),
 )
 
@@ -179,7 +180,7 @@ def apply_patches(file: str, text: str, patches: tuple[Patch, ...] = PATCHES) ->
                 f"Pyodide's {file} cannot be patched",
                 why=f"expected {patch.count} place(s) of {patch.old[:60]!r}, found {found}; "
                 f"without the patch {patch.breaks}",
-                tip="use the pyodide version this edgelift pins: remove the toolchain cache and run again",
+                tip="remove the toolchain cache and run again: the pinned one is installed",
             )
         text = text.replace(patch.old, patch.new)
     return text

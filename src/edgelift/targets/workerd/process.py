@@ -1,4 +1,4 @@
-"""Starts workerd on a socket that this process opened, watches it, stops it; used by the build and by workers."""
+"""Starts workerd on a socket that this process opened, watches it, stops it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TAIL_LINES = 12
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start: the config file (binary when it ends in .bin), folders by service name, variables."""
+    """What to start: the config (binary when it ends in .bin), folders by service, variables."""
 
     workerd: Path
     config: Path
@@ -38,7 +38,7 @@ class Launch:
 
 
 def open_socket(port: int) -> socket.socket:
-    """Return a listening socket on 127.0.0.1; port 0 lets the system choose; raises TargetError when taken."""
+    """Return a listening socket; port 0 lets the system choose; raises TargetError when taken."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -126,7 +126,7 @@ class WorkerdProcess:
             connection.close()
 
     def stop(self) -> None:
-        """End workerd: first gently, so that it finishes requests and closes databases, then by force."""
+        """End workerd: first gently, so that it closes its databases, then by force."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -153,7 +153,7 @@ def _spawn(launch: Launch, socket_fd: int, log: IO[bytes]) -> subprocess.Popen[b
             stderr=log,
             pass_fds=(socket_fd,),
             env={**_inherited(), **launch.variables},
-            start_new_session=True,  # Ctrl-C reaches edgelift alone, which then stops workerd gently
+            start_new_session=True,  # Ctrl-C reaches edgelift alone, which stops workerd gently
         )
     except OSError as error:
         raise TargetError(
@@ -172,8 +172,8 @@ def _inherited() -> dict[str, str]:
 def _watch(pid: int) -> subprocess.Popen[bytes]:
     """Start a shell that waits for the end of a pipe only this process holds, then kills workerd.
 
-    The pipe ends with this process even on kill -9; a death signal (prctl) would follow the thread that
-    started workerd instead.
+    The pipe ends with this process even on kill -9; a death signal (prctl) would follow the thread
+    that started workerd instead.
     """
     return subprocess.Popen(
         [shutil.which("sh") or "/bin/sh", "-c", 'read -r _; kill -KILL "$1"', "edgelift", str(pid)],

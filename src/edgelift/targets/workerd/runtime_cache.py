@@ -1,4 +1,4 @@
-"""What is the same for every app and kept in the toolchain's cache: recorded wasm modules and compiled sources."""
+"""What all builds share in the toolchain's cache: recorded wasm modules, compiled sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgelift.toolchain import Toolchain
 
 @dataclass(frozen=True)
 class RuntimeCache:
-    """A folder below the toolchain's, one per version of Pyodide; files are named by what they hold."""
+    """A folder per version of Pyodide; files are named by what they hold."""
 
     root: Path
 
@@ -34,7 +34,7 @@ class RuntimeCache:
             self._write(f"wasm/{hashlib.sha256(data).hexdigest()[:32]}.wasm", data)
 
     def read_compiled(self, path: str, source: bytes) -> bytes | None:
-        """Return the compiled form of a source, b"" when it does not compile, None when it is not known."""
+        """Return the compiled form of a source; b"": it does not compile; None: not known."""
         with contextlib.suppress(FileNotFoundError):
             return (self.root / _compiled_name(path, source)).read_bytes()
         return None
@@ -67,7 +67,7 @@ def _compiled_name(path: str, source: bytes) -> str:
 
 
 def open_cache(toolchain: Toolchain) -> RuntimeCache:
-    """Return the cache that belongs to the toolchain's Pyodide; raises TargetError when that is damaged."""
+    """Return the cache of the toolchain's Pyodide; raises TargetError when that is damaged."""
     digest = hashlib.sha256()
     for name in ("package.json", "pyodide.asm.wasm"):
         file = toolchain.pyodide / name

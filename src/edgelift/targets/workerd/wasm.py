@@ -1,7 +1,7 @@
-"""Side modules of the Python runtime: workerd takes them precompiled, Python's files hold a stub in their place.
+"""Native side modules: workerd takes them precompiled, Python's files hold stubs in their place.
 
-A stub is the wasm header, the original `dylink.0` section (which Emscripten's loader reads from the file) and a
-custom section whose name is the key under which js/wasm_lookup.mjs finds the precompiled module.
+A stub is the wasm header, the original `dylink.0` section (which Emscripten's loader reads from the
+file) and a custom section whose name is the key under which js/wasm_lookup.mjs finds the module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def encode_leb(value: int) -> bytes:
 
 
 def decode_leb(data: bytes, offset: int) -> tuple[int, int]:
-    """Return an unsigned LEB128 number and the offset behind it; raises IndexError when the data ends."""
+    """Return an unsigned LEB128 number and the offset behind it; raises IndexError at the end."""
     value = shift = 0
     while True:
         byte = data[offset]
@@ -36,7 +36,7 @@ def decode_leb(data: bytes, offset: int) -> tuple[int, int]:
 
 
 def read_dylink_section(data: bytes) -> bytes | None:
-    """Return the whole `dylink.0` section (with its header), or None when the file is no side module."""
+    """Return the `dylink.0` section with its header, or None when the file is no side module."""
     if not data.startswith(MAGIC) or len(data) < len(MAGIC) + 2 or data[len(MAGIC)] != 0:
         return None
     try:
@@ -49,7 +49,7 @@ def read_dylink_section(data: bytes) -> bytes | None:
 
 
 def module_key(data: bytes) -> str:
-    """Return the key of a precompiled side module: the SHA-256 of its bytes, shortened to 32 digits."""
+    """Return the key of a side module: 32 digits of the SHA-256 of its bytes."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 

@@ -57,7 +57,7 @@ class Worker:
         self._process.check_alive()
 
     def info(self) -> dict[str, Any]:
-        """Return `booted`, `answered` requests and, once Python runs, `boot_ms`, `snapshot`, `wasm_bytes`."""
+        """Return `booted`, `answered` requests and, once Python runs, `boot_ms`, `wasm_bytes`."""
         answer: dict[str, Any] = msgspec.json.decode(self._control("info"))
         return answer
 
@@ -84,7 +84,7 @@ class Worker:
     ) -> bytes:
         headers = {CONTROL_HEADER: f"{self._token}:{verb}"}
         status, answer = self._process.request("/", body=body, headers=headers, timeout_s=timeout_s)
-        if status != 200:  # noqa: PLR2004
+        if status != 200:
             raise TargetError(
                 f"The Worker cannot answer the control request {verb!r}",
                 why=answer.decode("utf-8", "replace")[:2000],
@@ -103,10 +103,11 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
     toolchain: Toolchain,
     warm: bool = False,
 ) -> Worker:
-    """Serve `bundle` on 127.0.0.1 and return once HTTP is answered (with `warm`, once Python runs too).
+    """Serve `bundle` on 127.0.0.1 and return once HTTP is answered.
 
-    `state` holds the databases, `env` becomes os.environ, the app's output goes to `log`. Raises TargetError when
-    the port is taken, workerd ends, or (with `warm`) the app cannot be started.
+    With `warm` Python is started too. `state` holds the databases, `env` becomes os.environ, the
+    app's output goes to `log`. Raises TargetError when the port is taken, workerd ends, or (with
+    `warm`) the app cannot be started.
     """
     folders = {"files": bundle.out / "files", "assets": bundle.out / "assets"}
     if bundle.databases:
