@@ -1,7 +1,8 @@
-"""The project file `edgelift.toml`: what is lifted and how; read by every stage, written once by init.
+"""The project file `edgelift.toml`: what is lifted and how; written by init, read by every stage.
 
-It is looked for at `PATH/edgelift.toml` (yours, to commit) and then at `PATH/.edgelift/edgelift.toml` (made by
-init). Secrets never stand in it: a value `{ secret = true }` names an environment variable to read at run time.
+It is looked for at `PATH/edgelift.toml` (yours, to commit) and then at
+`PATH/.edgelift/edgelift.toml` (made by init). Secrets never stand in it: a value
+`{ secret = true }` names an environment variable to read at run time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +23,10 @@ FILE_NAME = "edgelift.toml"
 
 
 class AppSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The origin app: `entry` is `module:object` or `module:factory()`; `root` the import root, relative."""
+    """The origin app: `entry` is `module:object` or `module:factory()`, `root` its import root.
+
+    `root` and `requirements` are relative to the project; `python` is a path or a program's name.
+    """
 
     framework: Literal["flask", "fastapi", "django", "wsgi", "asgi"]
     entry: str
@@ -31,9 +36,10 @@ class AppSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class DatabaseSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A database of the origin. `url` may hold `${VARIABLE}`; relative SQLite paths start at the project.
+    """A database of the origin: `url` may hold `${VARIABLE}`; SQLite paths start at the project.
 
-    `env` is the variable through which the app itself learns the URL, used to run the origin on a copy.
+    `env` is the variable through which the app itself learns the URL, used to run the origin on a
+    copy.
     `strategy` is `auto` (the plan decides) or one of the SQL strategies.
     """
 
@@ -52,7 +58,10 @@ class StaticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class JobSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A scheduled job: cron expression in UTC; `call` is `module:function`, empty for a scheduler's own job."""
+    """A scheduled job: `schedule` is five cron fields in UTC, `call` is `module:function`.
+
+    `call` is empty for a job of the app's own scheduler, which `name` then finds.
+    """
 
     name: str
     schedule: str
@@ -60,7 +69,7 @@ class JobSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EnvSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A variable for the app: a plain `value`, or `secret = true` to take it from the environment."""
+    """A variable for the app: a plain `value`, or `secret = true` for one of the environment."""
 
     value: str | None = None
     secret: bool = False
@@ -74,7 +83,7 @@ class PackagesSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class TestsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The origin's own HTTP tests: a command run in the project, told the server's URL by `base_url_env`."""
+    """The origin's own HTTP tests: a command, told the server's URL by `base_url_env`."""
 
     command: tuple[str, ...]
     base_url_env: str
@@ -84,8 +93,8 @@ class ParitySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """What parity replays and forgives.
 
     `headers` are sent with every generated request (values may hold `${VARIABLE}`); `ignore` lists
-    `METHOD /rule json.path` patterns declared to differ; `tolerance` is the absolute difference allowed between
-    two JSON or database floats; `recordings` are HAR files.
+    `METHOD /rule json.path` patterns declared to differ; `tolerance` is the absolute difference
+    allowed between two JSON or database floats; `recordings` are HAR files.
     """
 
     headers: dict[str, str] = {}
@@ -143,7 +152,7 @@ def find_settings(root: Path) -> Path | None:
 
 
 def check_root(path: Path) -> Path:
-    """Return the absolute folder of a backend; raises UsageError when it is not a readable folder."""
+    """Return the absolute folder of a backend; raises UsageError when it is not a readable one."""
     root = path.absolute()
     try:
         if not root.exists():
@@ -158,7 +167,7 @@ def check_root(path: Path) -> Path:
                 why="edgelift works on a backend's whole folder",
                 tip="give the folder that holds the app",
             )
-        os.listdir(root)
+        next(root.iterdir(), None)
     except OSError as error:
         raise UsageError(
             f"The folder {path} cannot be read",
@@ -190,13 +199,17 @@ def parse_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path} cannot be read", why=str(error), tip="check its permissions and encoding (UTF-8)"
+            f"{path} cannot be read",
+            why=str(error),
+            tip="check its permissions and encoding (UTF-8)",
         ) from error
     try:
         settings = msgspec.convert(tomllib.loads(text), Settings)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is not valid TOML", why=str(error), tip="mend that line, or delete the file and run init"
+            f"{path} is not valid TOML",
+            why=str(error),
+            tip="mend that line, or delete the file and run init",
         ) from error
     except msgspec.ValidationError as error:
         raise UsageError(
@@ -224,7 +237,7 @@ def _check_settings(settings: Settings, path: Path) -> None:
             f"app.entry is {settings.app.entry!r}", "write module:object or module:factory()"
         )
     for job in settings.jobs:
-        if len(job.schedule.split()) != 5:  # noqa: PLR2004
+        if len(job.schedule.split()) != 5:
             raise wrong(
                 f"job {job.name!r} has the schedule {job.schedule!r}",
                 "write five cron fields, for example: */5 * * * *",
@@ -238,7 +251,7 @@ def _check_settings(settings: Settings, path: Path) -> None:
 
 
 def expand_variables(text: str, environment: dict[str, str] | None = None) -> str:
-    """Replace every `${NAME}` by the environment's value; raises UsageError for one that is not set."""
+    """Replace every `${NAME}` by the environment's value; raises UsageError for an unset one."""
     import re
 
     values = dict(os.environ) if environment is None else environment
@@ -276,7 +289,7 @@ class Secret(str):
 
 
 def hash_inputs(*parts: object) -> str:
-    """Return a SHA-256 over JSON-able parts and structs: the key under which a step's work may be reused."""
+    """Return a SHA-256 over JSON-able parts and structs: the key for reusing a step's work."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(msgspec.json.encode(part, order="deterministic"))
@@ -293,11 +306,24 @@ IGNORED_FOLDERS = frozenset(
 def list_files(root: Path) -> list[Path]:
     """Return the project's own files, sorted, without state, caches and virtual environments.
 
-    A folder that holds `pyvenv.cfg` is a virtual environment whatever its name. Links that lead out of the
-    project are left out. Raises UsageError for a folder that cannot be read.
+    A folder that holds `pyvenv.cfg` is a virtual environment whatever its name. Links that lead out
+    of the project are left out. Raises UsageError for a folder that cannot be read.
     """
-    found: list[Path] = []
+    real_root = root.resolve()
+    return sorted(
+        file
+        for folder, names in _walk(root)
+        for file in (folder / name for name in names if not name.endswith(".pyc"))
+        if file.is_file() and file.resolve().is_relative_to(real_root)
+    )
 
+
+def list_folders(root: Path) -> list[Path]:
+    """Return the project's own folders, sorted, the root first; see `list_files`."""
+    return sorted(folder for folder, _names in _walk(root))
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
     def fail(error: OSError) -> None:
         raise UsageError(
             f"The folder {error.filename} cannot be read",
@@ -310,18 +336,11 @@ def list_files(root: Path) -> list[Path]:
         names[:] = sorted(
             n for n in names if n not in IGNORED_FOLDERS and not (here / n / "pyvenv.cfg").exists()
         )
-        found.extend(
-            here / name
-            for name in files
-            if not name.endswith(".pyc")
-            and (here / name).is_file()
-            and (here / name).resolve().is_relative_to(root.resolve())
-        )
-    return sorted(found)
+        yield here, files
 
 
 def hash_files(root: Path, files: list[Path]) -> str:
-    """Return a SHA-256 over the relative names and contents of files; raises UsageError when one is unreadable."""
+    """Return a SHA-256 over relative names and contents; raises UsageError for an unreadable file."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(root).as_posix().encode() + b"\0")
@@ -330,6 +349,8 @@ def hash_files(root: Path, files: list[Path]) -> str:
                 digest.update(hashlib.file_digest(handle, "sha256").digest())
         except OSError as error:
             raise UsageError(
-                f"The file {file} cannot be read", why=str(error.strerror), tip="check its permissions"
+                f"The file {file} cannot be read",
+                why=str(error.strerror),
+                tip="check its permissions",
             ) from error
     return digest.hexdigest()
