@@ -88,7 +88,7 @@ def split_items(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
 
 
 _NOT_CALLS = frozenset({
-    "ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "CHECK", "COLLATE", "CONFLICT", "DEFAULT",
+    "ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "CAST", "CHECK", "COLLATE", "CONFLICT", "DEFAULT",
     "DISTINCT", "ELSE", "ESCAPE", "EXCEPT", "EXISTS", "FILTER", "FROM", "GROUP", "HAVING",
     "IN", "INDEX", "INSERT", "INTERSECT", "INTO", "IS", "ISNULL", "JOIN", "KEY", "LIMIT",
     "MATCH", "MATERIALIZED", "NOT", "NOTNULL", "NULL", "OF", "OFFSET", "ON", "OR", "ORDER",
@@ -98,25 +98,32 @@ _NOT_CALLS = frozenset({
 })  # fmt: skip
 
 
-def read_calls(tokens: Sequence[Token]) -> list[tuple[str, int]]:
-    """Return every function call as (lower-case name, number of arguments).
+_BEFORE_NAMES = frozenset(
+    {"AS", "INTO", "TABLE", "REFERENCES", "UPDATE", "VIEW", "OVER", "WINDOW", "."}
+)
 
-    A table-valued function counts too. Names that the grammar makes something else (a table with
-    its columns after INTO or REFERENCES, a common table expression) are left out.
+
+def read_calls(tokens: Sequence[Token]) -> list[tuple[Token, int]]:
+    """Return every function call as (token of its name, number of arguments).
+
+    A table-valued function and the operator REGEXP, which calls a function, count too. Names that
+    the grammar makes something else (a table with its columns after INTO or REFERENCES, a common
+    table expression, a type) are left out.
     """
     calls = []
     for index, token in enumerate(tokens[:-1]):
+        if token.upper == "REGEXP":
+            calls.append((token, 2))
+            continue
         if tokens[index + 1].text != "(" or token.kind not in {"word", "quoted"}:
             continue
-        if token.upper in _NOT_CALLS:
-            continue
         before = tokens[index - 1].upper if index else ""
-        if before in {"AS", "INTO", "TABLE", "REFERENCES", "UPDATE", "VIEW", "OVER", "WINDOW"}:
+        if token.upper in _NOT_CALLS or before in _BEFORE_NAMES:
             continue
         close = find_close(tokens, index + 1)
         after = tokens[close + 1].upper if close + 1 < len(tokens) else ""
         if after == "AS" and before in {"WITH", "RECURSIVE", ","}:
             continue
         inner = tokens[index + 2 : close]
-        calls.append((token.name.lower(), sum(1 for _ in split_items(inner)) if inner else 0))
+        calls.append((token, sum(1 for _ in split_items(inner)) if inner else 0))
     return calls

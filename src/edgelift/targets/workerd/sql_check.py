@@ -1,8 +1,8 @@
 """Runs SQL in the engine that D1 runs on, so that schema knows before anything moves what D1 takes.
 
-A raw workerd executes the statements in a Durable Object's SQLite, where the same authorizer (names,
-pragmas, functions) and the same limits (statement size, columns, expression depth) are at work as in
-D1. The database is fresh for every call and gone afterwards.
+A raw workerd executes the statements in a Durable Object's SQLite, where the same authorizer
+(names, pragmas, functions) and the same limits (statement size, columns, expression depth) are at
+work as in D1. The database is fresh for every call and gone afterwards.
 """
 
 from __future__ import annotations

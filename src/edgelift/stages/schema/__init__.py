@@ -1,0 +1,290 @@
+"""The schema stage: judge the origin's schema and data, convert it, prove that D1 loads it.
+
+It takes the snapshot that data will move, so that what is judged is what moves. Error findings
+stop the lift here, before anything reaches the target, unless their rules are accepted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgelift.errors import BlockersFound
+from edgelift.model.catalogue import Catalogue
+from edgelift.model.findings import Check, Status
+from edgelift.model.plan import Plan
+from edgelift.model.target_schema import TargetSchema
+from edgelift.project import hash_inputs
+from edgelift.run import Result, Run, Stage
+from edgelift.sources.sqlite import Snapshot, SqliteSource
+from edgelift.sources.sqlite_catalogue import read_catalogue
+from edgelift.sources.sqlite_errors import origin_errors
+from edgelift.sources.sqlite_snapshot import is_intact
+from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.stages.schema.data_rules import judge_rows
+from edgelift.stages.schema.issues import Issue
+from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
+from edgelift.stages.schema.mapping import (
+    DatabaseMapping,
+    Judged,
+    build_mapping,
+    build_schema,
+    lift_catalogue,
+    to_markdown,
+)
+from edgelift.stages.schema.rules import judge_catalogue
+from edgelift.stages.schema.statements import to_script
+
+FORMAT = 1  # raised when the stage's output changes, so that old results are made anew
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the stage found about one database."""
+
+    name: str
+    path: str
+    mapping: DatabaseMapping
+    schema: TargetSchema
+    catalogue: Catalogue
+    issues: tuple[Issue, ...]
+    entries: int
+    statements: int
+
+
+def list_databases(run: Run) -> dict[str, Path]:
+    """Return the SQLite file of each database by name, as the plan has them, else the project."""
+    plan = run.journal.read_document("plan", Plan)
+    listed = plan.databases if plan is not None else run.project.settings.databases
+    return {database.name: find_sqlite_file(database.url, run.project.root) for database in listed}
+
+
+def snapshot_path(run: Run, name: str) -> Path:
+    """Return where the snapshot of a database lies."""
+    return run.project.state / "data" / "snapshot" / f"{name}.sqlite"
+
+
+def _inputs(run: Run) -> str:
+    databases = list_databases(run)
+    return hash_inputs(
+        FORMAT,
+        {
+            name: [str(path), SqliteSource(path).read_fingerprint()]
+            for name, path in databases.items()
+        },
+        run.project.settings.accept.rules,
+    )
+
+
+def _intact(run: Run) -> bool:
+    folder = run.project.state / "schema"
+    return all(
+        (snapshot := run.journal.read_document(f"snapshot:{name}", Snapshot)) is not None
+        and is_intact(snapshot, snapshot_path(run, name))
+        and (folder / f"{name}.tables.sql").is_file()
+        and (folder / f"{name}.after.sql").is_file()
+        for name in list_databases(run)
+    )
+
+
+def _take_snapshot(run: Run, name: str, path: Path) -> Snapshot:
+    """Return the snapshot of a database, taken anew when the origin changed since the last one."""
+    source = SqliteSource(path)
+    destination = snapshot_path(run, name)
+    before = run.journal.read_document(f"snapshot:{name}", Snapshot)
+    if (
+        before is not None
+        and before.fingerprint == source.read_fingerprint()
+        and is_intact(before, destination)
+    ):
+        return before
+    snapshot = source.take_snapshot(
+        destination, lambda done, total: run.progress(f"pages of {name}", done, total)
+    )
+    run.journal.write_document(f"snapshot:{name}", snapshot)
+    return snapshot
+
+
+def judge_database(
+    name: str, snapshot: Path, violations: tuple[str, ...], engine: Engine, accepted: frozenset[str]
+) -> Judgement:
+    """Judge one snapshot and return its mapping, schema and issues; `engine` is D1's SQLite.
+
+    Raises OriginError when the snapshot cannot be read.
+    """
+    with origin_errors(snapshot), SqliteSource(snapshot).open() as db:
+        catalogue = read_catalogue(db)
+        issues = [*judge_catalogue(catalogue), *judge_rows(db, catalogue, violations)]
+        entries = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    judged = Judged(name, catalogue, tuple(issues), accepted)
+    schema = build_schema(build_mapping(judged), catalogue)
+    probes = build_probes(schema, catalogue)
+    issues += run_load_check(probes, engine)
+    mapping = build_mapping(Judged(name, catalogue, tuple(issues), accepted))
+    schema = build_schema(mapping, catalogue)
+    return Judgement(
+        name=name,
+        path=str(snapshot),
+        mapping=mapping,
+        schema=schema,
+        catalogue=lift_catalogue(catalogue, schema),
+        issues=tuple(issues),
+        entries=entries,
+        statements=len(probes),
+    )
+
+
+def _work(run: Run) -> Result:
+    started = time.monotonic()
+    databases = list_databases(run)
+    accepted = frozenset(run.project.settings.accept.rules)
+    judgements = []
+    for name, path in databases.items():
+        snapshot = _take_snapshot(run, name, path)
+        run.note(f"judging the schema and data of {name}")
+        judgements.append(
+            judge_database(
+                name, snapshot_path(run, name), snapshot.violations, _start_engine(run), accepted
+            )
+        )
+    findings = [
+        issue.to_finding(_relative(run, databases[judgement.name]), accepted)
+        for judgement in judgements
+        for issue in judgement.issues
+    ]
+    _write(run, judgements)
+    run.record_findings(findings)
+    run.record_checks(_checks(run, judgements, time.monotonic() - started))
+    blockers = [finding for finding in findings if finding.blocks]
+    if blockers:
+        rules = ", ".join(sorted({finding.rule for finding in blockers}))
+        raise BlockersFound(
+            f"The schema cannot be lifted as it is: {rules}",
+            why=blockers[0].message
+            + (f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""),
+            tip=blockers[0].tip
+            or "read .edgelift/schema/mapping.md; list rules you accept under [accept] rules",
+        )
+    return _summarize(judgements)
+
+
+def _start_engine(run: Run) -> Engine:
+    from edgelift.targets.workerd.sql_check import check_statements
+    from edgelift.toolchain import ensure_toolchain
+
+    toolchain = ensure_toolchain(("runtime",), run.note)
+    return lambda statements: check_statements(statements, toolchain)
+
+
+def _relative(run: Run, path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(run.project.root.absolute()).as_posix()
+    return str(path)
+
+
+def _write(run: Run, judgements: Sequence[Judgement]) -> None:
+    folder = run.project.folder("schema")
+    for judgement in judgements:
+        schema = judgement.schema
+        for ending, statements in (("tables", schema.tables), ("after", schema.after)):
+            script = to_script([statement.sql for statement in statements])
+            _replace(folder / f"{judgement.name}.{ending}.sql", script)
+        run.journal.write_document(f"schema:{judgement.name}", schema)
+        run.journal.write_document(f"catalogue:{judgement.name}", judgement.catalogue)
+    mappings = [judgement.mapping for judgement in judgements]
+    encoded = msgspec.json.format(msgspec.json.encode(mappings), indent=2).decode()
+    _replace(folder / "mapping.json", encoded + "\n")
+    _replace(folder / "mapping.md", to_markdown(mappings))
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8", errors="surrogateescape")
+    part.replace(path)
+
+
+def _checks(run: Run, judgements: Sequence[Judgement], duration_s: float) -> list[Check]:
+    reproduce = run.command("schema", "--force")
+    accepted = run.project.settings.accept.rules
+    if not judgements:
+        return [
+            Check(
+                id=f"schema.{what}", stage="schema", title=title, status=Status.SKIPPED,
+                evidence="the project names no database", reproduce=reproduce,
+            )
+            for what, title in _TITLES.items()
+        ]  # fmt: skip
+    counts = _count_kinds(judgements)
+    refused = [
+        f"{issue.rule} {issue.kind} {issue.name}: {issue.message}"
+        for judgement in judgements
+        for issue in judgement.issues
+        if issue.refuses and issue.rule not in accepted
+    ]
+    lost = [line for judgement in judgements for line in _find_unaccounted(judgement)]
+    entries = sum(judgement.entries for judgement in judgements)
+    statements = sum(judgement.statements for judgement in judgements)
+    made = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    return [
+        Check(
+            id="schema.load", stage="schema", title=_TITLES["load"],
+            status=Status.FAIL if refused else Status.PASS,
+            evidence=f"{statements} statements run in D1's engine in workerd, {len(refused)} objects "
+            f"refused, accepted: {made}",
+            reproduce=reproduce, detail=tuple(refused),
+            counts={"statements": statements, "refused": len(refused), **counts},
+            duration_s=duration_s,
+        ),
+        Check(
+            id="schema.complete", stage="schema", title=_TITLES["complete"],
+            status=Status.FAIL if lost else Status.PASS,
+            evidence=f"{entries - len(lost)} of {entries} entries of sqlite_schema accounted for",
+            reproduce=reproduce, detail=tuple(lost),
+            counts={"entries": entries, "unaccounted": len(lost)},
+        ),
+    ]  # fmt: skip
+
+
+_TITLES = {
+    "load": "D1's engine loads the converted schema",
+    "complete": "Every object of the origin's schema is accounted for",
+}
+_KINDS = {
+    "table": "tables",
+    "virtual table": "virtual tables",
+    "index": "indexes",
+    "view": "views",
+    "trigger": "triggers",
+}
+
+
+def _count_kinds(judgements: Sequence[Judgement]) -> dict[str, int]:
+    counts = {plural: 0 for kind, plural in _KINDS.items() if kind != "virtual table"}
+    for judgement in judgements:
+        for statement in (*judgement.schema.tables, *judgement.schema.after):
+            plural = _KINDS[statement.kind]
+            counts[plural] = counts.get(plural, 0) + 1
+    return counts
+
+
+def _find_unaccounted(judgement: Judgement) -> list[str]:
+    """Return the entries of the snapshot's sqlite_schema that the mapping does not know."""
+    known = {found.name for found in judgement.mapping.objects}
+    with SqliteSource(Path(judgement.path)).open() as db:
+        entries = db.execute("SELECT type, name FROM sqlite_schema").fetchall()
+    return [f"{judgement.name}: {kind} {name}" for kind, name in entries if name not in known]
+
+
+def _summarize(judgements: Sequence[Judgement]) -> Result:
+    counts = _count_kinds(judgements)
+    text = ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    summary = f"{text} accepted by D1's engine" if judgements else "the project has no database"
+    return {"summary": summary, "counts": counts, "databases": [j.name for j in judgements]}
+
+
+STAGE = Stage(name="schema", inputs=_inputs, work=_work, intact=_intact)

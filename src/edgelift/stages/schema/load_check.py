@@ -1,0 +1,108 @@
+"""Load the converted schema into D1's own engine and say which object it refuses, and why.
+
+Beyond creating everything it compiles what creation alone does not: a SELECT on every view, and an
+insert, update and delete on every table, which pull in the triggers and the foreign keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgelift.model.catalogue import Catalogue, Table
+from edgelift.model.target_schema import TargetSchema
+from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.stages.schema.issues import ERROR, WARNING, Issue
+from edgelift.targets.workerd.sql_check import StatementError
+
+Engine = Callable[[Sequence[str]], list[StatementError]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A statement for the engine on behalf of an object; `creates` tells DDL from compilation."""
+
+    kind: str
+    name: str
+    sql: str
+    creates: bool = False
+
+
+def build_probes(schema: TargetSchema, catalogue: Catalogue) -> list[Probe]:
+    """Return all statements for the engine: creation first, then one that compiles each use."""
+    created = [Probe(s.kind, s.name, s.sql, creates=True) for s in (*schema.tables, *schema.after)]
+    kept = {probe.name for probe in created}
+    probes = [
+        Probe("view", view.name, f"SELECT * FROM main.{quote_identifier(view.name)} LIMIT 0")
+        for view in catalogue.views
+        if view.name in kept
+    ]
+    for table in catalogue.tables:
+        if table.name in kept and not table.virtual:
+            probes += [Probe("table", table.name, sql) for sql in _uses(table)]
+    return created + probes
+
+
+def _uses(table: Table) -> list[str]:
+    name = f"main.{quote_identifier(table.name)}"
+    columns = [quote_identifier(c.name) for c in table.columns if not c.generated_kind]
+    same = ", ".join(f"{column} = {column}" for column in columns)
+    return [
+        f"EXPLAIN INSERT INTO {name} DEFAULT VALUES",
+        f"EXPLAIN UPDATE {name} SET {same}",
+        f"EXPLAIN DELETE FROM {name}",
+    ]
+
+
+def run_load_check(probes: Sequence[Probe], engine: Engine) -> list[Issue]:
+    """Return an issue for each object that the engine refuses.
+
+    What the origin's SQLite refuses as well (a view on a dropped table) is a warning: it is as
+    broken after the lift as before.
+    """
+    issues: dict[tuple[str, str], Issue] = {}
+    errors = engine([probe.sql for probe in probes])
+    if not errors:
+        return []
+    broken = _find_broken(probes)
+    for error in errors:
+        probe = probes[error.index]
+        kind, name = _find_culprit(probe, error.message, probes)
+        message = re.sub(r"( at offset \d+)?: SQLITE_\w+.*$", "", error.message)
+        if error.index in broken and not probe.creates:
+            issue = Issue(
+                "SCHEMA-BROKEN", WARNING, kind, name,
+                f"does not work at the origin either: {message}", "drop it or mend it there",
+            )  # fmt: skip
+        else:
+            issue = Issue(
+                "SCHEMA-LOAD", ERROR, kind, name, f"D1's engine refuses it: {message}",
+                "rewrite it at the origin with what D1 has", refuses=True,
+            )  # fmt: skip
+        issues.setdefault((kind, name), issue)
+    return list(issues.values())
+
+
+def _find_culprit(probe: Probe, message: str, probes: Sequence[Probe]) -> tuple[str, str]:
+    """Return the trigger behind a failed use of a table when exactly one mentions what is wrong."""
+    if probe.creates or probe.kind != "table":
+        return probe.kind, probe.name
+    subject = re.search(r"(?:function|table|column|view)s?: ?(?:main\.)?([\w.]+)", message)
+    triggers = [p for p in probes if p.kind == "trigger" and p.creates]
+    found = [p for p in triggers if subject and subject[1].lower() in p.sql.lower()]
+    return (found[0].kind, found[0].name) if len(found) == 1 else (probe.kind, probe.name)
+
+
+def _find_broken(probes: Sequence[Probe]) -> set[int]:
+    """Return the positions of probes that plain SQLite refuses too."""
+    broken = set()
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        for index, probe in enumerate(probes):
+            try:
+                db.execute(probe.sql).fetchall()
+            except (sqlite3.Error, sqlite3.Warning):
+                broken.add(index)
+    return broken

@@ -1,0 +1,39 @@
+// @ts-check
+/**
+ * Runs SQL statements in the engine that D1 runs on: SQLite inside a Durable Object, with workerd's
+ * authorizer and limits. The schema stage asks it before anything moves; see sql_check.py.
+ */
+import { DurableObject } from "cloudflare:workers";
+
+/** @typedef {{ index: number, message: string }} StatementError */
+
+export class Database extends DurableObject {
+  /**
+   * Execute the statements in order; one that fails does not stop the rest.
+   * @param {string[]} statements
+   * @returns {StatementError[]}
+   */
+  check(statements) {
+    const errors = [];
+    for (const [index, statement] of statements.entries()) {
+      try {
+        this.ctx.storage.sql.exec(statement).toArray();
+      } catch (error) {
+        errors.push({ index, message: String(error instanceof Error ? error.message : error) });
+      }
+    }
+    return errors;
+  }
+}
+
+export default {
+  /**
+   * @param {Request} request a JSON array of statements
+   * @param {{ DATABASE: any }} env
+   */
+  async fetch(request, env) {
+    const statements = await request.json();
+    const database = env.DATABASE.get(env.DATABASE.newUniqueId());
+    return Response.json(await database.check(statements));
+  },
+};
