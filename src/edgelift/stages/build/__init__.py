@@ -1,0 +1,177 @@
+"""Stage "build": makes the Worker project that the user owns, and from it the local bundle.
+
+`.edgelift/build/worker` is a standard pywrangler project: configuration, entry point, the origin's
+source unchanged, vendored packages, migrations, public files. wrangler itself checks it. From it
+`.edgelift/build/runtime` is made, which runs on workerd here. Journal document: "build".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import edgelift
+from edgelift.errors import TargetError
+from edgelift.model.findings import Finding, Level, Status
+from edgelift.project import hash_files, hash_inputs
+from edgelift.run import Result, Run, Stage
+from edgelift.sources.python_env import ensure_origin_python, read_distributions
+from edgelift.stages.build import checks
+from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files
+from edgelift.stages.build.modules import fill_modules, hash_adapter
+from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_parts
+from edgelift.stages.build.source import Selection, select_source
+from edgelift.stages.build.tree import Outcome, stamp_tree, write_tree
+from edgelift.stages.build.wrangler import check_config, run_dry
+from edgelift.targets.packages import Resolution
+from edgelift.targets.packages.origin import resolve_origin
+from edgelift.targets.workerd import BundleSpec, build_bundle, read_bundle
+from edgelift.toolchain import cache_root, ensure_toolchain
+
+WORKER = ("build", "worker")
+RUNTIME = ("build", "runtime")
+
+
+def inputs(run: Run) -> str:
+    """Hash settings, plan, the origin's files, schema, static files, adapter and the secrets."""
+    parts = read_parts(run.project, run.journal)
+    source = _select(parts)
+    root = run.project.root
+    environment = hashlib.sha256(repr(sorted(parts.read_environment().items())).encode())
+    requirements = [root / name for name in run.project.settings.app.requirements]
+    return hash_inputs(
+        run.project.settings,
+        parts.plan,
+        parts.inventory.modules,
+        hash_files(root, [root / name for name in source.files]),
+        hash_files(root, [file for file in requirements if file.is_relative_to(root)]),
+        {name: [f.hex() for f in files.values()] for name, files in parts.schema.items()},
+        run.journal.read_document("files", dict[str, str]),
+        [edgelift.__version__, COMPATIBILITY_DATE, hash_adapter(), environment.hexdigest()],
+    )
+
+
+def work(run: Run) -> Result:
+    """Generate the project, let wrangler check it, build the local bundle; record five checks."""
+    parts = read_parts(run.project, run.journal)
+    worker = run.project.folder(*WORKER)
+    resolution = _resolve(run, parts)
+    source = _select(parts)
+    written = _write(run, parts, resolution, source)
+    fill_modules(resolution, worker, cache=cache_root(), note=run.note)
+    run.record_findings([*_findings(source), *map(_edited, written.edited)])
+    toolchain = ensure_toolchain(("runtime", "wrangler"), run.note)
+    assert toolchain.wrangler is not None
+    run.note("wrangler checks the project")
+    problems = check_config(worker, toolchain.wrangler)
+    dry = run_dry(worker, run.project.folder("build") / "dry-run", toolchain)
+    listed = [
+        checks.check_source(run, source.files, written),
+        checks.check_config(run, problems),
+        checks.check_dry_run(run, dry),
+        checks.check_size(run, dry),
+    ]
+    run.record_checks([*listed, checks.snapshot_not_run(run)])
+    _raise_failed(listed)
+    spec = BundleSpec(
+        app_dir=worker / "src",
+        site_packages=worker / "python_modules",
+        settings=parts.build_settings(LOCAL_ROOT),
+        env=parts.read_environment(),
+        public_dir=worker / "public" if run.project.settings.static else None,
+    )
+    bundle = build_bundle(spec, run.project.folder("build") / "runtime", toolchain, run.note)
+    run.record_checks([*listed, checks.check_snapshot(run, bundle)])
+    summary = (
+        f"{len(source.files)} source files, {len(resolution.wheels)} packages, "
+        f"{dry.total_bytes / 1024 / 1024:.1f} MiB to upload"
+    )
+    document = {
+        "settings": spec.settings,
+        "packages": [[w.name, w.version, w.sha256] for w in resolution.wheels],
+        "upload_bytes": dry.total_bytes,
+        "snapshot": bundle.snapshot,
+        "sizes": bundle.sizes,
+        "stamp": _stamp(worker),
+    }
+    run.journal.write_document("build", document)
+    return {"summary": summary}
+
+
+def intact(run: Run) -> bool:
+    """Return whether the bundle is there and nobody touched the project since it was checked."""
+    document = run.journal.read_document("build", dict[str, object])
+    worker = run.project.state.joinpath(*WORKER)
+    return (
+        document is not None
+        and read_bundle(run.project.state.joinpath(*RUNTIME)) is not None
+        and document.get("stamp") == _stamp(worker)
+    )
+
+
+STAGE = Stage(name="build", inputs=inputs, work=work, intact=intact)
+
+
+def _resolve(run: Run, parts: Parts) -> Resolution:
+    python = ensure_origin_python(run.project, run.note)
+    versions = read_distributions(python) or {}
+    return resolve_origin(run.project, parts.inventory, versions=versions, note=run.note)
+
+
+def _select(parts: Parts) -> Selection:
+    return select_source(parts.project, parts.inventory.modules, exported=())
+
+
+def _write(run: Run, parts: Parts, resolution: Resolution, source: Selection) -> Outcome:
+    root = run.project.root
+    files: dict[str, bytes | Path] = {f"src/{name}": root / name for name in source.files}
+    files.update(build_files(parts, resolution, source.files))
+    return write_tree(
+        run.project.folder(*WORKER),
+        run.project.folder("build") / "manifest.json",
+        files,
+        lambda done, total: run.progress("files", done, total),
+    )
+
+
+def _findings(source: Selection) -> list[Finding]:
+    return [
+        Finding(
+            rule="BUILD-LEFT-OUT",
+            level=Level.NOTE,
+            message=f"{name} is not part of the Worker: {reason}",
+            path=name,
+        )
+        for name, reason in source.left_out.items()
+    ]
+
+
+def _edited(name: str) -> Finding:
+    return Finding(
+        rule="BUILD-EDITED",
+        level=Level.WARNING,
+        message=f"build/worker/{name} was changed by hand and is kept as it is",
+        tip="delete the file to have it generated again",
+    )
+
+
+def _raise_failed(listed: list[checks.Check]) -> None:
+    failed = [check for check in listed if check.status is Status.FAIL]
+    if failed:
+        first = failed[0]
+        raise TargetError(
+            f"The built Worker fails a check: {first.title}",
+            why="; ".join((first.evidence, *first.detail[:3])),
+            tip=f"{len(failed)} of {len(listed)} checks failed; edgelift report shows all",
+        )
+
+
+def _stamp(worker: Path) -> str:
+    """Stamp all of the project but public/, which belongs to the stage "files"."""
+    parts = [stamp_tree(worker / name) for name in ("src", "python_modules", "migrations")]
+    return hash_inputs(
+        parts,
+        [[f.name, f.stat().st_mtime_ns] for f in sorted(worker.iterdir()) if f.is_file()]
+        if worker.is_dir()
+        else [],
+    )
