@@ -18,10 +18,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote
 
-from edgelift.errors import OriginError
+from edgelift.errors import OriginError, UsageError
 from edgelift.project import expand_variables
+from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,12 +40,11 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"
 
 def database_file(project: Project, section: DatabaseSection) -> Path | None:
     """Return the SQLite file a database section points at, None for other databases and memory."""
-    url = expand_variables(section.url)
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.partition("+")[0] != "sqlite":
+    if not is_sqlite_url(expand_variables(section.url)):
         return None
-    name = unquote(rest.removeprefix("/").partition("?")[0])
-    return project.root / name if name and name != ":memory:" else None
+    with contextlib.suppress(UsageError):
+        return find_sqlite_file(section.url, project.root)
+    return None
 
 
 def place_databases(
@@ -90,8 +89,8 @@ def _database_variable(project: Project, section: DatabaseSection, target: Path)
     before = os.environ.get(name) or (declared.value if declared else None)
     if before and "://" not in before:
         return str(target)
-    scheme = expand_variables(section.url).partition("://")[0]
-    return f"{scheme}:///{target}"
+    url = expand_variables(section.url)
+    return f"{url.partition('://')[0]}:///{target}" if "://" in url else str(target)
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -220,7 +219,7 @@ class OriginServer:
         self.stop()
 
 
-def start_origin(  # noqa: PLR0913 - the contract with verify and benchmarks
+def start_origin(
     project: Project,
     *,
     copy: Path,

@@ -1,0 +1,62 @@
+"""All flows of a project: generated, recorded from the origin's own tests, read from HAR files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgelift.model.flows import Flow
+from edgelift.project import expand_variables
+from edgelift.stages.verify.generate import Generator
+from edgelift.stages.verify.har import read_har
+from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
+from edgelift.stages.verify.recording import record
+from edgelift.stages.verify.sides import Bench
+
+GENERATED = "generated"
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """The flow that the origin's tests left behind, and how they went on the origin."""
+
+    flow: Flow
+    tests: TestsOutcome
+
+
+def build_generated(bench: Bench) -> Flow:
+    """Return the flow generated from the inventory; `parity.headers` may hold variables."""
+    settings = bench.run.project.settings
+    headers = {k: expand_variables(v) for k, v in settings.parity.headers.items()}
+    static = [folder.url for folder in settings.static if folder.url != "/"]
+    return Generator(bench.inventory, bench.samples, headers, static).build()
+
+
+def record_tests(bench: Bench) -> Recorded:
+    """Run the origin's tests once against the origin, through the recording proxy."""
+    with bench.origin.open("tests-origin") as origin, record(origin.url) as (url, recorder):
+        tests = run_tests(bench, url, "origin")
+        flow = recorder.build_flow("tests", url.removeprefix("http://"), bench.inventory.routes)
+    return Recorded(flow=flow, tests=tests)
+
+
+def read_recordings(bench: Bench) -> list[Flow]:
+    """Return the flows of the HAR files named in the project file, relative to the project."""
+    project = bench.run.project
+    return [
+        read_har(project.root / Path(name), bench.inventory.routes)
+        for name in project.settings.parity.recordings
+    ]
+
+
+def save_flows(file: Path, flows: list[Flow]) -> None:
+    """Write flows to a JSON file in one step."""
+    write_json(file, flows)
+
+
+def write_json(file: Path, body: object) -> None:
+    """Write a JSON file so that it is either the old or the new one, never a part."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=1))
+    part.replace(file)

@@ -1,0 +1,266 @@
+"""The parts of verify, each resumable: what it needs, the work, and the checks that come of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from edgelift.errors import EdgeliftError, Interrupted, OriginError
+from edgelift.model.findings import Check, Status
+from edgelift.model.flows import Flow
+from edgelift.project import JobSection
+from edgelift.stages.verify import checks
+from edgelift.stages.verify.checks import build_check, skip
+from edgelift.stages.verify.flows import (
+    Recorded,
+    build_generated,
+    read_recordings,
+    record_tests,
+    save_flows,
+    write_json,
+)
+from edgelift.stages.verify.jobs import JobsOutcome, compare_jobs, group_jobs
+from edgelift.stages.verify.models import compare_models
+from edgelift.stages.verify.mutants import check_row_mutants
+from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome
+from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
+from edgelift.stages.verify.parity import Replayer
+from edgelift.stages.verify.sides import Bench
+from edgelift.stages.verify.static import check_static
+
+T = TypeVar("T")
+STEP = "verify"
+_FROM_FLOWS = (checks.STATE, checks.MUTANTS)  # checks that are drawn from the replayed flows
+
+
+@dataclass
+class Parts:
+    """Does what was asked for, once; `kept` holds the outcomes of an earlier, killed run.
+
+    `error` is the first trouble that kept a part from running; it is raised after all checks are
+    recorded.
+    """
+
+    bench: Bench
+    only: str | None
+    kept: dict[str, object]
+    checks: list[Check] = field(default_factory=list)
+    error: EdgeliftError | None = None
+    outcomes: dict[str, FlowOutcome] = field(default_factory=dict)
+    flows: list[Flow] = field(default_factory=list)
+    mutants: list[MutantOutcome] = field(default_factory=list)
+
+    def wants(self, *ids: str) -> bool:
+        """Return whether one of these checks was asked for; `id:` means all of its kind."""
+        only = self.only
+        return only is None or any(i == only or (i[-1] == ":" and only.startswith(i)) for i in ids)
+
+    def keep(self, key: str, type_: type[T], make: Callable[[], T], good: Callable[[T], bool]) -> T:
+        """Return the outcome kept under a key, or make it now and keep it when it is good."""
+        if key in self.kept:
+            return msgspec.convert(self.kept[key], type_)
+        outcome = make()
+        if good(outcome):
+            body = msgspec.to_builtins(outcome)
+            self.bench.run.journal.write_checkpoint(STEP, key, body)
+        return outcome
+
+    def attempt(
+        self, ids: Sequence[str], work: Callable[[], list[Check]], also: Sequence[str] = ()
+    ) -> None:
+        """Run a part that makes the checks `ids`, when one of them or of `also` was asked for.
+
+        An error of one side becomes the outcome of its checks, and the other parts go on.
+        """
+        if not self.wants(*ids, *also):
+            return
+        try:
+            made = work()
+        except Interrupted:
+            raise
+        except EdgeliftError as error:
+            self.error = self.error or error
+            made = [self.judge_error(check_id, error) for check_id in ids]
+        self.checks += [check for check in made if self.wants(check.id)]
+
+    def judge_error(self, check_id: str, error: EdgeliftError) -> Check:
+        """Return the check an error leaves: the origin's trouble proves nothing of the target."""
+        if isinstance(error, OriginError):
+            return skip(self.bench.run, check_id, f"{error.what}: {error.why}")
+        evidence = f"{error.what}: {error.why}"
+        return build_check(self.bench.run, check_id, Status.FAIL, evidence, detail=error.lines())
+
+    # the parts, in the order in which they run
+    def data(self) -> None:
+        """Hash every row of both sides again, on private copies."""
+
+        def work() -> list[Check]:
+            found = {name: self.bench.initial(name) for name in self.bench.databases}
+            if not found:
+                return [skip(self.bench.run, checks.DATA, "the project has no database")]
+            return [checks.check_data(self.bench.run, found)]
+
+        self.attempt((checks.DATA,), work)
+
+    def static(self) -> None:
+        """Fetch every static file."""
+
+        def work() -> list[Check]:
+            files = self.bench.run.journal.read_document("files", dict[str, str]) or {}
+            if not files:
+                why = "the project has no static files"
+                return [build_check(self.bench.run, checks.STATIC, Status.SKIPPED, why)]
+            return [checks.check_static(self.bench.run, check_static(self.bench, files))]
+
+        self.attempt((checks.STATIC,), work)
+
+    def generated(self) -> None:
+        """Replay the generated flow."""
+
+        def work() -> list[Check]:
+            run, inventory = self.bench.run, self.bench.inventory
+            if not inventory.routes:
+                why = inventory.import_error or "assess found no routes"
+                return [skip(run, checks.PARITY_GENERATED, why)]
+            outcome = self._replay(build_generated(self.bench))
+            return [checks.check_parity(run, checks.PARITY_GENERATED, [outcome], inventory)]
+
+        self.attempt((checks.PARITY_GENERATED,), work, also=_FROM_FLOWS)
+
+    def recorded(self) -> None:
+        """Replay what the origin's own tests asked, and the HAR files."""
+
+        def work() -> list[Check]:
+            run = self.bench.run
+            flows = read_recordings(self.bench)
+            if run.project.settings.tests is not None:
+                flows.insert(0, self._recorded().flow)
+            flows = [flow for flow in flows if flow.requests]
+            if not flows:
+                why = "no tests are configured, no recordings given, or they ask nothing"
+                return [skip(run, checks.PARITY_RECORDED, why)]
+            outcomes = [self._replay(flow) for flow in flows]
+            return [
+                checks.check_parity(run, checks.PARITY_RECORDED, outcomes, self.bench.inventory)
+            ]
+
+        self.attempt((checks.PARITY_RECORDED,), work, also=_FROM_FLOWS)
+
+    def _recorded(self) -> Recorded:
+        return self.keep(
+            "recorded", Recorded, lambda: record_tests(self.bench), lambda r: r.tests.ok
+        )
+
+    def _replay(self, flow: Flow) -> FlowOutcome:
+        self.flows.append(flow)
+        digest = hashlib.sha256(msgspec.json.encode(flow)).hexdigest()
+        outcome = self.keep(
+            f"flow:{flow.name}:{digest}",
+            FlowOutcome,
+            lambda: Replayer(self.bench).run(flow),
+            lambda done: done.passed,
+        )
+        self.outcomes[flow.name] = outcome
+        return outcome
+
+    def states(self) -> None:
+        """Judge the end states that the flows left."""
+        for name in self.bench.databases:
+            check_id = f"{checks.STATE}{name}"
+            if not self.wants(check_id):
+                continue
+            states = [
+                state
+                for outcome in self.outcomes.values()
+                for state in outcome.states
+                if state.database == name
+            ]
+            stopped = [o.stopped for o in self.outcomes.values() if o.stopped]
+            if states:
+                self.checks.append(checks.check_state(self.bench.run, name, states))
+            else:
+                why = stopped[0] if stopped else "no flow could be replayed"
+                self.checks.append(skip(self.bench.run, check_id, why))
+
+    def jobs(self) -> None:
+        """Run each scheduled job on both sides."""
+        for schedule, jobs in group_jobs(self.bench.run.project.settings.jobs).items():
+            self._jobs_of(schedule, jobs)
+
+    def _jobs_of(self, schedule: str, jobs: list[JobSection]) -> None:
+        def work() -> list[Check]:
+            outcome = self.keep(
+                f"jobs:{schedule}",
+                JobsOutcome,
+                lambda: compare_jobs(self.bench, schedule, jobs),
+                lambda done: not done.failed and not any(s.differences for s in done.states),
+            )
+            return checks.check_jobs(self.bench.run, outcome)
+
+        self.attempt([f"{checks.JOBS}{job.name}" for job in jobs], work)
+
+    def tests(self) -> None:
+        """Run the origin's own tests against the Worker."""
+
+        def work() -> list[Check]:
+            if self.bench.run.project.settings.tests is None:
+                return [skip(self.bench.run, checks.TESTS, "edgelift.toml names no tests")]
+            origin = self._recorded().tests
+            target = self.keep("tests", TestsOutcome, self._test_target, lambda t: t.ok)
+            return [checks.check_tests(self.bench.run, origin, target)]
+
+        self.attempt((checks.TESTS,), work)
+
+    def _test_target(self) -> TestsOutcome:
+        with self.bench.worker.open("tests-target") as side:
+            outcome = run_tests(self.bench, side.url, "target")
+            if not outcome.ok:
+                side.check_alive()
+            return outcome
+
+    def models(self) -> None:
+        """Score captured rows with the exported and the original models."""
+
+        def work() -> list[Check]:
+            if not self.bench.inventory.models:
+                why = "the project holds no serialized model"
+                return [build_check(self.bench.run, checks.MODELS, Status.SKIPPED, why)]
+            return [compare_models(self.bench)]
+
+        self.attempt((checks.MODELS,), work)
+
+    def mutations(self) -> None:
+        """Prove that the comparison notices alterations, of replies and of rows."""
+
+        def work() -> list[Check]:
+            made = [m for outcome in self.outcomes.values() for m in outcome.mutants]
+            with self.bench.scratch("mutants") as folder:
+                for name, catalogue in self.bench.catalogues.items():
+                    made += check_row_mutants(self.bench.snapshot(name), catalogue, folder)
+            if not made:
+                why = "no flow was replayed and there is no database"
+                return [skip(self.bench.run, checks.MUTANTS, why)]
+            return [checks.check_mutants(self.bench.run, made)]
+
+        self.attempt((checks.MUTANTS,), work)
+
+    def write_files(self) -> None:
+        """Write flows.json, differences.json and noise.json."""
+        folder = self.bench.folder
+        if self.flows:
+            save_flows(folder / "flows.json", self.flows)
+            found = {
+                name: {
+                    "differences": [*map(msgspec.to_builtins, outcome.differences)],
+                    "unstable": [*map(msgspec.to_builtins, outcome.unstable)],
+                    "states": [*map(msgspec.to_builtins, outcome.states)],
+                }
+                for name, outcome in self.outcomes.items()
+            }
+            write_json(folder / "differences.json", found)
+            noise = {name: list(outcome.masks) for name, outcome in self.outcomes.items()}
+            write_json(folder / "noise.json", noise)

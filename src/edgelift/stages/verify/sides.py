@@ -1,0 +1,279 @@
+"""Fresh origins and Workers, seeded from the same proven state, gone without a trace after use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from edgelift.errors import TargetError
+from edgelift.model.catalogue import Catalogue
+from edgelift.model.comparison import TableComparison
+from edgelift.model.inventory import Inventory
+from edgelift.model.plan import Plan
+from edgelift.project import JobSection, Project
+from edgelift.run import Run
+from edgelift.sources.origin_server import (
+    SCRIPTS,
+    OriginServer,
+    SupervisedProcess,
+    copy_database,
+    read_last_lines,
+    start_origin,
+)
+from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.stages.verify.samples import Samples, Source
+from edgelift.targets.workerd import Bundle, Worker, d1_file, read_bundle, start_worker
+from edgelift.toolchain import Toolchain, ensure_toolchain
+
+
+@dataclass(frozen=True)
+class Side:
+    """A running server; its SQLite files `databases` are complete once `stop` was called.
+
+    `run_jobs` runs the named jobs of one schedule and returns what failed, `name: error`.
+    """
+
+    url: str
+    databases: dict[str, Path]
+    check_alive: Callable[[], None]
+    read_log_tail: Callable[[], list[str]]
+    stop: Callable[[], None]
+    run_jobs: Callable[[str, Sequence[JobSection]], list[str]]
+
+
+JOB_TIMEOUT_S = 600.0
+
+
+class Launcher(Protocol):
+    """Opens fresh sides; `tag` names the folder of one."""
+
+    def open(self, tag: str) -> contextlib.AbstractContextManager[Side]:
+        """Start a server from the initial state; it is stopped when the context ends."""
+        ...
+
+
+@dataclass
+class Bench:
+    """What all parts of verify work with; nothing is started or installed before it is needed."""
+
+    run: Run
+    inventory: Inventory
+    plan: Plan
+    catalogues: dict[str, Catalogue]
+    target: Launcher | None = None
+    _initial: dict[str, list[TableComparison]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of what verify writes."""
+        return self.run.project.state / "verify"
+
+    @property
+    def work(self) -> Path:
+        """Return the scratch folder, which is emptied before and after."""
+        return self.folder / "work"
+
+    def snapshot(self, name: str) -> Path:
+        """Return the consistent copy of the origin's database, never written."""
+        return self.run.project.state / "data" / "snapshot" / f"{name}.sqlite"
+
+    def golden(self, name: str) -> Path:
+        """Return the lifted database, never written."""
+        return self.run.project.state / "data" / "target" / f"{name}.sqlite"
+
+    @property
+    def databases(self) -> list[str]:
+        """Return the names of the lifted databases."""
+        return [database.name for database in self.plan.databases]
+
+    @cached_property
+    def samples(self) -> Samples:
+        """Return the values that generated requests use."""
+        return Samples([Source(self.snapshot(n), c) for n, c in self.catalogues.items()])
+
+    @cached_property
+    def python(self) -> Path:
+        """Return the origin's Python, made when there is none."""
+        from edgelift.sources.python_env import ensure_origin_python
+
+        return ensure_origin_python(self.run.project, self.run.note)
+
+    def snapshot_hashes(self, name: str) -> dict[str, str]:
+        """Return the hash of each table of a snapshot, as compare_databases makes it."""
+        return {table.table: table.origin_hash for table in self.initial(name)}
+
+    def initial(self, name: str) -> list[TableComparison]:
+        """Return the comparison of snapshot and lifted database, made once, on private copies."""
+        if name not in self._initial:
+            with self.scratch(f"initial-{name}") as folder:
+                copies = folder / "origin.sqlite", folder / "target.sqlite"
+                copy_database(self.snapshot(name), copies[0])
+                copy_database(self.golden(name), copies[1])
+                self._initial[name] = compare_databases(
+                    *copies, self.catalogues[name], progress=self._tell_rows
+                )
+        return self._initial[name]
+
+    def _tell_rows(self, table: str, rows: int) -> None:
+        self.run.progress(f"rows of {table}", rows)
+
+    @property
+    def origin(self) -> Launcher:
+        """Return the launcher of the origin."""
+        return OriginLauncher(self)
+
+    @cached_property
+    def worker(self) -> Launcher:
+        """Return the launcher of the target: the built Worker, unless a test put another one."""
+        if self.target is not None:
+            return self.target
+        bundle = read_bundle(self.run.project.state / "build" / "runtime")
+        if bundle is None:
+            raise TargetError(
+                "There is no Worker to verify",
+                why="the local bundle is missing",
+                tip=self.run.command("build", "--force"),
+            )
+        return WorkerLauncher(self, bundle, ensure_toolchain(note=self.run.note))
+
+    @contextlib.contextmanager
+    def scratch(self, tag: str) -> Iterator[Path]:
+        """Give an empty folder that is removed afterwards."""
+        folder = self.work / tag
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def log(self, tag: str) -> Path:
+        """Return the log file of a side, emptied."""
+        path = self.run.project.folder("logs") / f"verify-{tag.replace(':', '-')}.log"
+        path.write_bytes(b"")
+        return path
+
+    def environment(self) -> dict[str, str]:
+        """Return the app's declared variables: plain values, and secrets from the environment."""
+        values = {}
+        for name, variable in self.run.project.settings.env.items():
+            value = os.environ.get(name) if variable.secret else variable.value
+            if value is not None:
+                values[name] = value
+        return values
+
+    def clean(self) -> None:
+        """Remove what an earlier run, perhaps a killed one, left in the scratch folder."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class OriginLauncher:
+    """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots."""
+
+    bench: Bench
+
+    @contextlib.contextmanager
+    def open(self, tag: str) -> Iterator[Side]:
+        """Start the origin; raises OriginError when it does not come up."""
+        from edgelift.sources.origin_copy import copy_origin
+
+        project = self.bench.run.project
+        with self.bench.scratch(tag) as folder:
+            server = start_origin(
+                project,
+                copy=copy_origin(project, folder / "app"),
+                python=self.bench.python,
+                databases={name: self.bench.snapshot(name) for name in self.bench.databases},
+                env={},
+                log=self.bench.log(tag),
+            )
+            with server:
+                yield Side(
+                    url=server.url,
+                    databases=server.databases,
+                    check_alive=server.check_alive,
+                    read_log_tail=server.read_log_tail,
+                    stop=server.stop,
+                    run_jobs=lambda _schedule, jobs: run_origin_jobs(project, server, jobs),
+                )
+
+
+def run_origin_jobs(
+    project: Project, server: OriginServer, jobs: Sequence[JobSection]
+) -> list[str]:
+    """Run jobs beside a running origin, one process each, as cron would; return what failed."""
+    failed = []
+    for job in jobs:
+        log = server.log.with_suffix(f".{job.name}.log")
+        log.unlink(missing_ok=True)
+        script = [str(server.python), str(SCRIPTS / "run_job.py")]
+        process = SupervisedProcess(
+            [*script, project.settings.app.entry, job.name, job.call],
+            cwd=server.copy,
+            env=server.env,
+            log=log,
+        )
+        code = process.wait(JOB_TIMEOUT_S)
+        process.stop()
+        if code != 0:
+            ended = f"no end after {JOB_TIMEOUT_S:g} s" if code is None else f"exit code {code}"
+            failed.append(f"{job.name}: {' '.join(read_last_lines(log))} ({ended})")
+    return failed
+
+
+@dataclass(frozen=True)
+class WorkerLauncher:
+    """Starts the built Worker with a state folder of its own, seeded from the lifted databases."""
+
+    bench: Bench
+    bundle: Bundle
+    toolchain: Toolchain
+
+    @contextlib.contextmanager
+    def open(self, tag: str) -> Iterator[Side]:
+        """Start a Worker with Python already running; raises TargetError when it does not start."""
+        with self.bench.scratch(tag) as folder:
+            databases = {}
+            for database in self.bench.plan.databases:
+                file = d1_file(folder, database.binding)
+                seed_database(self.bench.golden(database.name), file)
+                databases[database.name] = file
+            worker = start_worker(
+                self.bundle,
+                state=folder,
+                env=self.bench.environment(),
+                log=self.bench.log(tag),
+                toolchain=self.toolchain,
+                warm=True,
+            )
+            with worker:
+                yield Side(
+                    url=worker.url,
+                    databases=databases,
+                    check_alive=worker.check_alive,
+                    read_log_tail=lambda: worker.read_log_tail().splitlines()[-20:],
+                    stop=worker.stop,
+                    run_jobs=lambda schedule, _jobs: _run_worker_jobs(worker, schedule),
+                )
+
+
+def _run_worker_jobs(worker: Worker, schedule: str) -> list[str]:
+    jobs: list[dict[str, object]] = worker.run_scheduled(schedule).get("jobs", [])
+    if not jobs:
+        return [f"{schedule}: the Worker knows no job with this schedule"]
+    return [f"{job.get('name')}: {job.get('error')}" for job in jobs if not job.get("ok")]
+
+
+def seed_database(golden: Path, file: Path) -> None:
+    """Copy a lifted database to where the D1 runtime opens it, in WAL mode as it expects."""
+    copy_database(golden, file)
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
