@@ -30,6 +30,7 @@ from edgelift.toolchain import cache_root, ensure_toolchain
 
 WORKER = ("build", "worker")
 RUNTIME = ("build", "runtime")
+SHOWN = 5  # files named in a finding
 
 
 def inputs(run: Run) -> str:
@@ -135,14 +136,19 @@ def _write(run: Run, parts: Parts, resolution: Resolution, source: Selection) ->
 
 
 def _findings(source: Selection) -> list[Finding]:
+    """Return one finding for each reason, naming the first files."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in source.left_out.items():
+        by_reason.setdefault(reason, []).append(name)
     return [
         Finding(
             rule="BUILD-LEFT-OUT",
             level=Level.NOTE,
-            message=f"{name} is not part of the Worker: {reason}",
-            path=name,
+            message=f"{len(names)} files are not part of the Worker ({reason}): "
+            f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}",
+            path=names[0],
         )
-        for name, reason in source.left_out.items()
+        for reason, names in by_reason.items()
     ]
 
 
