@@ -45,8 +45,8 @@ Note = Callable[[str], None]
 class BundleSpec:
     """What to build: `app_dir` becomes /app, `settings` is the document of worker/runtime.py.
 
-    `adapter` becomes the package edgelift.worker; `env` are the variables visible while the snapshot is made; they are part of it, so the bundle
-    is as secret as they are.
+    `adapter` becomes the package edgelift.worker. `env` are the variables visible while the
+    snapshot is made; they are part of it, so the bundle is as secret as they are.
     """
 
     app_dir: Path

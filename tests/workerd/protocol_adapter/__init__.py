@@ -1,0 +1,1 @@
+"""A small package edgelift.worker for tests of the JavaScript side."""

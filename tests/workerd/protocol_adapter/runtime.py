@@ -1,0 +1,96 @@
+"""The smallest implementation of the PROTOCOL (src/edgelift/worker/runtime.py): tests of worker.mjs use it.
+
+The app is a module with functions named like the first part of the path; it gets a request and returns
+(status, flat headers, body or iterator).
+"""
+
+import gc
+import importlib
+import json
+import os
+import random
+from dataclasses import dataclass
+
+app = None
+streams = {}
+ended = []
+callbacks = {}
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: str
+    headers: dict
+    body: object
+    origin: str
+    id: int
+
+    def read(self):
+        from pyodide.ffi import run_sync
+
+        import _edgelift_host
+
+        if self.body is None:
+            return b""
+        if not isinstance(self.body, int):
+            return self.body.to_bytes()
+        parts = []
+        while (part := run_sync(_edgelift_host.read_body(self.id))) is not None:
+            parts.append(part.to_bytes())
+        return b"".join(parts)
+
+
+def configure(settings_json):
+    global app
+    app = importlib.import_module(json.loads(settings_json)["entry"])
+
+
+def resume(env_json):
+    gc.disable()
+    random.seed()
+    os.environ.update(json.loads(env_json))
+
+
+def handle(method, path, query, headers, body, origin, request_id):
+    from pyodide.ffi import to_js
+
+    if request_id % 16 == 0:
+        gc.collect()
+    flat = headers.split("\n")
+    request = Request(
+        method, path, query, dict(zip(flat[::2], flat[1::2], strict=False)), body, origin, request_id
+    )
+    function = getattr(app, path.strip("/").partition("/")[0] or "index", None)
+    status, names, content = function(request) if function else (404, "", b"nothing here")
+    if isinstance(content, bytes):
+        return to_js((status, names, content, 0))
+    streams[request_id] = iter(content)
+    return to_js((status, names, None, request_id))
+
+
+def next_chunk(stream_id):
+    from pyodide.ffi import to_js
+
+    chunk = next(streams[stream_id], None)
+    return None if chunk is None else to_js(chunk)
+
+
+def close_stream(stream_id):
+    stream = streams.pop(stream_id, None)
+    if stream is not None:
+        stream.close()
+
+
+def end_request(request_id):
+    streams.pop(request_id, None)
+    ended.append(request_id)
+
+
+def run_callback(token):
+    callbacks.pop(token)()
+
+
+def scheduled(cron, time_ms, request_id):
+    return json.dumps({"jobs": [{"name": cron, "ok": time_ms > 0, "error": "", "ms": request_id}]})
