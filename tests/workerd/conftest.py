@@ -49,7 +49,11 @@ class Workshop:
         return BundleSpec(
             app_dir=self.app,
             site_packages=self.folder / "site",
-            settings={"entry": "app", "root": "/app", "databases": [{"binding": b} for b in self.databases]},
+            settings={
+                "entry": "app",
+                "root": "/app",
+                "databases": [{"binding": b} for b in self.databases],
+            },
             env=self.env,
             public_dir=public if public.exists() else None,
             adapter=ADAPTER,
@@ -58,7 +62,9 @@ class Workshop:
     def build(self) -> Bundle:
         return build_bundle(self.spec(), self.folder / "runtime", self.toolchain, self.notes.append)
 
-    def start(self, bundle: Bundle, *, port: int = 0, env: Mapping[str, str] | None = None) -> Worker:
+    def start(
+        self, bundle: Bundle, *, port: int = 0, env: Mapping[str, str] | None = None
+    ) -> Worker:
         return start_worker(
             bundle,
             state=self.folder / "state",

@@ -103,7 +103,9 @@ def test_an_app_that_raises_at_import_gives_500_and_is_tried_again(workshop: Wor
     assert bundle.snapshot_error == "RuntimeError: no database yet"
     assert 'File "/app/app.py", line 5' in bundle.traceback
     with workshop.start(bundle) as worker:
-        for _ in range(2):  # every start is a fresh interpreter, so it fails again, and says so again
+        for _ in range(
+            2
+        ):  # every start is a fresh interpreter, so it fails again, and says so again
             answer = httpx.get(worker.url)
             assert answer.status_code == 500
             assert answer.text == "The app could not be started. The log has the traceback.\n"
@@ -139,7 +141,9 @@ def call(request):
 
 
 def test_a_crash_is_reported_with_the_last_lines_of_the_log(workshop: Workshop) -> None:
-    workshop.write(HELLO + "\ndef speak(request):\n    print('last words')\n    return 200, '', b''\n")
+    workshop.write(
+        HELLO + "\ndef speak(request):\n    print('last words')\n    return 200, '', b''\n"
+    )
     with workshop.start(workshop.build()) as worker:
         httpx.get(f"{worker.url}/speak")
         worker.check_alive()
@@ -214,7 +218,9 @@ def test_workerd_dies_with_a_parent_that_is_killed(workshop: Workshop) -> None:
         again.bind(("127.0.0.1", port))
 
 
-def test_static_files_answer_before_python(workshop: Workshop, connect: Callable[..., Client]) -> None:
+def test_static_files_answer_before_python(
+    workshop: Workshop, connect: Callable[..., Client]
+) -> None:
     workshop.write(HELLO)
     public = workshop.folder / "public"
     (public / "static").mkdir(parents=True)
@@ -236,7 +242,12 @@ def test_static_files_answer_before_python(workshop: Workshop, connect: Callable
         assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "6")
         assert client.send("/static/a%20b.css", "POST", b"").status == 405
         assert client.send("/static/empty.txt").body == b""
-        for path in ("/static/../secret.txt", "/static/..%2f..%2fsecret.txt", "/static/", "/_headers"):
+        for path in (
+            "/static/../secret.txt",
+            "/static/..%2f..%2fsecret.txt",
+            "/static/",
+            "/_headers",
+        ):
             assert client.send(path).status == 404
         assert worker.info()["answered"] == 4
         assert client.send("/static/%ff").status == 404

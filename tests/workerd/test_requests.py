@@ -14,7 +14,7 @@ from .conftest import Client, Workshop
 
 pytestmark = pytest.mark.workerd
 
-APP = '''
+APP = """
 import json, os, random
 
 def index(request):
@@ -108,7 +108,7 @@ def signature(request):
 def printed(request):
     print("a line for the log")
     return 200, "", b""
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,9 @@ def test_a_plain_answer_keeps_its_length_and_repeated_headers(worker: Worker) ->
 
 
 def test_path_and_query_arrive_raw(client: Client, worker: Worker) -> None:
-    told = httpx.Response(200, content=client.send("/echo/a%20b%2Fc?x=%20&y", headers={"x-a": "v"}).body).json()
+    told = httpx.Response(
+        200, content=client.send("/echo/a%20b%2Fc?x=%20&y", headers={"x-a": "v"}).body
+    ).json()
     assert told["path"] == "/echo/a%20b%2Fc"
     assert told["query"] == "x=%20&y"
     assert told["origin"] == worker.url
@@ -244,5 +246,3 @@ def test_control_answers_and_refuses_without_the_token(worker: Worker, client: C
     assert worker.run_scheduled("*/5 * * * *")["jobs"][0]["name"] == "*/5 * * * *"
     guessed = client.send("/", headers={"x-edgelift-control": "guess:info"})
     assert guessed.body == b"hello"
-
-

@@ -28,9 +28,8 @@ class Request:
     id: int
 
     def read(self):
-        from pyodide.ffi import run_sync
-
         import _edgelift_host
+        from pyodide.ffi import run_sync
 
         if self.body is None:
             return b""
@@ -43,7 +42,7 @@ class Request:
 
 
 def configure(settings_json):
-    global app
+    global app  # noqa: PLW0603
     app = importlib.import_module(json.loads(settings_json)["entry"])
 
 
@@ -53,14 +52,20 @@ def resume(env_json):
     os.environ.update(json.loads(env_json))
 
 
-def handle(method, path, query, headers, body, origin, request_id):
+def handle(method, path, query, headers, body, origin, request_id):  # noqa: PLR0917
     from pyodide.ffi import to_js
 
     if request_id % 16 == 0:
         gc.collect()
     flat = headers.split("\n")
     request = Request(
-        method, path, query, dict(zip(flat[::2], flat[1::2], strict=False)), body, origin, request_id
+        method,
+        path,
+        query,
+        dict(zip(flat[::2], flat[1::2], strict=False)),
+        body,
+        origin,
+        request_id,
     )
     function = getattr(app, path.strip("/").partition("/")[0] or "index", None)
     status, names, content = function(request) if function else (404, "", b"nothing here")

@@ -24,7 +24,8 @@ def read_container(data: bytes) -> tuple[Any, memoryview]:
     """Return the head and a view of the bytes; raises TargetError when the data is no container."""
     try:
         (length,) = struct.unpack_from("<I", data)
-        head = msgspec.json.decode(data[4 : 4 + length])
+        encoded = struct.unpack_from(f"{length}s", data, 4)[0]
+        head = msgspec.json.decode(encoded)
     except (struct.error, msgspec.DecodeError) as error:
         raise TargetError(
             "The runtime's answer cannot be read",
