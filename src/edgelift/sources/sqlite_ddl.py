@@ -84,3 +84,15 @@ def _read_constraints(  # noqa: C901 - one branch per keyword of the grammar
         elif word == "AUTOINCREMENT":
             table.autoincrement = True
         index += 1
+
+
+def read_fts_content(sql: str) -> str | None:
+    """Return the `content` option of an fts5 table's statement: None when it keeps its own.
+
+    An empty string means that it keeps none at all, else it is the table whose content it indexes.
+    """
+    tokens = tokenize(sql)
+    for index, token in enumerate(tokens[:-2]):
+        if token.name.lower() == "content" and tokens[index + 1].text == "=":
+            return tokens[index + 2].name
+    return None

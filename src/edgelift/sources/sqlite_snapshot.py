@@ -74,7 +74,7 @@ def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -
                     raise
         violations = _settle(part, source.path)
         part.replace(destination)
-        _sync(destination.parent)
+        sync_path(destination.parent)
         status = destination.stat()
     return Snapshot(
         path=str(destination),
@@ -148,7 +148,7 @@ def _settle(part: Path, origin: Path) -> list[str]:
         copy.execute("PRAGMA journal_mode=DELETE")
         violations = read_violations(copy, origin)
     _remove_beside(part)
-    _sync(part)
+    sync_path(part)
     return violations
 
 
@@ -171,7 +171,8 @@ def read_violations(db: sqlite3.Connection, origin: Path) -> list[str]:
     return [line for line in found if line != "ok"]
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Put a file or folder on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -234,8 +234,8 @@ def _checks(run: Run, judgements: Sequence[Judgement], duration_s: float) -> lis
         Check(
             id="schema.load", stage="schema", title=_TITLES["load"],
             status=Status.FAIL if refused else Status.PASS,
-            evidence=f"{statements} statements run in D1's engine in workerd, {len(refused)} objects "
-            f"refused, accepted: {made}",
+            evidence=f"{statements} statements run in D1's engine in workerd, {len(refused)} "
+            f"objects refused, accepted: {made}",
             reproduce=reproduce, detail=tuple(refused),
             counts={"statements": statements, "refused": len(refused), **counts},
             duration_s=duration_s,

@@ -11,7 +11,6 @@ from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.findings import Level
 from edgelift.model.target_schema import Statement, TargetSchema
 from edgelift.stages.schema.issues import Issue
-from edgelift.stages.schema.rules import read_content
 from edgelift.stages.schema.statements import convert_statement
 
 CONVERTED = "converted"
@@ -207,8 +206,3 @@ def _lines(mapping: DatabaseMapping) -> Iterator[str]:
 def _line(*cells: str | tuple[str, ...]) -> str:
     texts = (", ".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
     return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in texts) + " |"
-
-
-def is_external_content(table: Table) -> bool:
-    """Return whether an fts5 table indexes the content of another table."""
-    return table.virtual == "fts5" and bool(read_content(table))

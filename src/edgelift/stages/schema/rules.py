@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from edgelift.model.catalogue import Catalogue, Column, Index, SqlObject, Table
+from edgelift.sources.sqlite_ddl import read_fts_content
 from edgelift.sources.sqlite_tokens import Token, read_calls, tokenize
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.targets import d1_dialect as d1
@@ -96,22 +97,13 @@ def _judge_virtual(table: Table) -> Iterator[Issue]:
             "table is broken",
             "run edgelift with a Python whose SQLite has it", refuses=True,
         )  # fmt: skip
-    elif table.virtual == "fts5" and read_content(table) == "":
+    elif table.virtual == "fts5" and read_fts_content(table.sql) == "":
         yield Issue(
             "SCHEMA-FTS-CONTENTLESS", ERROR, "virtual table", table.name,
             "keeps no content, so what it indexes cannot be read back",
             "rebuild it with content at the origin, or accept the rule and fill it in the Worker",
             refuses=True,
         )  # fmt: skip
-
-
-def read_content(table: Table) -> str | None:
-    """Return the `content` option of an fts5 table: None when it keeps its own content."""
-    tokens = tokenize(table.sql)
-    for index, token in enumerate(tokens[:-2]):
-        if token.name.lower() == "content" and tokens[index + 1].text == "=":
-            return tokens[index + 2].name
-    return None
 
 
 def _judge_index(index: Index) -> Iterator[Issue]:

@@ -1,0 +1,188 @@
+"""The data stage: move every row from the snapshot into the file D1 opens, and prove each of them.
+
+The snapshot was taken and judged by the schema stage. A database appears under
+`.edgelift/data/target/` only when its proof has passed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelift.errors import UsageError, VerificationMismatch
+from edgelift.model.catalogue import Catalogue
+from edgelift.model.data_document import DataDocument
+from edgelift.model.findings import Check, Status
+from edgelift.model.plan import Plan
+from edgelift.model.target_schema import TargetSchema
+from edgelift.project import hash_inputs
+from edgelift.run import Result, Run, Stage
+from edgelift.sources.sqlite import Snapshot
+from edgelift.sources.sqlite_snapshot import is_intact, sync_path
+from edgelift.stages.data.load import Load, load_database
+from edgelift.stages.data.proof import (
+    Proof,
+    build_document,
+    check_integrity,
+    check_rows,
+    check_runtime,
+    check_sequences,
+)
+from edgelift.toolchain import ensure_toolchain
+
+FORMAT = 1  # raised when the stage's output changes, so that old results are made anew
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One database to move, with what schema left for it."""
+
+    name: str
+    snapshot: Snapshot
+    schema: TargetSchema
+    catalogue: Catalogue
+    snapshot_path: Path
+    target: Path
+
+    @property
+    def identity(self) -> str:
+        """Return a hash of all that the target is made from."""
+        return hash_inputs(FORMAT, self.snapshot, self.schema, self.catalogue)
+
+
+def _read_subjects(run: Run) -> list[Subject]:
+    plan = run.journal.read_document("plan", Plan)
+    listed = plan.databases if plan is not None else run.project.settings.databases
+    return [_read_subject(run, database.name) for database in listed]
+
+
+def _read_subject(run: Run, name: str) -> Subject:
+    snapshot = run.journal.read_document(f"snapshot:{name}", Snapshot)
+    schema = run.journal.read_document(f"schema:{name}", TargetSchema)
+    catalogue = run.journal.read_document(f"catalogue:{name}", Catalogue)
+    folder = run.project.state / "data"
+    path = folder / "snapshot" / f"{name}.sqlite"
+    if snapshot is None or schema is None or catalogue is None or not is_intact(snapshot, path):
+        raise UsageError(
+            f"The database {name} has no snapshot to move",
+            why="the schema stage has not taken it, or the file was changed or removed since",
+            tip=f"run: {run.command('schema', '--force')}",
+        )
+    return Subject(
+        name=name,
+        snapshot=snapshot,
+        schema=schema,
+        catalogue=catalogue,
+        snapshot_path=path,
+        target=folder / "target" / f"{name}.sqlite",
+    )
+
+
+def _inputs(run: Run) -> str:
+    return hash_inputs([subject.identity for subject in _read_subjects(run)])
+
+
+def _intact(run: Run) -> bool:
+    return all(
+        (document := run.journal.read_document(f"data:{subject.name}", DataDocument)) is not None
+        and _is_as_left(document, subject.target)
+        for subject in _read_subjects(run)
+    )
+
+
+def _is_as_left(document: DataDocument, target: Path) -> bool:
+    try:
+        status = target.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (document.size_bytes, document.modified_ns)
+
+
+def _part_of(run: Run, subject: Subject) -> Path:
+    """Return the unfinished file, removed first unless it was begun from the same inputs."""
+    part = subject.target.with_name(f"{subject.target.name}.part")
+    key = f"part:{subject.name}"
+    if run.journal.read_checkpoints(run.current).get(key) != subject.identity:
+        for ending in ("", "-wal", "-shm"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
+        run.journal.write_checkpoint(run.current, key, subject.identity)
+    return part
+
+
+def move_database(run: Run, subject: Subject) -> tuple[list[Check], DataDocument | None]:
+    """Load and prove one database; returns its checks, and its record when all of them passed."""
+    part = _part_of(run, subject)
+    what = f"rows of {subject.name}"
+    load_database(
+        Load(
+            snapshot=subject.snapshot_path,
+            part=part,
+            schema=subject.schema,
+            catalogue=subject.catalogue,
+            progress=lambda done, total: run.progress(what, done, total),
+        )
+    )
+    sync_path(part)
+    proof = Proof(
+        database=subject.name,
+        snapshot=subject.snapshot_path,
+        target=part,
+        catalogue=subject.catalogue,
+        reproduce=run.command("data", "--force"),
+    )
+    counts = {table.name: table.rows for table in subject.catalogue.tables}
+    rows, tables = check_rows(
+        proof,
+        lambda table, done: run.progress(f"rows of {table} compared", done, counts.get(table)),
+    )
+    checks = [rows, check_integrity(proof), check_sequences(proof)]
+    toolchain = ensure_toolchain(("runtime",), run.note)
+    checks.append(check_runtime(proof, toolchain))
+    if any(check.status is Status.FAIL for check in checks):
+        part.replace(subject.target.with_name(f"{subject.target.name}.mismatch"))
+        return checks, None
+    part.replace(subject.target)
+    sync_path(subject.target.parent)
+    return checks, build_document(tables, subject.target)
+
+
+def _work(run: Run) -> Result:
+    started = time.monotonic()
+    checks: list[Check] = []
+    documents: dict[str, DataDocument] = {}
+    for subject in _read_subjects(run):
+        run.note(f"moving {subject.name}")
+        done, document = move_database(run, subject)
+        checks += done
+        if document is not None:
+            documents[subject.name] = document
+            run.journal.write_document(f"data:{subject.name}", document)
+    run.record_checks(checks)
+    failed = [check for check in checks if check.status is Status.FAIL]
+    if failed:
+        raise VerificationMismatch(
+            f"The lifted data differs from the origin: {failed[0].id}",
+            why=failed[0].detail[0] if failed[0].detail else failed[0].evidence,
+            tip=f"nothing was put in place; repeat with: {failed[0].reproduce}",
+        )
+    return _summarize(documents, time.monotonic() - started)
+
+
+def _summarize(documents: dict[str, DataDocument], duration_s: float) -> Result:
+    rows = sum(document.rows for document in documents.values())
+    tables = sum(len(document.tables) for document in documents.values())
+    size = sum(document.size_bytes for document in documents.values())
+    summary = (
+        f"{rows} rows in {tables} tables moved, each proven equal on both sides"
+        if documents
+        else "the project has no database"
+    )
+    return {
+        "summary": summary,
+        "counts": {"tables": tables, "rows": rows, "bytes": size},
+        "duration_s": duration_s,
+    }
+
+
+STAGE = Stage(name="data", inputs=_inputs, work=_work, intact=_intact)

@@ -1,0 +1,171 @@
+"""Write a lifted database as SQL files for D1's import, each within D1's limits.
+
+Statements stay below 100 KB; a row that would not fit is put together from parts in a side table.
+There is no BEGIN or COMMIT, which D1 refuses; each file defers foreign keys to its own end, and
+parents come before children, so that references across files hold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgelift.model.catalogue import Catalogue, Table
+from edgelift.model.target_schema import TargetSchema
+from edgelift.sources.sqlite import SqliteSource
+from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.sources.sqlite_ddl import read_fts_content
+from edgelift.sources.sqlite_rows import Row, find_rowid, read_batches
+from edgelift.stages.data.literals import to_blob_literal, to_bytes, to_literal
+from edgelift.targets.d1_dialect import MAX_COLUMNS, MAX_STATEMENT_BYTES
+
+FILE_BYTES = 64 * 1024 * 1024  # far below the import limit of 5 GiB (d1.import_bytes)
+STATEMENT_BYTES = MAX_STATEMENT_BYTES - 2_000  # some room below the limit
+_PART_BYTES = 40_000  # of a large value per statement; two hexadecimal digits a byte
+PARTS = "_edgelift_parts"
+
+
+@dataclass
+class _Files:
+    """A sequence of numbered files, each below the size at which the next is begun."""
+
+    folder: Path
+    limit: int
+    paths: list[Path] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, statement: str) -> None:
+        line = f"{statement};\n"
+        size = len(line.encode("utf-8"))
+        if self.lines and self.size + size > self.limit:
+            self.close()
+        if not self.lines:
+            self.lines.append("PRAGMA defer_foreign_keys=TRUE;\n")
+        self.lines.append(line)
+        self.size += size
+
+    def close(self) -> None:
+        if self.lines:
+            path = self.folder / f"{len(self.paths) + 1:04d}.sql"
+            part = path.with_name(f"{path.name}.part")
+            part.write_text("".join(self.lines), encoding="utf-8", newline="\n")
+            part.replace(path)
+            self.paths.append(path)
+        self.lines, self.size = [], 0
+
+
+def write_import_files(
+    database: Path,
+    schema: TargetSchema,
+    catalogue: Catalogue,
+    folder: Path,
+    *,
+    file_bytes: int = FILE_BYTES,
+) -> list[Path]:
+    """Write the database file as numbered SQL files and return their paths in order of import.
+
+    Old files of the folder are removed first. Memory is bounded by `file_bytes`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("[0-9][0-9][0-9][0-9].sql*"):
+        old.unlink()
+    files = _Files(folder, file_bytes)
+    with SqliteSource(database).open() as db:
+        for statement in _write(db, schema, catalogue):
+            files.add(statement)
+    files.close()
+    return files.paths
+
+
+def _write(db: sqlite3.Connection, schema: TargetSchema, catalogue: Catalogue) -> Iterator[str]:
+    yield from (statement.sql for statement in schema.tables)
+    yield f"CREATE TABLE {PARTS} (row INTEGER, place INTEGER, part BLOB)"
+    for table in sort_by_references(catalogue):
+        content = read_fts_content(table.sql) if table.virtual == "fts5" else None
+        if content is None and table.virtual != "fts5vocab":
+            yield from _write_rows(db, table)
+    yield f"DROP TABLE {PARTS}"
+    yield from (statement.sql for statement in schema.after)
+    yield from _write_state(catalogue)
+
+
+def _write_state(catalogue: Catalogue) -> Iterator[str]:
+    if any(table.autoincrement for table in catalogue.tables):
+        yield "DELETE FROM sqlite_sequence"
+        for name, value in sorted(catalogue.sequences.items()):
+            yield f"INSERT INTO sqlite_sequence (name, seq) VALUES ({to_literal(name)}, {value})"
+    for table in catalogue.tables:
+        if table.virtual == "fts5" and read_fts_content(table.sql):
+            name = quote_identifier(table.name)
+            yield f"INSERT INTO {name} ({name}) VALUES ('rebuild')"
+    if catalogue.statistics:
+        yield "ANALYZE"
+
+
+def sort_by_references(catalogue: Catalogue) -> list[Table]:
+    """Return the tables with parents before children; tables in a cycle keep their order."""
+    by_name = {table.name.lower(): table for table in catalogue.tables}
+    ordered: dict[str, Table] = {}
+    entered: set[str] = set()
+
+    def visit(table: Table) -> None:
+        if table.name in entered:
+            return
+        entered.add(table.name)
+        for key in table.foreign_keys:
+            parent = by_name.get(key.target_table.lower())
+            if parent is not None:
+                visit(parent)
+        ordered[table.name] = table
+
+    for table in catalogue.tables:
+        visit(table)
+    return list(ordered.values())
+
+
+def _write_rows(db: sqlite3.Connection, table: Table) -> Iterator[str]:
+    columns = [quote_identifier(c.name) for c in table.columns if not c.generated_kind]
+    rowid = find_rowid(table)
+    if rowid and not table.virtual.startswith("rtree") and len(columns) < MAX_COLUMNS:
+        columns.insert(0, rowid)
+    listed = ", ".join(columns)
+    head = f"INSERT INTO {quote_identifier(table.name)} ({listed}) VALUES "
+    query = f"SELECT {listed} FROM main.{quote_identifier(table.name)}"
+    room = STATEMENT_BYTES - len(head.encode("utf-8"))
+    pending: list[str] = []
+    size = 0
+    for batch in read_batches(db, query):
+        for row in batch:
+            values = f"({','.join(map(to_literal, row))})"
+            length = len(values.encode("utf-8")) + 1
+            if pending and size + length > room:
+                yield head + ",".join(pending)
+                pending, size = [], 0
+            if length > room:
+                yield from _write_large(head, row)
+                continue
+            pending.append(values)
+            size += length
+    if pending:
+        yield head + ",".join(pending)
+
+
+def _write_large(head: str, row: Row) -> Iterator[str]:
+    """Write a row whose literals do not fit into one statement: its long values from parts."""
+    values = []
+    for place, value in enumerate(row):
+        raw = to_bytes(value) if isinstance(value, str | bytes) else b""
+        if len(raw) <= STATEMENT_BYTES // (4 * MAX_COLUMNS):
+            values.append(to_literal(value))
+            continue
+        for start in range(0, len(raw), _PART_BYTES):
+            part = to_blob_literal(raw[start : start + _PART_BYTES])
+            yield f"INSERT INTO {PARTS} VALUES ({place}, {start}, {part})"
+        kind = "TEXT" if isinstance(value, str) else "BLOB"
+        parts = f"SELECT part FROM {PARTS} WHERE row = {place} ORDER BY place"
+        values.append(f"CAST((SELECT group_concat(part, '') FROM ({parts})) AS {kind})")
+    yield f"{head}({','.join(values)})"
+    yield f"DELETE FROM {PARTS}"
