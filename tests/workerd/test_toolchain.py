@@ -53,8 +53,8 @@ def test_killed_then_concurrent_then_damaged_then_offline(
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "no-npm-cache"))
     notes: list[str] = []
     toolchain = ensure_toolchain(note=notes.append)
-    version = subprocess.run([toolchain.workerd, "--version"], capture_output=True, text=True)
-    assert version.stdout.startswith("workerd 2026-11-17")
+    version = subprocess.check_output([toolchain.workerd, "--version"], text=True)
+    assert version.startswith("workerd 2026-11-17")
     assert notes == []
 
     toolchain.workerd.write_bytes(b"torn")

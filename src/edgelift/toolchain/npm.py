@@ -92,7 +92,8 @@ def install_part(part: PartFolder, node: Path, npm: Path, note: Note) -> Path:
 def _install_locked(part: PartFolder, node: Path, npm: Path, note: Note) -> Path:
     final = part.final
     for left_over in part.cache.glob(f".{final.name}.*"):
-        shutil.rmtree(left_over)
+        # npm of a killed edgelift may still write there; then the next install removes it.
+        shutil.rmtree(left_over, ignore_errors=True)
     if final.exists():
         note(f"the {part.name} toolchain in the cache is damaged and is installed again")
         shutil.rmtree(final)

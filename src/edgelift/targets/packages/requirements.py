@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,8 @@ def _read_file(root: Path, path: Path, seen: set[Path]) -> Iterator[RequirementL
     for number, line in _join_lines(text):
         include = re.match(r"(?:-r|--requirement)[\s=]\s*(\S+)|-r(\S+)", line)
         if include:
-            yield from _read_file(root, path.parent / (include[1] or include[2]), seen)
+            included = os.path.normpath(path.parent / (include[1] or include[2]))
+            yield from _read_file(root, Path(included), seen)
         elif not line.startswith("-") or line.startswith(("-e", "--editable")):
             yield RequirementLine(line, shown, number)
 
