@@ -29,7 +29,8 @@ def build_generated(bench: Bench) -> Flow:
     settings = bench.run.project.settings
     headers = {k: expand_variables(v) for k, v in settings.parity.headers.items()}
     static = [folder.url for folder in settings.static if folder.url != "/"]
-    return Generator(bench.inventory, bench.samples, headers, static).build()
+    files = sorted(bench.run.journal.read_document("files", dict[str, str]) or {})
+    return Generator(bench.inventory, bench.samples, headers, static, files).build()
 
 
 def record_tests(bench: Bench) -> Recorded:

@@ -44,12 +44,13 @@ class Generator:
     samples: Samples
     headers: Mapping[str, str]
     static: Sequence[str] = ()
+    files: Sequence[str] = ()
 
     def build(self) -> Flow:
         """Return the generated flow."""
         routes = [r for r in self.inventory.routes if not self._is_static(r)]
         requests = [request for route in routes for request in self._limit(self._read(route))]
-        requests += self._strangers()
+        requests += self._static_files() + self._strangers()
         for method in WRITES:
             for route in routes:
                 if method in route.methods:
@@ -176,6 +177,21 @@ class Generator:
         if "GET" not in route.methods:
             yield self._request(route, "OPTIONS", paths[0], "valid")
             yield self._wrong_method(route, paths[0])
+
+    def _static_files(self) -> list[Request]:
+        """Return requests for one file of each static folder and for one that is not there."""
+        requests = []
+        for prefix in self.static:
+            inside = [f"/{name}" for name in self.files if f"/{name}".startswith(f"{prefix}/")]
+            for path in (*inside[:1], f"{prefix}/edgelift-missing.css"):
+                rule = match_route(path, self.inventory.routes)
+                requests += [
+                    Request(
+                        method=m, path=quote(path), headers=BASE_HEADERS, rule=rule, purpose="file"
+                    )
+                    for m in ("GET", "HEAD")
+                ]
+        return requests
 
     def _strangers(self) -> list[Request]:
         """Return requests for pages that do not exist; their rule is their path."""

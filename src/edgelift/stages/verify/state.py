@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import msgspec
 
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import CellDifference, TableComparison
+from edgelift.sources.sqlite import quote_identifier
 from edgelift.sources.sqlite_compare import compare_databases
 
 NAMED = 300  # differences named per table while noise is learned
@@ -55,19 +58,18 @@ def compare_states(
     """
     found = compare_databases(states.origin, states.target, catalogue, tolerance=tolerance)
     changed = tuple(t.table for t in found if before.get(t.table) not in {None, t.origin_hash})
-    different = {table.table for table in found if not table.equal}
+    equal = frozenset((table.table, "*") for table in found if table.equal)
     noise: frozenset[Column] = frozenset()
-    if different:
+    if len(equal) < len(found):
         # Only tables that differ are read again: two runs of the origin say what means nothing.
-        part = _select(catalogue, different)
-        noise = find_noisy(states.origin, states.again, part)
+        noise = find_noisy(states.origin, states.again, catalogue, equal)
         if noise:
+            ignore = equal | _ignore(noise, catalogue)
             again = compare_databases(
-                states.origin, states.target, part, ignore=noise, tolerance=tolerance
+                states.origin, states.target, catalogue, ignore=ignore, tolerance=tolerance
             )
-            known = {table.name for table in catalogue.tables}
-            extra = [t for t in found if t.table not in known]
-            found = [t for t in found if t.equal] + [t for t in again if t.table in known] + extra
+            seen = {table.table for table in again}
+            found = again + [_keep_count(t, noise) for t in found if t.table not in seen]
     return StateOutcome(
         database=database,
         tables=len(found),
@@ -79,41 +81,70 @@ def compare_states(
     )
 
 
-def _select(catalogue: Catalogue, names: set[str]) -> Catalogue:
-    tables = tuple(table for table in catalogue.tables if table.name in names)
-    return msgspec.structs.replace(catalogue, tables=tables)
+def _ignore(noise: frozenset[Column], catalogue: Catalogue) -> frozenset[Column]:
+    """Return the columns to leave out; a table of which no column is left is left out whole."""
+    whole = {
+        (table.name, "*")
+        for table in catalogue.tables
+        if all((table.name, column.name) in noise for column in table.columns)
+    }
+    return noise | whole
 
 
-def find_noisy(first: Path, second: Path, catalogue: Catalogue) -> frozenset[Column]:
-    """Return the columns that differ between two runs of the origin.
+def _keep_count(table: TableComparison, noise: frozenset[Column]) -> TableComparison:
+    """Return the comparison of a table whose cells are all left out: its row count still counts."""
+    if table.origin_rows == table.target_rows or (table.table, "*") in noise:
+        return msgspec.structs.replace(table, differences=())
+    difference = CellDifference(
+        table=table.table,
+        key="",
+        column="count(*)",
+        origin=str(table.origin_rows),
+        target=str(table.target_rows),
+        kind="value",
+    )
+    return msgspec.structs.replace(table, differences=(difference,))
 
-    Rows that only one run has, with equal counts, mean that the key is made anew each time: the key
-    is left out and the rest of the row still compared. A table whose row count differs is left out
-    (column `*`).
+
+def find_noisy(
+    first: Path, second: Path, catalogue: Catalogue, ignore: frozenset[Column]
+) -> frozenset[Column]:
+    """Return the columns that differ between two runs of the origin, `ignore` aside.
+
+    Rows that only one run has, with equal counts, mean that keys are made anew each time: a
+    column is noise when its values, whatever their rows, differ. A table whose row count differs is
+    left out (column `*`).
     """
     noise: frozenset[Column] = frozenset()
     for _ in range(MOST_ROUNDS):
-        found = compare_databases(first, second, catalogue, ignore=noise, limit=NAMED)
-        known = {table.name for table in catalogue.tables}
-        more = {c for t in found if t.table in known for c in _read_noise(t, catalogue, noise)}
+        left_out = ignore | _ignore(noise, catalogue)
+        found = compare_databases(first, second, catalogue, ignore=left_out, limit=NAMED)
+        more: set[Column] = set()
+        for table in found:
+            if table.equal:
+                continue
+            if table.origin_rows != table.target_rows:
+                more.add((table.table, "*"))
+            elif all(difference.column for difference in table.differences):
+                more |= {(table.table, difference.column) for difference in table.differences}
+            else:
+                more |= {(table.table, c) for c in find_changing(first, second, table)}
         if more <= noise:
-            return noise
+            break
         noise |= more
-    return noise | {(t.table, "*") for t in found if not t.equal}
+    return noise
 
 
-def _read_noise(
-    comparison: TableComparison, catalogue: Catalogue, known: frozenset[Column]
-) -> set[Column]:
-    name = comparison.table
-    if comparison.equal:
-        return set()
-    if comparison.origin_rows != comparison.target_rows:
-        return {(name, "*")}
-    columns = {(name, d.column) for d in comparison.differences if d.column}
-    if any(not d.column for d in comparison.differences):
-        key: Sequence[str] = next(t.primary_key for t in catalogue.tables if t.name == name)
-        keyed = {(name, column) for column in key}
-        # With the key already left out, rows that match in nothing are beyond comparison.
-        columns |= {(name, "*")} if keyed <= known else keyed
-    return columns
+def find_changing(first: Path, second: Path, table: TableComparison) -> list[str]:
+    """Return the columns of a table whose values, as a bag without rows, differ."""
+    place = quote_identifier(table.table)
+    changing = []
+    with contextlib.closing(sqlite3.connect(first)) as db:
+        db.execute("ATTACH ? AS other", (str(second),))
+        for column in table.columns:
+            name = quote_identifier(column)
+            bag = f"SELECT typeof({name}), {name}, count(*) FROM %s.{place} GROUP BY 1, 2"
+            sql = f"SELECT EXISTS({bag % 'main'} EXCEPT {bag % 'other'})"
+            if db.execute(sql).fetchone()[0]:
+                changing.append(column)
+    return changing

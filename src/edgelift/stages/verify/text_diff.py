@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from edgelift.stages.verify.json_diff import Delta
 
-_WORDS = re.compile(r"\w+|\W")
+_MOMENT = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_KINDS = {
+    "moment": _MOMENT,
+    "uuid": _UUID,
+    "digits": r"\d+",
+    "word": r"\w+",
+    "sign": r"\W",
+    "any": r".*",
+}
+_WORDS = re.compile(rf"{_UUID}|{_MOMENT}|\w+|\W")
 LONGEST_DIFF = 4000  # lines; beyond it only counts are told, as difflib's time grows quadratically
 
 
@@ -62,9 +72,7 @@ class Template:
 
 
 def _name_word(word: str) -> str:
-    if word.isdigit():
-        return "digits"
-    return "word" if word.isalnum() or "_" in word else "sign"
+    return next(kind for kind, form in _KINDS.items() if re.fullmatch(form, word, re.DOTALL))
 
 
 def build_template(origin: str, target: str) -> Template:
@@ -89,8 +97,8 @@ def build_template(origin: str, target: str) -> Template:
 
 def parse_template(text: str) -> re.Pattern[str]:
     """Return the expression for lines that a template's text allows."""
-    wild = {"digits": r"\d+", "word": r"\w+", "sign": r"\W", "any": r".*"}
-    parts = re.split(r"⟨(digits|word|sign|any)⟩", text)
+    parts = re.split(rf"⟨({'|'.join(_KINDS)})⟩", text)
     return re.compile(
-        "".join(wild[part] if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL
+        "".join(_KINDS[part] if i % 2 else re.escape(part) for i, part in enumerate(parts)),
+        re.DOTALL,
     )
