@@ -1,0 +1,1 @@
+"""The part of the probe that runs inside the origin's Python; it needs nothing but that Python."""
