@@ -253,6 +253,14 @@ def test_static_files_answer_before_python(
         assert client.send("/static/%ff").status == 404
 
 
+def test_a_log_that_cannot_be_written_is_a_target_error(workshop: Workshop) -> None:
+    workshop.write(HELLO)
+    bundle = workshop.build()
+    workshop.log.mkdir()
+    with pytest.raises(TargetError, match=r"worker\.log cannot be written"):
+        workshop.start(bundle)
+
+
 def test_a_missing_app_folder_is_a_target_error(workshop: Workshop) -> None:
     with pytest.raises(TargetError, match="does not exist"):
         workshop.build()

@@ -22,6 +22,12 @@ def test_a_database_file_is_named_by_its_binding(tmp_path: Path) -> None:
     assert d1_file(tmp_path, "DB") == one
 
 
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(TargetError, match="cannot be made"):
+        d1_file(tmp_path / "state", "DB")
+
+
 def test_the_cache_gives_back_what_it_keeps(tmp_path: Path) -> None:
     cache = RuntimeCache(tmp_path / "cache")
     assert cache.read_recorded() == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -179,8 +179,3 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             why=f"{error.filename}: {error.strerror}",
             tip="check the free space and the permissions of the folder",
         ) from error
-
-
-def total_bytes(parts: Sequence[bytes]) -> int:
-    """Return the summed length."""
-    return sum(len(part) for part in parts)

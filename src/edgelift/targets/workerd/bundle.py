@@ -210,6 +210,9 @@ class _Work:
             files["snapshot.bin"] = write_container(answer.head, [answer.body])
         files["files.pack"] = build_pack(self.builder.files.files, compiled, emptied)
         write_files(self.folder / "files", files)
+        if not answer.error:
+            # The heap holds the values of `env`.
+            (self.folder / "files" / "snapshot.bin").chmod(0o600)
         write_files(self.folder / "assets", self.contents)
         self._write_config(snapshot=not answer.error)
 

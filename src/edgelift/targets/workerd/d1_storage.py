@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from pathlib import Path
 
+from edgelift.errors import TargetError
 from edgelift.targets.workerd.config import D1_UNIQUE_KEY
 
 
@@ -19,12 +20,24 @@ def object_id(unique_key: str, name: str) -> str:
     return (head + hmac.new(key, head, hashlib.sha256).digest()[:16]).hex()
 
 
+def d1_folder(state: Path) -> Path:
+    """Return the folder of all databases below `state`, made when missing; raises TargetError."""
+    folder = state / "d1"
+    try:
+        (folder / D1_UNIQUE_KEY).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(
+            f"The folder {folder} cannot be made",
+            why=str(error.strerror),
+            tip="check the permissions of the folder above it",
+        ) from error
+    return folder
+
+
 def d1_file(state: Path, binding: str) -> Path:
     """Return the path of a binding's SQLite file below `state`; its folder is made.
 
     Write it only while no worker runs on this state; with WAL, checkpoint before, or copy the
     `-wal` file along.
     """
-    folder = state / "d1" / D1_UNIQUE_KEY
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{object_id(D1_UNIQUE_KEY, binding)}.sqlite"
+    return d1_folder(state) / D1_UNIQUE_KEY / f"{object_id(D1_UNIQUE_KEY, binding)}.sqlite"

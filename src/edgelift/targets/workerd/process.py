@@ -60,8 +60,7 @@ class WorkerdProcess:
 
     def __init__(self, launch: Launch) -> None:
         self.log = launch.log
-        launch.log.parent.mkdir(parents=True, exist_ok=True)
-        with open_socket(launch.port) as listening, launch.log.open("ab") as log:
+        with open_socket(launch.port) as listening, _open_log(launch.log) as log:
             self.port: int = listening.getsockname()[1]
             self._log_start = log.tell()
             self._process = _spawn(launch, listening.fileno(), log)
@@ -138,6 +137,18 @@ class WorkerdProcess:
         self._watcher.wait()
         if self._watcher.stdin:
             self._watcher.stdin.close()
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab")
+    except OSError as error:
+        raise TargetError(
+            f"The log {path} cannot be written",
+            why=str(error.strerror),
+            tip="check the permissions of its folder and the free space",
+        ) from error
 
 
 def _spawn(launch: Launch, socket_fd: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

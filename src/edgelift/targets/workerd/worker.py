@@ -14,6 +14,7 @@ import msgspec
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.bundle import Bundle
 from edgelift.targets.workerd.config import ENVIRONMENT_VARIABLE, TOKEN_VARIABLE
+from edgelift.targets.workerd.d1_storage import d1_folder
 from edgelift.targets.workerd.process import HOST, Launch, WorkerdProcess
 from edgelift.toolchain import Toolchain
 
@@ -111,8 +112,7 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
     """
     folders = {"files": bundle.out / "files", "assets": bundle.out / "assets"}
     if bundle.databases:
-        folders["d1-state"] = state / "d1"
-        folders["d1-state"].mkdir(parents=True, exist_ok=True)
+        folders["d1-state"] = d1_folder(state)
     token = secrets.token_urlsafe(24)
     launch = Launch(
         workerd=toolchain.workerd,
