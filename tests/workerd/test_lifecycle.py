@@ -286,3 +286,18 @@ def index(request):
     assert bundle.snapshot, bundle.snapshot_error
     with workshop.start(bundle) as worker:
         assert httpx.get(worker.url).text == "Point(x=5)"
+
+
+def test_requests_that_come_while_python_starts_all_wait_for_it(workshop: Workshop) -> None:
+    import asyncio
+
+    workshop.write(KEEPS_A_JS_OBJECT)
+    with workshop.start(workshop.build()) as worker:
+
+        async def load() -> list[tuple[int, str]]:
+            async with httpx.AsyncClient(timeout=60) as client:
+                answers = await asyncio.gather(*(client.get(worker.url) for _ in range(12)))
+            return [(answer.status_code, answer.text) for answer in answers]
+
+        assert asyncio.run(load()) == [(200, "hello 7")] * 12
+        assert worker.log.read_text().count("Python started in") == 1

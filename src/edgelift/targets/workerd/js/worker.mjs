@@ -83,6 +83,7 @@ async function bootPython() {
 /**
  * Start Python once; requests that come meanwhile wait, a failed start is tried again by the next request.
  * @param {ExecutionContext} context
+ * @returns {Promise<Python>}
  */
 async function ensurePython(context) {
   if (python) return python;
@@ -101,9 +102,13 @@ async function ensurePython(context) {
     context.waitUntil(booting.catch(() => {}));
     return booting;
   }
+  let over = false;
+  const settled = booting.finally(() => {
+    over = true;
+  });
   // Another request's promise: a timer of our own keeps workerd from taking this request for hung.
-  while (booting && !python) await Promise.race([booting, scheduler.wait(BOOT_POLL_MS)]);
-  return python ?? ensurePython(context);
+  while (!over) await Promise.race([settled, scheduler.wait(BOOT_POLL_MS)]);
+  return settled;
 }
 
 /**
@@ -309,7 +314,11 @@ export default {
     }
   },
 
-  /** @param {ScheduledController} controller */
+  /**
+   * @param {ScheduledController} controller
+   * @param {unknown} _env
+   * @param {ExecutionContext} context
+   */
   async scheduled(controller, _env, context) {
     await runScheduled(await ensurePython(context), controller.cron);
   },
