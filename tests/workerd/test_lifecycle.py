@@ -301,3 +301,40 @@ def test_requests_that_come_while_python_starts_all_wait_for_it(workshop: Worksh
 
         assert asyncio.run(load()) == [(200, "hello 7")] * 12
         assert worker.log.read_text().count("Python started in") == 1
+
+
+FILES = """
+import os, pathlib
+os.makedirs("/app/instance/deep", exist_ok=True)
+pathlib.Path("/app/instance/deep/new.txt").write_text("made at import")
+pathlib.Path("/app/same.txt").write_text("after!")
+os.remove("/app/old.txt")
+os.chdir("/app/instance")
+def index(request):
+    found = [pathlib.Path("deep/new.txt").read_text(), pathlib.Path("/app/same.txt").read_text(),
+             os.path.exists("/app/old.txt"), os.getcwd()]
+    pathlib.Path("deep/later.txt").write_text("x")
+    return 200, "", repr(found).encode()
+"""
+
+
+def test_files_changed_at_import_are_as_the_import_left_them(workshop: Workshop) -> None:
+    workshop.write(FILES)
+    workshop.write("before", "same.txt")
+    workshop.write("gone", "old.txt")
+    bundle = workshop.build()
+    assert bundle.snapshot, bundle.snapshot_error
+    with workshop.start(bundle) as worker:
+        found = "['made at import', 'after!', False, '/app/instance']"
+        assert httpx.get(worker.url).text == found
+
+
+def test_a_file_left_open_at_import_means_no_snapshot(workshop: Workshop) -> None:
+    workshop.write(
+        HELLO + "\nLOG = open('/tmp/app.log', 'w')\ndef log(r):\n"
+        "    LOG.write('x'); LOG.flush()\n    return 200, '', open('/tmp/app.log').read().encode()\n"
+    )
+    bundle = workshop.build()
+    assert "leaves a file open: /tmp/app.log" in bundle.snapshot_error
+    with workshop.start(bundle) as worker:
+        assert httpx.get(f"{worker.url}/log").text == "x"

@@ -28,6 +28,7 @@ SHARED_JS = (
     "snapshot.mjs",
     "interpreter.mjs",
     "host.mjs",
+    "d1_query.mjs",
 )
 # A cold boot from sources takes 5 to 20 s on a busy machine (python-in-workerd.md section 2).
 _BOOT_TIMEOUT_S = 300.0

@@ -5,6 +5,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { readContainer, writeContainer } from './container.mjs';
+import { listNodes } from './filesystem.mjs';
 import { serialize, startInterpreter } from './interpreter.mjs';
 import { describeTable, makeSnapshot } from './snapshot.mjs';
 import { recordedModules } from './wasm_lookup.mjs';
@@ -56,13 +57,14 @@ async function snapshotApp(request) {
   // Its names must not stay in the snapshot: a module of its own, dropped again before the heap is written.
   const scope = python.runPython('{}');
   python.runPython(request.program, { globals: scope });
+  const nodesBefore = listNodes(python._module.FS);
   const configure = scope.get('configure_app');
   const report = JSON.parse(await configure.callPromising(request.settings));
   configure.destroy();
   scope.destroy();
   if (report.error) return answerWith({ report }, []);
   try {
-    const { head, parts } = makeSnapshot(python, serialize);
+    const { head, parts } = makeSnapshot(python, serialize, nodesBefore);
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     return answerWith({ report, snapshot: head, size, table: describeTable(python._module) }, parts);
   } catch (error) {

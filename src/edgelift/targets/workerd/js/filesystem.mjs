@@ -1,5 +1,8 @@
 // @ts-check
-/** Python's files: one pack, mounted as in-memory nodes whose contents are views into it, so nothing is copied. */
+/**
+ * Python's files: one pack, mounted as in-memory nodes whose contents are views into it, so nothing is copied.
+ * They live in JavaScript, not in the heap: what the app's import changes in them is kept with the snapshot.
+ */
 
 /** One fixed time on all nodes keeps the import system's directory caches in a snapshot valid. */
 const TIMESTAMP_MS = 1_700_000_000_000;
@@ -35,4 +38,86 @@ export function mountPack(FS, pack) {
 function setTimes(FS, node) {
   node.mtime = node.ctime = node.atime = TIMESTAMP_MS;
   if (FS.isDir(node.mode) && node.contents) for (const name in node.contents) setTimes(FS, node.contents[name]);
+}
+
+/** Devices and process information are no files of the app. */
+const NOT_FILES = new Set(['/dev', '/proc']);
+
+/**
+ * @typedef {object} FileChanges
+ * @property {string} cwd
+ * @property {string[]} directories made, parents first
+ * @property {[string, number][]} files made or written, with their length; the bytes follow one another
+ * @property {string[]} removed
+ */
+
+/**
+ * @param {any} FS
+ * @returns {Map<string, any>} nodes of all files and directories by path
+ */
+export function listNodes(FS) {
+  /** @type {Map<string, any>} */
+  const found = new Map();
+  /**
+   * @param {string} path
+   * @param {any} node
+   */
+  const visit = (path, node) => {
+    for (const [name, child] of Object.entries(node.contents ?? {})) {
+      const childPath = `${path}/${name}`;
+      if (NOT_FILES.has(childPath)) continue;
+      if (FS.isDir(child.mode)) {
+        found.set(childPath, child);
+        visit(childPath, child);
+      } else if (FS.isFile(child.mode)) found.set(childPath, child);
+    }
+  };
+  visit('', FS.lookupPath('/').node);
+  return found;
+}
+
+/**
+ * What changed since `before` was listed. Throws for a file that is still open: its position is no part of the heap.
+ * @param {any} FS
+ * @param {Map<string, any>} before
+ * @returns {{ changes: FileChanges, parts: Uint8Array[] }}
+ */
+export function collectChanges(FS, before) {
+  for (const stream of FS.streams) {
+    if (stream && FS.isFile(stream.node?.mode ?? 0)) throw new Error(`the app's import leaves a file open: ${stream.path}`);
+  }
+  const after = listNodes(FS);
+  const made = [...after].filter(([path, node]) => !before.has(path) || node.mtime !== TIMESTAMP_MS);
+  const files = made.filter(([, node]) => FS.isFile(node.mode));
+  const directories = made.filter(([path, node]) => FS.isDir(node.mode) && !before.has(path));
+  return {
+    changes: {
+      cwd: FS.cwd(),
+      directories: directories.map(([path]) => path),
+      files: files.map(([path, node]) => [path, node.usedBytes]),
+      removed: [...before.keys()].filter((path) => !after.has(path)),
+    },
+    parts: files.map(([, node]) => node.contents.subarray(0, node.usedBytes)),
+  };
+}
+
+/**
+ * @param {any} FS
+ * @param {FileChanges} changes
+ * @param {Uint8Array} bytes
+ */
+export function applyChanges(FS, changes, bytes) {
+  for (const path of changes.directories) FS.mkdirTree(path);
+  let offset = 0;
+  for (const [path, length] of changes.files) {
+    FS.writeFile(path, bytes.subarray(offset, offset + length));
+    offset += length;
+  }
+  // Children come after their directory in `removed`, so from its end.
+  for (const path of changes.removed.toReversed()) {
+    if (FS.isDir(FS.lookupPath(path).node.mode)) FS.rmdir(path);
+    else FS.unlink(path);
+  }
+  setTimes(FS, FS.lookupPath('/').node);
+  FS.chdir(changes.cwd);
 }

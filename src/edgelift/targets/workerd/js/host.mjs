@@ -5,6 +5,7 @@
  */
 import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import { env, waitUntil } from 'cloudflare:workers';
+import { d1Query } from './d1_query.mjs';
 
 export const HOST_MODULE = '_edgelift_host';
 
@@ -90,44 +91,6 @@ function logFailure(error) {
   console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
-/**
- * @param {unknown} value a JSON value, or {blob: base64}
- * @returns {unknown}
- */
-function toBound(value) {
-  if (value === null || typeof value !== 'object') return value;
-  return Uint8Array.from(atob(/** @type {any} */ (value).blob), (letter) => letter.charCodeAt(0));
-}
-
-/** @param {unknown} cell */
-function fromCell(cell) {
-  if (!Array.isArray(cell)) return cell;
-  return { blob: btoa(cell.map((byte) => String.fromCharCode(byte)).join('')) };
-}
-
-/** @param {any} answer */
-function toResult(answer) {
-  const rows = answer.results ?? [];
-  const columns = rows.length > 0 ? Object.keys(rows[0]) : [];
-  return {
-    columns,
-    rows: rows.map((/** @type {any} */ row) => columns.map((name) => fromCell(row[name]))),
-    meta: answer.meta,
-  };
-}
-
-/**
- * @param {any} database
- * @param {[string, unknown[]][]} statements
- */
-async function runStatements(database, statements) {
-  const prepared = statements.map(([sql, parameters]) => {
-    const statement = database.prepare(sql);
-    return parameters?.length > 0 ? statement.bind(...parameters.map(toBound)) : statement;
-  });
-  return prepared.length === 1 ? [await prepared[0].all()] : await database.batch(prepared);
-}
-
 export const host = {
   /**
    * @param {string} binding
@@ -139,12 +102,7 @@ export const host = {
       const reason = env.UNSAFE_EVAL ? 'the database is not reachable while the snapshot is made' : 'no such binding';
       throw new Error(`D1 binding ${binding}: ${reason}`);
     }
-    try {
-      const answers = await runStatements(database, JSON.parse(requestJson).statements);
-      return JSON.stringify({ results: answers.map(toResult) });
-    } catch (error) {
-      return JSON.stringify({ error: error instanceof Error ? error.message : String(error) });
-    }
+    return d1Query(database, requestJson);
   },
 
   /** @param {number} ms */

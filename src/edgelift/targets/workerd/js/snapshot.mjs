@@ -6,6 +6,8 @@
  * every native side module, where it lay in memory and in the function table, so that it can be put there again.
  * The method follows workerd's own src/pyodide/internal/snapshot.ts (Apache-2.0); sparse pages are ours.
  */
+import { applyChanges, collectChanges } from './filesystem.mjs';
+
 const PAGE_BYTES = 4096;
 const WASM_PAGE_BYTES = 65536;
 
@@ -24,16 +26,19 @@ const WASM_PAGE_BYTES = 65536;
  * @property {number} heapBytes
  * @property {number} tableLength
  * @property {[number, number][]} runs   heap offset and length of each run of pages; the bytes follow one another
+ * @property {import('./filesystem.mjs').FileChanges} files   their bytes follow those of the heap
  */
 
 /**
  * @param {any} python
  * @param {(object: unknown) => unknown} serialize
+ * @param {Map<string, any>} nodesBefore files as they were before the app's import
  * @returns {{ head: SnapshotHead, parts: Uint8Array[] }}
  */
-export function makeSnapshot(python, serialize) {
+export function makeSnapshot(python, serialize, nodesBefore) {
   const module = python._module;
   const heap = new Uint8Array(module.HEAP8.buffer);
+  const { changes, parts: fileParts } = collectChanges(module.FS, nodesBefore);
   const { runs, parts } = collectRuns(heap);
   const head = {
     hiwire: python._api.serializeHiwireState(serialize),
@@ -41,8 +46,9 @@ export function makeSnapshot(python, serialize) {
     heapBytes: heap.length,
     tableLength: module.edgelift.table().length,
     runs,
+    files: changes,
   };
-  return { head, parts };
+  return { head, parts: [...parts, ...fileParts] };
 }
 
 /** @param {any} module */
@@ -90,7 +96,8 @@ export function restoreSnapshot(module, head, bytes) {
   growMemory(module, head.heapBytes);
   for (const sideModule of head.sideModules) loadSideModule(module, sideModule);
   growTable(module, head.tableLength);
-  writeHeap(new Uint8Array(module.HEAP8.buffer), head.runs, bytes);
+  const heapBytes = writeHeap(new Uint8Array(module.HEAP8.buffer), head.runs, bytes);
+  applyChanges(module.FS, head.files, bytes.subarray(heapBytes));
   return head.hiwire;
 }
 
@@ -142,6 +149,7 @@ function loadSideModule(module, side) {
  * @param {Uint8Array} heap
  * @param {[number, number][]} runs
  * @param {Uint8Array} bytes
+ * @returns {number} how many bytes were taken
  */
 function writeHeap(heap, runs, bytes) {
   let taken = 0;
@@ -153,6 +161,7 @@ function writeHeap(heap, runs, bytes) {
     done = start + length;
   }
   clear(heap, done, heap.length);
+  return taken;
 }
 
 /**
