@@ -44,3 +44,203 @@ Python calls (module `_edgelift_host`, registered by JavaScript; import it insid
   pbkdf2(digest, password, salt, iterations, size) -> JsBuffer      node:crypto; bytes are passed with to_js
   scrypt(password, salt, n, r, p, maxmem, size) -> JsBuffer         node:crypto
 """
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgelift.worker import flows
+from edgelift.worker.asgi import AsgiServer
+from edgelift.worker.exchange import Request, Rest, Server
+from edgelift.worker.host import to_javascript
+from edgelift.worker.jobs import run_due_jobs
+from edgelift.worker.patches import garbage, install_patches, randomness
+from edgelift.worker.wsgi import WsgiServer
+
+SERVERS: dict[str, type[WsgiServer | AsgiServer]] = {
+    "flask": WsgiServer,
+    "django": WsgiServer,
+    "wsgi": WsgiServer,
+    "fastapi": AsgiServer,
+    "asgi": AsgiServer,
+}
+
+_settings: dict[str, Any] = {}
+_server: Server | None = None
+_streams: dict[int, Rest] = {}
+
+
+class EntryError(LookupError):
+    """The settings' entry names no application."""
+
+
+def configure(settings_json: str) -> None:
+    """Install patches and shims and import the app; called once, before the memory snapshot is made.
+
+    Raises whatever the app's import raises, EntryError for an entry that is not there.
+    """
+    global _settings, _server
+    _settings = json.loads(settings_json)
+    install_patches()
+    flows.begin_import()
+    _install_shims(_settings)
+    set_database_urls(_settings, os.environ)
+    root = _settings.get("root", "/app")
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    app = load_app(_settings["entry"])
+    _server = SERVERS[_settings["framework"]](app)
+    flows.end_import()
+    garbage.freeze_imports()
+
+
+def _install_shims(settings: dict[str, Any]) -> None:
+    databases = settings.get("databases", [])
+    for database in databases:
+        Path(database["path"]).parent.mkdir(parents=True, exist_ok=True)
+    if databases:
+        importlib.import_module("edgelift.worker.sqlite3").install(databases)
+    if settings.get("models"):
+        importlib.import_module("edgelift.worker.models").install()
+
+
+def set_database_urls(settings: dict[str, Any], environment: Any) -> None:
+    """Point the variables the app reads its database URLs from at the databases of the Worker."""
+    for database in settings.get("databases", []):
+        if database.get("env"):
+            environment[database["env"]] = f"sqlite:///{database['path']}"
+
+
+def load_app(entry: str) -> Any:
+    """Return the application of "module:object" or "module:factory(arguments)", read as gunicorn reads it.
+
+    Arguments of a factory are literals. Raises EntryError.
+    """
+    module_name, _, text = entry.partition(":")
+    module = importlib.import_module(module_name)
+    try:
+        expression = ast.parse(text or "application", mode="eval").body
+    except SyntaxError as error:
+        raise EntryError(f"{text!r} in the entry {entry!r} is no name and no call") from error
+    try:
+        if isinstance(expression, ast.Call):
+            factory = _read_name(module, expression.func)
+            positional = [ast.literal_eval(argument) for argument in expression.args]
+            named = {k.arg: ast.literal_eval(k.value) for k in expression.keywords if k.arg}
+            app = factory(*positional, **named)
+        else:
+            app = _read_name(module, expression)
+    except (AttributeError, ValueError) as error:
+        if isinstance(error, AttributeError) and error.obj is not module:
+            raise
+        raise EntryError(f"the entry {entry!r} names no application: {error}") from error
+    if not callable(app):
+        raise EntryError(f"the entry {entry!r} is a {type(app).__name__}, not an application")
+    return app
+
+
+def _read_name(module: Any, expression: ast.expr) -> Any:
+    if isinstance(expression, ast.Attribute):
+        return getattr(_read_name(module, expression.value), expression.attr)
+    if isinstance(expression, ast.Name):
+        return getattr(module, expression.id)
+    raise ValueError("only names and calls of names are understood")
+
+
+def resume(env_json: str) -> None:
+    """Make a restored or booted isolate its own: environment, randomness, threads, the app's startup.
+
+    Raises asgi.StartupError when the app's lifespan refuses to start.
+    """
+    os.environ.update(json.loads(env_json))
+    set_database_urls(_settings, os.environ)
+    randomness.reseed()
+    held = flows.release_threads()
+    if held:
+        print(
+            f"edgelift: {held} thread(s) started by the app's import live as long as the request that "
+            "started this isolate",
+            file=sys.stderr,
+        )
+    _read_server().start()
+
+
+def _read_server() -> Server:
+    if _server is None:
+        raise RuntimeError("configure() has not been called")
+    return _server
+
+
+def handle(
+    method: str, path: str, query: str, headers: str, body: Any, origin: str, request_id: int
+) -> Any:
+    """Answer one request; see PROTOCOL."""
+    garbage.collect_garbage()
+    flow = flows.open_flow(request_id)
+    flows.open_stack(flow)
+    try:
+        request = Request(method, path, query, headers, body, origin, request_id)
+        status, fields, content, rest = _read_server().answer(request, flow)
+    finally:
+        flows.close_stack(flow)
+    if rest is not None:
+        _streams[request_id] = rest
+    return to_javascript((status, fields, content, request_id if rest is not None else 0))
+
+
+def next_chunk(stream_id: int) -> Any:
+    """Return the next part of a streamed body, None at its end; see PROTOCOL."""
+    garbage.collect_garbage()
+    stream = _streams.get(stream_id)
+    if stream is None:
+        return None
+    flows.open_stack(stream)
+    try:
+        part = stream.read()
+    except BaseException:
+        _streams.pop(stream_id, None)
+        raise
+    finally:
+        flows.close_stack(stream)
+    if part is None:
+        _streams.pop(stream_id, None)
+        return None
+    return to_javascript(part)
+
+
+def close_stream(stream_id: int) -> None:
+    """End a streamed body early; see PROTOCOL."""
+    stream = _streams.pop(stream_id, None)
+    if stream is not None:
+        stream.close()
+
+
+def run_callback(token: int) -> None:
+    """Run a posted callback in its request's I/O context; see PROTOCOL."""
+    flows.run_posted(token)
+
+
+def end_request(request_id: int) -> None:
+    """Drop what a request left behind; its tasks and threads go on as long as the platform lets them."""
+    close_stream(request_id)
+
+
+def scheduled(cron: str, time_ms: float, request_id: int) -> str:
+    """Run the jobs declared for a cron expression and return their reports as JSON; see PROTOCOL."""
+    garbage.collect_garbage()
+    flow = flows.open_flow(request_id)
+    flows.open_stack(flow)
+    try:
+        server: Any = _read_server()
+        jobs, framework = _settings.get("jobs", []), _settings["framework"]
+        reports = flows.new_context(flow).run(run_due_jobs, jobs, cron, framework, server.app)
+    finally:
+        flows.close_stack(flow)
+        flows.close_flow(flow)
+    return json.dumps({"jobs": reports})

@@ -1,0 +1,109 @@
+"""The way from Python to JavaScript: the host module of PROTOCOL (runtime.py), suspension, timers.
+
+Nothing of JavaScript is kept in a module global here: a memory snapshot could not hold it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+MODULE = "_edgelift_host"
+
+# Called before a stack waits; set while the app is imported, when threads have not been started yet (flows.py).
+before_wait: Callable[[], None] | None = None
+
+
+def read_host() -> Any:
+    """Return the host module, or None outside a Worker (unit tests under CPython)."""
+    host = sys.modules.get(MODULE)
+    if host is None:
+        try:
+            import _edgelift_host as host
+        except ImportError:
+            return None
+    return host
+
+
+def can_suspend() -> bool:
+    """Return whether this stack may wait for JavaScript without blocking the isolate."""
+    if sys.platform != "emscripten":
+        return False
+    from pyodide.ffi import can_run_sync
+
+    return bool(can_run_sync())
+
+
+def to_javascript(data: object) -> Any:
+    """Return bytes, or a tuple of simple values, as JavaScript's own; under CPython the value itself."""
+    if sys.platform != "emscripten":
+        return data
+    from pyodide.ffi import to_js
+
+    return to_js(data)
+
+
+def from_buffer(buffer: Any) -> bytes:
+    """Return what PROTOCOL calls JsBuffer as bytes."""
+    return buffer if isinstance(buffer, bytes) else buffer.to_bytes()
+
+
+def run_soon(callback: Callable[[], object], delay_s: float) -> None:
+    """Run a callback on a stack of its own in the I/O context that calls."""
+    import js
+    from pyodide.ffi import create_once_callable
+
+    js.setTimeout(create_once_callable(callback, _may_syncify=True), delay_s * 1000)
+
+
+def keep_alive() -> Callable[[], object]:
+    """Keep the running request's I/O context alive until the returned function is called."""
+    import js
+
+    pending = js.Promise.withResolvers()
+    read_host().wait_until(pending.promise)
+    return pending.resolve  # type: ignore[no-any-return]
+
+
+class Parking:
+    """Where one waiting stack is parked; `wake` may be called from any other stack, at any time."""
+
+    __slots__ = ("_resolve", "_woken")
+
+    def __init__(self) -> None:
+        self._resolve: Callable[[], object] | None = None
+        self._woken = False
+
+    def wake(self) -> None:
+        """Let the parked stack go on; when it is not parked yet, its next `park` returns at once."""
+        resolve, self._resolve = self._resolve, None
+        if resolve is None:
+            self._woken = True
+        else:
+            resolve()
+
+    def park(self, limit_ms: float) -> None:
+        """Suspend the calling stack until `wake`, at most `limit_ms`.
+
+        The timer belongs to the request that waits: one that waits only for another request's promise is ended
+        by workerd as hung. Raises RuntimeError where nothing can be waited for.
+        """
+        if self._woken:
+            self._woken = False
+            return
+        if before_wait is not None:
+            before_wait()
+        if not can_suspend():
+            raise RuntimeError("this would wait for ever: nothing else can run here")
+        import js
+        from pyodide.ffi import run_sync
+
+        suspended = js.Promise.withResolvers()
+        self._resolve = suspended.resolve
+        timer = js.setTimeout(suspended.resolve, limit_ms)
+        try:
+            run_sync(suspended.promise)
+        finally:
+            self._resolve = None
+            js.clearTimeout(timer)

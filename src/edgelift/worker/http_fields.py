@@ -1,0 +1,56 @@
+"""The flat form of headers between JavaScript and Python, and the checks a server makes before sending them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# RFC 9110 section 5.5 and 5.6.2; gunicorn checks the same (http/wsgi.py).
+_TOKEN = re.compile(r"[!#$%&'*+\-.\^_`|~0-9a-zA-Z]+")
+_VALUE = re.compile(r"[ \t\x21-\x7e\x80-\xff]*")
+_STATUS = re.compile(r"[0-9]{3}(?: [ \t\x21-\x7e\x80-\xff]*)?")
+HOP_BY_HOP = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailers transfer-encoding upgrade "
+    "server date".split()  # noqa: SIM905 - reads like gunicorn's list, which it is
+)
+EMPTY_STATUSES = frozenset({204, 304})
+
+
+def split_headers(flat: str) -> list[tuple[str, str]]:
+    """Return (lower-case name, value) pairs."""
+    if not flat:
+        return []
+    fields = flat.split("\n")
+    return list(zip(fields[::2], fields[1::2], strict=True))
+
+
+def check_status(status: object) -> int:
+    """Return the code of "200 OK"; raises TypeError or ValueError as gunicorn does."""
+    if not isinstance(status, str):
+        raise TypeError(f"{status!r} is not a string")
+    if not _STATUS.fullmatch(status):
+        raise ValueError(f"Invalid status {status!r}")
+    return int(status[:3])
+
+
+def check_header(name: object, value: object) -> tuple[str, str]:
+    """Return a response header ready to send; raises TypeError or ValueError (naming the header only)."""
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r} is not a string")
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"Invalid header name {name!r}")
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"Invalid value of header {name!r}")
+    return name, value.strip(" \t")
+
+
+def join_headers(headers: Iterable[tuple[str, str]]) -> str:
+    """Return the flat form of checked headers."""
+    return "\n".join([f"{name}\n{value}" for name, value in headers])
+
+
+def to_wsgi_text(value: str) -> str:
+    """Return a header value as WSGI's native string (bytes as Latin-1); JavaScript decoded it as UTF-8."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

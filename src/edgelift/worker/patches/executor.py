@@ -1,0 +1,71 @@
+"""ThreadPoolExecutor whose workers end when there is no work: an idle one would wait in a request that is long over, and
+the executor of a module would count on it for ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import thread as pools
+from queue import Empty
+from typing import Any
+
+
+def _work(reference: Any, context: Any, queue: Any) -> None:
+    executor = reference()
+    try:
+        context.initialize()
+    except BaseException:  # noqa: BLE001 - any error of the initializer breaks the pool, as in thread.py
+        pools._base.LOGGER.critical("Exception in initializer:", exc_info=True)
+        if executor is not None:
+            executor._initializer_failed()
+        return
+    del executor
+    try:
+        while True:
+            try:
+                item = queue.get_nowait()
+            except Empty:
+                return
+            if item is not None:
+                item.run(context)
+            del item
+    finally:
+        context.finalize()
+        executor = reference()
+        if executor is not None:
+            executor._threads.discard(threading.current_thread())
+
+
+def _adjust_thread_count(self: Any) -> None:
+    import weakref
+
+    number = len(self._threads)
+    if number >= self._max_workers:
+        return
+    name = f"{self._thread_name_prefix or self}_{number}"
+    thread = threading.Thread(
+        name=name,
+        target=_work,
+        args=(weakref.ref(self), self._create_worker_context(), self._work_queue),
+    )
+    self._threads.add(thread)
+    thread.start()
+
+
+def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    self._shutdown = True
+    while cancel_futures:
+        try:
+            item = self._work_queue.get_nowait()
+        except Empty:
+            break
+        if item is not None:
+            item.future.cancel()
+    while wait and self._threads:
+        next(iter(self._threads)).join()
+
+
+def install() -> None:
+    """Patch the class; subclasses and asyncio's default executor follow."""
+    pools.ThreadPoolExecutor._adjust_thread_count = _adjust_thread_count  # type: ignore[attr-defined]
+    pools.ThreadPoolExecutor.shutdown = _shutdown  # type: ignore[method-assign]

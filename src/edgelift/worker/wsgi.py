@@ -1,0 +1,299 @@
+"""The WSGI server (PEP 3333) of the isolate: builds the environ as gunicorn does, runs the app, collects its answer."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from edgelift.worker.body import open_body
+from edgelift.worker.exchange import LARGEST_WHOLE_BODY, LOOPBACK, Answer, Request, split_origin
+from edgelift.worker.flows import Flow, close_flow, new_context
+from edgelift.worker.http_fields import (
+    EMPTY_STATUSES,
+    HOP_BY_HOP,
+    check_header,
+    check_status,
+    join_headers,
+    split_headers,
+    to_wsgi_text,
+)
+
+_EMPTY = Context()
+_SERVER_ERROR = b"""<html>
+  <head>
+    <title>Internal Server Error</title>
+  </head>
+  <body>
+    <h1><p>Internal Server Error</p></h1>
+    \n  </body>
+</html>
+"""
+_SERVER_ERROR_HEADERS = "Content-Type\ntext/html\nContent-Length\n%d" % len(_SERVER_ERROR)
+
+
+class FileWrapper:
+    """The wsgi.file_wrapper of PEP 3333."""
+
+    def __init__(self, filelike: Any, blksize: int = 8192) -> None:
+        self.filelike = filelike
+        self.blksize = blksize
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> FileWrapper:
+        return self
+
+    def __next__(self) -> bytes:
+        data: bytes = self.filelike.read(self.blksize)
+        if not data:
+            raise StopIteration
+        return data
+
+
+def build_environ(request: Request) -> dict[str, Any]:
+    """Return the environ gunicorn would hand to the app for this request.
+
+    Differences on purpose: wsgi.multithread is True, since requests overlap; SERVER_NAME and SERVER_PORT are the
+    URL's, there is no listening socket; REMOTE_PORT is "0", Cloudflare does not tell it.
+    """
+    scheme, server, port = split_origin(request.origin)
+    path, query = request.path, request.query
+    environ: dict[str, Any] = {
+        "wsgi.errors": sys.stderr,
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+        "wsgi.input": open_body(request.body, request.request_id),
+        "wsgi.url_scheme": scheme,
+        "SERVER_SOFTWARE": "edgelift",
+        "REQUEST_METHOD": request.method,
+        "QUERY_STRING": query,
+        "RAW_URI": f"{path}?{query}" if query else path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": LOOPBACK,
+        "REMOTE_PORT": "0",
+        "SERVER_NAME": server,
+        "SERVER_PORT": port,
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
+        "SCRIPT_NAME": "",
+    }
+    add_headers(environ, split_headers(request.headers))
+    return environ
+
+
+def add_headers(environ: dict[str, Any], headers: list[tuple[str, str]]) -> None:
+    """Add request headers; names with an underscore are dropped, since they could pose as others."""
+    for name, value in headers:
+        if "_" in name:
+            continue
+        text = to_wsgi_text(value)
+        if name == "content-type":
+            environ["CONTENT_TYPE"] = text
+        elif name == "content-length":
+            environ["CONTENT_LENGTH"] = text
+        else:
+            key = "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+    client = environ.get("HTTP_CF_CONNECTING_IP")
+    if client:
+        environ["REMOTE_ADDR"] = client
+
+
+class Response:
+    """The server's side of one answer: start_response, write, and what they collected."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.length: int | None = None
+        self.sent = 0
+        self.headers_sent = False
+        self.parts: list[bytes] = []
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """Take status and headers (the start_response of PEP 3333)."""
+        if exc_info:
+            try:
+                if self.headers_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self.status:
+            raise AssertionError("Response headers already set!")
+        self.status = check_status(status)
+        self.headers = []
+        self.length = None
+        for name, value in headers:
+            self._add_header(*check_header(name, value))
+        return self.write
+
+    def _add_header(self, name: str, value: str) -> None:
+        lowered = name.lower()
+        if lowered == "content-length":
+            if self.status in EMPTY_STATUSES and self.status != 304:
+                return
+            self.length = int(value)
+        elif lowered in HOP_BY_HOP:
+            return
+        self.headers.append((name, value))
+
+    @property
+    def omits_body(self) -> bool:
+        """Whether HTTP allows no body here, whatever the app produces."""
+        return self.method == "HEAD" or self.status in EMPTY_STATUSES
+
+    def write(self, data: bytes) -> None:
+        """Take a part of the body (the callable start_response returns)."""
+        if not self.status:
+            raise AssertionError("write() before start_response()")
+        self.headers_sent = True
+        if not isinstance(data, bytes):
+            raise TypeError(f"{data!r} is not a byte")
+        if self.omits_body:
+            return
+        if self.length is not None:
+            data = data[: max(0, self.length - self.sent)]
+        if data:
+            self.sent += len(data)
+            self.parts.append(data)
+
+    def take(self) -> bytes:
+        """Return the parts written since the last call."""
+        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
+        return data
+
+
+class Stream:
+    """An answer's body that is still being produced; every step runs in the request's own context."""
+
+    def __init__(self, response: Response, result: Any, iterator: Iterator[bytes]) -> None:
+        self._response = response
+        self._result = result
+        self._iterator = iterator
+        self._context: Context = _EMPTY
+        self._flow: Flow | None = None
+        self._reading = False
+        self._abandoned = False
+
+    def bind(self, context: Context, flow: Flow) -> None:
+        """Run all further steps in the request's context, and end its flow with the body."""
+        self._context = context
+        self._flow = flow
+
+    def read(self) -> bytes | None:
+        """Return the next part, None at the end; what the app raises goes through, after its close()."""
+        self._reading = True
+        try:
+            return self._context.run(self._read)
+        finally:
+            self._reading = False
+
+    def _read(self) -> bytes | None:
+        response = self._response
+        try:
+            for item in self._iterator:
+                response.write(item)
+                if self._abandoned:
+                    break
+                if response.parts:
+                    return response.take()
+        except BaseException:
+            self._end()
+            raise
+        self._end()
+        return None
+
+    def close(self) -> None:
+        """End the body early: the client went away. A step that is waiting right now ends first."""
+        if self._reading:
+            self._abandoned = True
+        else:
+            self._context.run(self._end)
+
+    def _end(self) -> None:
+        if self._flow is not None:
+            close_flow(self._flow)
+            self._flow = None
+            close_result(self._result)
+
+
+def close_result(result: Any) -> None:
+    """Call the close() an app's iterable may have."""
+    close = getattr(result, "close", None)
+    if close is not None:
+        close()
+
+
+class WsgiServer:
+    """Answers requests with one WSGI application."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def start(self) -> None:
+        """Do what must happen once per isolate: nothing in WSGI."""
+
+    def answer(self, request: Request, flow: Flow) -> Answer:
+        """Run the app for a request in a context of its own; errors become gunicorn's answer to them."""
+        context = new_context(flow)
+        try:
+            answer = context.run(self._run, request)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a server's last line of defence
+            report_error(request, error)
+            answer = Answer(500, _SERVER_ERROR_HEADERS, _SERVER_ERROR)
+        if isinstance(answer.rest, Stream):
+            answer.rest.bind(context, flow)
+        else:
+            close_flow(flow)
+        return answer
+
+    def _run(self, request: Request) -> Answer:
+        response = Response(request.method)
+        result = self.app(build_environ(request), response.start)
+        try:
+            iterator = iter(result)
+            finished = collect(response, result, iterator)
+            if not response.status:
+                raise RuntimeError("the application did not call start_response()")
+        except BaseException:
+            close_result(result)
+            raise
+        headers = join_headers(response.headers)
+        body = None if response.omits_body else response.take()
+        if not finished:
+            return Answer(response.status, headers, body, Stream(response, result, iterator))
+        close_result(result)
+        return Answer(response.status, headers, body)
+
+
+def collect(response: Response, result: Any, iterator: Iterator[bytes]) -> bool:
+    """Take the body's first part, or all of it when it is there or short; return whether it ended.
+
+    A body without a length streams from its first part on: the app may well wait before the second.
+    """
+    at_hand = isinstance(result, list | tuple)
+    for item in iterator:
+        response.write(item)
+        if response.omits_body or at_hand:
+            continue
+        short = response.length is not None and response.length <= LARGEST_WHOLE_BODY
+        if response.parts and not short:
+            return False
+    return True
+
+
+def report_error(request: Request, error: BaseException) -> None:
+    """Write a traceback to the log, as gunicorn does."""
+    print(f"Error handling request {request.path}", file=sys.stderr)
+    traceback.print_exception(error, file=sys.stderr)
