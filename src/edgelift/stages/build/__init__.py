@@ -18,7 +18,7 @@ from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.stages.build import checks
 from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files
-from edgelift.stages.build.modules import fill_modules, hash_adapter
+from edgelift.stages.build.modules import fill_modules, hash_adapter, hash_runtime
 from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_parts
 from edgelift.stages.build.source import Selection, select_source
 from edgelift.stages.build.tree import Outcome, stamp_tree, write_tree
@@ -48,7 +48,8 @@ def inputs(run: Run) -> str:
         hash_files(root, [file for file in requirements if file.is_relative_to(root)]),
         {name: [f.hex() for f in files.values()] for name, files in parts.schema.items()},
         run.journal.read_document("files", dict[str, str]),
-        [edgelift.__version__, COMPATIBILITY_DATE, hash_adapter(), environment.hexdigest()],
+        [edgelift.__version__, COMPATIBILITY_DATE, hash_adapter(), hash_runtime()],
+        environment.hexdigest(),
     )
 
 

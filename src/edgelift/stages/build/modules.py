@@ -51,6 +51,11 @@ def hash_adapter() -> str:
     return hash_folder(ADAPTER)
 
 
+def hash_runtime() -> str:
+    """Return a hash over the code that makes the local bundle."""
+    return hash_folder(Path(edgelift.__file__).parent / "targets" / "workerd")
+
+
 def hash_folder(folder: Path) -> str:
     """Return a SHA-256 over names and contents of a folder's files, compiled Python left out."""
     digest = hashlib.sha256()
