@@ -44,6 +44,8 @@ def format_path(path: Path, *, exact: bool) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]" if exact else "[*]"
+        elif step.startswith("line ") and step[5:].isdigit():
+            text += f" {step}"
         elif step.replace("_", "a").replace("-", "a").isalnum():
             text += f".{step}" if text else step
         else:
@@ -88,7 +90,7 @@ class JsonDiff:
             if repr(origin) == repr(target):
                 return True
             gap = abs(origin - target)
-            if gap <= self.tolerance:
+            if self.tolerance and gap <= self.tolerance:
                 self.widest = max(self.widest, gap)
                 return True
             return False
