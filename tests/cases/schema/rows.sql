@@ -1,0 +1,17 @@
+-- Rules that only the rows show.
+PRAGMA user_version = 7;
+PRAGMA application_id = 99;
+CREATE TABLE parent (id INTEGER PRIMARY KEY);
+CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent);
+CREATE TABLE lost (id INTEGER PRIMARY KEY, other_id INTEGER REFERENCES nowhere (id));
+CREATE TABLE wide (k TEXT PRIMARY KEY, a BLOB, b TEXT) WITHOUT ROWID;
+CREATE TABLE numbers (id INTEGER PRIMARY KEY, n INTEGER, f REAL);
+CREATE TABLE texts (id INTEGER PRIMARY KEY, t TEXT);
+CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n < 10));
+INSERT INTO parent VALUES (1);
+INSERT INTO child VALUES (1, 1), (2, 2), (3, NULL);
+INSERT INTO wide VALUES ('small', x'00', ''), ('it''s large', zeroblob(1999999), 'ab');
+INSERT INTO numbers VALUES (1, 9007199254740992, 1.5), (2, -9007199254740993, -9e999), (3, 9223372036854775807, NULL), (4, -9223372036854775808, 1e308);
+INSERT INTO texts VALUES (1, CAST(x'ff41' AS TEXT)), (2, 'fine'), (3, CAST(x'c3' AS TEXT));
+PRAGMA ignore_check_constraints = ON;
+INSERT INTO checked VALUES (1, 5), (2, 50);
