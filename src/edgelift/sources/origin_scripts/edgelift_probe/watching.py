@@ -69,14 +69,15 @@ class Watch:
             self.note_event("entropy", "os.urandom")
             return urandom(size)
 
-        start = threading.Thread.start
+        threads: Any = threading.Thread
+        start = threads.start
 
         def watched_start(thread: threading.Thread) -> None:
             self.note_event("thread", thread.name)
             start(thread)
 
-        threading.Thread.start = watched_start  # type: ignore[method-assign]
-        os.urandom = watched_urandom  # type: ignore[assignment]
+        threads.start = watched_start
+        os.urandom = watched_urandom
         random._urandom = watched_urandom  # type: ignore[attr-defined]  # noqa: SLF001
         _watch_environ(self)
         self.on = True
