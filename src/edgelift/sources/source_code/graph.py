@@ -165,9 +165,11 @@ class CodeGraph:
     def find_handlers(self, places: Iterable[tuple[str, int]] = ()) -> set[str]:
         """Return the ids of what the server calls: routes at `places`, by decorators, and hooks."""
         found = {f.id for path, line in places for f in self.find_at(path, line)}
+        hooks = _ROUTE_DECORATORS | _HOOK_DECORATORS
         for function in self.functions.values():
-            if any(_decorator_name(d) in _ROUTE_DECORATORS | _HOOK_DECORATORS
-                   for d in function.node.decorator_list) or (function.owner and function.node.name in _VIEW_METHODS and self._is_view(function)):  # fmt: skip
+            by_decorator = any(_decorator_name(d) in hooks for d in function.node.decorator_list)
+            by_class = function.owner and function.node.name in _VIEW_METHODS
+            if by_decorator or (by_class and self._is_view(function)):
                 found.add(function.id)
         return found
 

@@ -91,27 +91,24 @@ class Names:
 
     def _follow(self, dotted: str, depth: int) -> str:
         """Replace the longest prefix that names a member of a project module by what it is."""
-        if depth <= 0:
-            return dotted
         parts = dotted.split(".")
-        for count in range(len(parts) - 1, 0, -1):
+        for count in range(len(parts) - 1, 0, -1) if depth > 0 else ():
             names = self.modules.get(".".join(parts[:count]))
-            if names is None:
-                continue
-            name, rest = parts[count], parts[count + 1 :]
-            if f"{names.file.module}.{name}" in self.modules:
-                return dotted
-            if name in names.defined:
-                return dotted
-            if name in names.imported:
-                target = names.imported[name]
-                if target == dotted:
+            if names is not None:
+                target = self._read_member(names, parts[count], depth)
+                if target in {"", dotted}:
                     return dotted
-                return self._follow(".".join([target, *rest]), depth - 1)
-            value = names.assigned.get(name)
-            found = self._resolve(value, names.file.module, None, depth - 1) if value else ""
-            return ".".join([found, *rest]) if found else dotted
+                return self._follow(".".join([target, *parts[count + 1 :]]), depth - 1)
         return dotted
+
+    def _read_member(self, names: ModuleNames, name: str, depth: int) -> str:
+        """Return what a member of a project module stands for, "" when it stands for itself."""
+        if f"{names.file.module}.{name}" in self.modules or name in names.defined:
+            return ""
+        if name in names.imported:
+            return names.imported[name]
+        value = names.assigned.get(name)
+        return self._resolve(value, names.file.module, None, depth - 1) if value else ""
 
     def read_locals(self, function: FunctionNode) -> dict[str, ast.expr]:
         """Return what the local names of a function are first bound to."""
