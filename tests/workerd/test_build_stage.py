@@ -76,7 +76,8 @@ def worker(run: Run) -> Iterator[Path]:
     saved = {name: (folder / name).read_bytes() for name in ("wrangler.jsonc", "src/app.py")}
     yield folder
     for name, content in saved.items():
-        (folder / name).write_bytes(content)
+        if (folder / name).read_bytes() != content:
+            (folder / name).write_bytes(content)
 
 
 def statuses(run: Run) -> dict[str, Status]:
