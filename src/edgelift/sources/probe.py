@@ -115,8 +115,10 @@ class ImportFailure(Place, frozen=True, kw_only=True):
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """All that importing the app has shown.
 
-    `inner` is the framework inside middleware. `distributions` maps loaded top-level modules to
-    project names, `versions` those to versions, `native` extension modules to project names.
+    `inner` is the framework inside middleware, `sources` the app's own files that were imported,
+    `modules` the top-level modules outside the standard library. `distributions` maps loaded
+    top-level modules to project names, `versions` those to versions, `native` extension modules to
+    project names.
     """
 
     framework: str = ""
@@ -132,6 +134,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[FileSeen, ...] = ()
     events: tuple[EventSeen, ...] = ()
     modules: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     distributions: dict[str, str] = {}
     versions: dict[str, str] = {}
     native: dict[str, str] = {}

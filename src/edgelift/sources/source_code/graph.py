@@ -224,3 +224,20 @@ def iter_calls(function: Function) -> Iterator[ast.Call]:
     for node in walk_own(function.node):
         if isinstance(node, ast.Call):
             yield node
+
+
+def walk_with_function(
+    node: ast.AST, function: FunctionNode | None = None
+) -> Iterator[tuple[ast.AST, FunctionNode | None]]:
+    """Yield every node below one with the function it lies in, in source order."""
+    for child in ast.iter_child_nodes(node):
+        yield child, function
+        inner = child if isinstance(child, FunctionNode) else function
+        yield from walk_with_function(child, inner)
+
+
+def iter_calls_with_function(tree: ast.AST) -> Iterator[tuple[ast.Call, FunctionNode | None]]:
+    """Yield all calls below a node with the function each lies in."""
+    for node, function in walk_with_function(tree):
+        if isinstance(node, ast.Call):
+            yield node, function

@@ -71,6 +71,9 @@ def run(output: str, copy: str, origin: str, entry: str) -> None:
         app = load(entry)
         loaded = sorted(set(sys.modules) - known)
         result = describe(app, watch)
+        files = [getattr(sys.modules.get(name), "__file__", None) or "/" for name in loaded]
+        inside = {watch.relative(os.path.realpath(file)) for file in files}
+        result["sources"] = sorted(file for file in inside if file and file.endswith(".py"))
         result["settings"] = read_settings(frameworks.find_inner(app), loaded, watch)
     except BaseException as error:  # noqa: BLE001 - the app may raise anything, SystemExit too
         loaded, result = [], {"error": describe_error(error, watch)}
