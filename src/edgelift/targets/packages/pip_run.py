@@ -96,10 +96,10 @@ def _read_outcome(file: Path, output: str) -> Outcome:
         outcome = msgspec.json.decode(file.read_bytes(), type=Outcome)
     except (OSError, msgspec.DecodeError):
         outcome = Outcome()
-    if outcome.parents is None and NO_NETWORK.search(output):
+    if outcome.parents is None and (silence := NO_NETWORK.search(output)):
         raise TargetUnavailable(
             "The packages could not be downloaded",
-            why=_last_lines(output, 1),
+            why=f"the package index does not answer ({silence[0]})",
             tip="connect to the network, or set pip's index and proxy; once downloaded, edgelift "
             "works offline",
         )
