@@ -20,7 +20,7 @@ RESOLVE_TIMEOUT_S = 900
 # urllib3's and requests' words in pip's output when the index does not answer.
 NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ReadTimeoutError|ProxyError"
-    r"|Max retries exceeded|connection broken by|Temporary failure in name resolution"
+    r"|Max retries exceeded|ConnectionResetError|RemoteDisconnected"
 )
 
 
