@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -192,30 +193,27 @@ def test_workerd_dies_with_a_parent_that_is_killed(workshop: Workshop) -> None:
     workshop.write(HELLO)
     workshop.build()
     program = textwrap.dedent(f"""
-        import json, sys, time
+        import sys
         from pathlib import Path
         from edgelift.targets.workerd import read_bundle, start_worker
         from edgelift.toolchain import ensure_toolchain
         folder = Path({str(workshop.folder)!r})
         worker = start_worker(read_bundle(folder / "runtime"), state=folder / "state", env={{}},
                               log=folder / "worker.log", toolchain=ensure_toolchain())
-        print(json.dumps([worker.pid, worker.port]), flush=True)
+        print(worker.pid, flush=True)
         sys.stdin.read()
     """)
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout
-        _pid, port = json.loads(parent.stdout.readline())
-        held = socket.create_connection(("127.0.0.1", port))
+        pid = json.loads(parent.stdout.readline())
+        ended = os.pidfd_open(pid)
+        assert select.select([ended], [], [], 0)[0] == []
         parent.kill()
         parent.wait()
-        held.settimeout(30)
-        assert held.recv(1) == b""  # the kernel closes it when workerd is gone
-        held.close()
-    with socket.socket() as again:
-        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        again.bind(("127.0.0.1", port))
+    assert select.select([ended], [], [], 30)[0] == [ended]
+    os.close(ended)
 
 
 def test_static_files_answer_before_python(

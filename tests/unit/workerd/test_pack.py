@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.container import read_container
@@ -18,6 +22,7 @@ from edgelift.targets.workerd.pack import (
     add_standard_library,
     build_pack,
     cached_path,
+    deflate,
 )
 
 from .test_wasm import side_module
@@ -25,9 +30,13 @@ from .test_wasm import side_module
 
 def unpack(pack: bytes) -> dict[str, bytes]:
     head, body = read_container(pack)
-    for path, _offset, _length in head["files"]:
+    found = {}
+    for path, start, length, size in head["files"]:
         assert path.rpartition("/")[0] in head["directories"]
-    return {path: bytes(body[start : start + length]) for path, start, length in head["files"]}
+        stored = bytes(body[start : start + length])
+        found[path] = stored if length == size else zlib.decompress(stored, -zlib.MAX_WBITS)
+        assert len(found[path]) == size
+    return found
 
 
 def test_a_pack_holds_every_file_and_the_compiled_form_beside_it() -> None:
@@ -43,9 +52,22 @@ def test_a_pack_holds_every_file_and_the_compiled_form_beside_it() -> None:
     }
 
 
+@given(st.dictionaries(st.text("abc/", min_size=1), st.binary(max_size=2000), max_size=5))
+def test_a_small_pack_holds_the_same(named: dict[str, bytes]) -> None:
+    files = {f"/{name}": data * 3 for name, data in named.items()}
+    assert unpack(build_pack(files, {}, small=True)) == files
+
+
+def test_only_what_gets_clearly_shorter_is_deflated() -> None:
+    noise = random.Random(1).randbytes(5000)
+    assert deflate(noise) is noise
+    assert deflate(b"x" * 100) == b"x" * 100
+    assert len(deflate(b"x" * 5000)) < 100
+
+
 def test_contents_are_aligned_so_that_views_can_be_used() -> None:
     head, _body = read_container(build_pack({"/a": b"1", "/b": b"22", "/c": b"3" * 9}, {}))
-    assert [offset % 8 for _path, offset, _length in head["files"]] == [0, 0, 0]
+    assert [entry[1] % 8 for entry in head["files"]] == [0, 0, 0]
 
 
 def test_cached_path_is_where_python_looks() -> None:

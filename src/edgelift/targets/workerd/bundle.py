@@ -208,7 +208,7 @@ class _Work:
         if not answer.error:
             emptied = _emptied_sources(compiled, answer.imported)
             files["snapshot.bin"] = write_container(answer.head, [answer.body])
-        files["files.pack"] = build_pack(self.builder.files.files, compiled, emptied)
+        files["files.pack"] = build_pack(self.builder.files.files, compiled, emptied, small=True)
         write_files(self.folder / "files", files)
         if not answer.error:
             # The heap holds the values of `env`.

@@ -1,6 +1,6 @@
 """Collects the files Python sees in the Worker and packs them into one.
 
-A pack is a container: the head lists directories and files (path, offset, length).
+A pack is a container: the head lists directories and files (path, offset, stored length, size).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ LIBRARY = "/lib/python3.14"
 SITE_PACKAGES = f"{LIBRARY}/site-packages"
 APP = "/app"
 WORKER_PACKAGE = Path(__file__).parents[2] / "worker"
+# Level 6 takes three times as long and saves another 5 %.
+DEFLATE_LEVEL = 2
+SMALLEST_DEFLATED = 512
 
 # Parts of the standard library that no server program imports: 40 % of its bytes.
 _UNUSED_LIBRARY = re.compile(
@@ -129,20 +133,36 @@ def cached_path(source: str) -> str:
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.{PYTHON_TAG}.pyc"
 
 
+def deflate(data: bytes) -> bytes:
+    """Return raw deflate data, or the data itself when that is not clearly shorter."""
+    if len(data) < SMALLEST_DEFLATED:
+        return data
+    packer = zlib.compressobj(DEFLATE_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(data) + packer.flush()
+    return packed if len(packed) < 0.9 * len(data) else data
+
+
 def build_pack(
-    files: Mapping[str, bytes], compiled: Mapping[str, bytes], emptied: frozenset[str] = frozenset()
+    files: Mapping[str, bytes],
+    compiled: Mapping[str, bytes],
+    emptied: frozenset[str] = frozenset(),
+    *,
+    small: bool = False,
 ) -> bytes:
-    """Return the pack of `files` and compiled sources; `emptied` sources keep their name only."""
+    """Return the pack of `files` and compiled sources; `emptied` sources keep their name only.
+
+    With `small` the contents are deflated, and inflated by the Worker when they are read.
+    """
     contents = {path: b"" if path in emptied else data for path, data in files.items()}
     contents |= {cached_path(path): data for path, data in compiled.items() if data}
     directories: set[str] = set()
-    entries: list[tuple[str, int, int]] = []
+    entries: list[tuple[str, int, int, int]] = []
     parts: list[bytes] = []
     offset = 0
     for path in sorted(contents):
-        data = contents[path]
+        data = deflate(contents[path]) if small else contents[path]
         directories.add(path.rpartition("/")[0])
-        entries.append((path, offset, len(data)))
+        entries.append((path, offset, len(data), len(contents[path])))
         padding = -len(data) % ALIGNMENT
         parts += (data, bytes(padding))
         offset += len(data) + padding

@@ -19,6 +19,63 @@ export function readContainer(buffer) {
   return { head, bytes: new Uint8Array(buffer, payloadStart(length)) };
 }
 
+/** How much is read at once: few turns of the event loop, and little garbage. */
+const CHUNK_BYTES = 1_048_576;
+
+/** Reads a container from a stream without ever holding all of it. */
+export class ContainerReader {
+  /** @param {ReadableStream<Uint8Array>} body */
+  constructor(body) {
+    this.reader = body.getReader({ mode: 'byob' });
+    this.buffer = new ArrayBuffer(CHUNK_BYTES);
+    this.rest = new Uint8Array(0);
+    this.position = 0;
+  }
+
+  /** @returns {Promise<any>} the head; to be called first */
+  async readHead() {
+    const length = new DataView((await this.read(4)).buffer).getUint32(0, true);
+    const head = JSON.parse(new TextDecoder().decode(await this.read(length)));
+    await this.read(payloadStart(length) - this.position);
+    return head;
+  }
+
+  /** @param {number} length */
+  async read(length) {
+    const bytes = new Uint8Array(length);
+    await this.readInto(bytes);
+    return bytes;
+  }
+
+  /**
+   * Fill `target` with the next bytes.
+   * @param {Uint8Array} target
+   */
+  async readInto(target) {
+    let filled = 0;
+    while (filled < target.length) {
+      if (this.rest.length === 0) await this.#fill();
+      const part = this.rest.subarray(0, target.length - filled);
+      target.set(part, filled);
+      filled += part.length;
+      this.rest = this.rest.subarray(part.length);
+    }
+    this.position += filled;
+  }
+
+  async #fill() {
+    const { value } = await this.reader.readAtLeast(CHUNK_BYTES, new Uint8Array(this.buffer));
+    if (!value || value.length === 0) throw new Error(`the file is cut off after ${this.position} bytes`);
+    this.buffer = value.buffer;
+    this.rest = value;
+  }
+
+  /** Give the stream up. */
+  async close() {
+    await this.reader.cancel();
+  }
+}
+
 /**
  * @param {unknown} head
  * @param {Uint8Array[]} parts

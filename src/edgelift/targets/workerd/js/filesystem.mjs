@@ -3,12 +3,17 @@
  * Python's files: one pack, mounted as in-memory nodes whose contents are views into it, so nothing is copied.
  * They live in JavaScript, not in the heap: what the app's import changes in them is kept with the snapshot.
  */
+import { inflateRawSync } from 'node:zlib';
 
 /** One fixed time on all nodes keeps the import system's directory caches in a snapshot valid. */
 const TIMESTAMP_MS = 1_700_000_000_000;
 const FILE_MODE = 0o100644;
 
-/** @typedef {{ head: { directories: string[], files: [string, number, number][] }, bytes: Uint8Array }} Pack */
+/**
+ * Files are [path, offset, stored length, size]; one stored shorter than it is was deflated (RFC 1951).
+ * @typedef {[string, number, number, number]} PackedFile
+ * @typedef {{ head: { directories: string[], files: PackedFile[] }, bytes: Uint8Array }} Pack
+ */
 
 /**
  * @param {any} FS Emscripten's file system
@@ -22,13 +27,35 @@ export function mountPack(FS, pack) {
     FS.mkdirTree(directory);
     folders.set(directory, FS.lookupPath(directory).node);
   }
-  for (const [path, offset, length] of pack.head.files) {
+  for (const [path, offset, length, size] of pack.head.files) {
     const cut = path.lastIndexOf('/');
     const node = memory.createNode(folders.get(path.slice(0, cut)), path.slice(cut + 1), FILE_MODE, 0);
-    node.contents = pack.bytes.subarray(offset, offset + length);
-    node.usedBytes = length;
+    const stored = pack.bytes.subarray(offset, offset + length);
+    if (length === size) node.contents = stored;
+    else inflateLater(node, stored);
+    node.usedBytes = size;
   }
   setTimes(FS, FS.lookupPath('/').node);
+}
+
+/**
+ * Most files are never read: their bytes are inflated at the first look.
+ * @param {any} node
+ * @param {Uint8Array} stored
+ */
+function inflateLater(node, stored) {
+  const settle = (/** @type {unknown} */ value) =>
+    Object.defineProperty(node, 'contents', { value, writable: true, enumerable: true, configurable: true });
+  Object.defineProperty(node, 'contents', {
+    get: () => {
+      const data = inflateRawSync(stored);
+      settle(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return node.contents;
+    },
+    set: settle,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 /**
@@ -104,15 +131,11 @@ export function collectChanges(FS, before) {
 /**
  * @param {any} FS
  * @param {FileChanges} changes
- * @param {Uint8Array} bytes
+ * @param {import('./container.mjs').ContainerReader} source stands at the files' bytes
  */
-export function applyChanges(FS, changes, bytes) {
+export async function applyChanges(FS, changes, source) {
   for (const path of changes.directories) FS.mkdirTree(path);
-  let offset = 0;
-  for (const [path, length] of changes.files) {
-    FS.writeFile(path, bytes.subarray(offset, offset + length));
-    offset += length;
-  }
+  for (const [path, length] of changes.files) FS.writeFile(path, await source.read(length));
   // Children come after their directory in `removed`, so from its end.
   for (const path of changes.removed.toReversed()) {
     if (FS.isDir(FS.lookupPath(path).node.mode)) FS.rmdir(path);

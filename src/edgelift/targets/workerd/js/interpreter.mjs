@@ -15,7 +15,7 @@ const PYTHON_PATH = '/lib/python3.14:/lib/python3.14/site-packages';
  * @property {import('./filesystem.mjs').Pack} pack
  * @property {Record<string, string>} environment
  * @property {string} workingDirectory
- * @property {{ head: import('./snapshot.mjs').SnapshotHead, bytes: Uint8Array }} [snapshot]
+ * @property {import('./container.mjs').ContainerReader} [snapshot]
  * @property {boolean} [recordable] make the interpreter one that `makeSnapshot` can serialize
  */
 
@@ -40,7 +40,7 @@ export async function startInterpreter(options) {
     stdout: (/** @type {string} */ line) => console.log(line),
     stderr: (/** @type {string} */ line) => console.error(line),
     _makeSnapshot: recordable ?? false,
-    // Any true value: the bytes are put in place by `restoreSnapshot` below, not by Pyodide.
+    // Any true value: the bytes are put in place by `createModule` below, not by Pyodide.
     _loadSnapshot: snapshot ? new Uint8Array(8) : undefined,
     _snapshotDeserializer: deserialize,
   });
@@ -61,13 +61,9 @@ async function createModule(settings, options) {
     (/** @type {any} */ module) => Object.assign(module.ENV, settings.API.config.env),
   ];
   const module = await createPyodideModule(settings);
-  const { snapshot } = options;
-  if (snapshot) {
-    module.API.restoreSnapshot = () => {
-      const { head, bytes } = snapshot;
-      options.snapshot = undefined;
-      return restoreSnapshot(module, head, bytes);
-    };
+  if (options.snapshot) {
+    const restored = await restoreSnapshot(module, options.snapshot);
+    module.API.restoreSnapshot = () => restored;
   }
   return module;
 }

@@ -88,16 +88,18 @@ function collectRuns(heap) {
 /**
  * Put a snapshot into a fresh instance, before Pyodide finishes its start.
  * @param {any} module
- * @param {SnapshotHead} head
- * @param {Uint8Array} bytes
- * @returns {unknown} what Pyodide's finalizeBootstrap expects
+ * @param {import('./container.mjs').ContainerReader} source
+ * @returns {Promise<unknown>} what Pyodide's finalizeBootstrap expects
  */
-export function restoreSnapshot(module, head, bytes) {
+export async function restoreSnapshot(module, source) {
+  /** @type {SnapshotHead} */
+  const head = await source.readHead();
   growMemory(module, head.heapBytes);
   for (const sideModule of head.sideModules) loadSideModule(module, sideModule);
   growTable(module, head.tableLength);
-  const heapBytes = writeHeap(new Uint8Array(module.HEAP8.buffer), head.runs, bytes);
-  applyChanges(module.FS, head.files, bytes.subarray(heapBytes));
+  await readHeap(new Uint8Array(module.HEAP8.buffer), head.runs, source);
+  await applyChanges(module.FS, head.files, source);
+  await source.close();
   return head.hiwire;
 }
 
@@ -148,20 +150,16 @@ function loadSideModule(module, side) {
 /**
  * @param {Uint8Array} heap
  * @param {[number, number][]} runs
- * @param {Uint8Array} bytes
- * @returns {number} how many bytes were taken
+ * @param {import('./container.mjs').ContainerReader} source
  */
-function writeHeap(heap, runs, bytes) {
-  let taken = 0;
+async function readHeap(heap, runs, source) {
   let done = 0;
   for (const [start, length] of runs) {
     clear(heap, done, start);
-    heap.set(bytes.subarray(taken, taken + length), start);
-    taken += length;
     done = start + length;
+    await source.readInto(heap.subarray(start, done));
   }
   clear(heap, done, heap.length);
-  return taken;
 }
 
 /**

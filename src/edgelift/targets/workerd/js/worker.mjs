@@ -6,7 +6,7 @@
 import { env } from 'cloudflare:workers';
 import { answerAsset } from './assets.mjs';
 import assets from './assets.json';
-import { readContainer } from './container.mjs';
+import { ContainerReader, readContainer } from './container.mjs';
 import { closeRequest, openRequest, setRunCallback } from './host.mjs';
 import { startInterpreter } from './interpreter.mjs';
 import { describeTable } from './snapshot.mjs';
@@ -36,17 +36,22 @@ let booting = null;
 let answered = 0;
 
 /** @param {string} name */
-async function readFile(name) {
+async function openFile(name) {
   const answer = await env.FILES.fetch(`http://files/${name}`);
-  if (!answer.ok) throw new Error(`the bundle's ${name} cannot be read: HTTP ${answer.status}`);
-  return readContainer(await answer.arrayBuffer());
+  if (!answer.ok || !answer.body) throw new Error(`the bundle's ${name} cannot be read: HTTP ${answer.status}`);
+  return answer;
+}
+
+async function openSnapshot() {
+  const { body } = await openFile('snapshot.bin');
+  return new ContainerReader(/** @type {ReadableStream} */ (body));
 }
 
 /** @returns {Promise<Python>} */
 async function bootPython() {
   const started = performance.now();
-  const pack = await readFile('files.pack');
-  const snapshot = settings.snapshot ? await readFile('snapshot.bin') : undefined;
+  const pack = readContainer(await (await openFile('files.pack')).arrayBuffer());
+  const snapshot = settings.snapshot ? await openSnapshot() : undefined;
   const read = performance.now();
   const environment = JSON.parse(env.EDGELIFT_ENVIRONMENT ?? '{}');
   const api = await startInterpreter({
