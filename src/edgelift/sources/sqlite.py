@@ -25,7 +25,7 @@ from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.model.catalogue import Catalogue
 from edgelift.sources import sqlite_catalogue
 from edgelift.sources.sqlite_catalogue import quote_identifier
-from edgelift.sources.sqlite_errors import check_file, origin_errors
+from edgelift.sources.sqlite_errors import OriginChanged, check_file, origin_errors
 from edgelift.sources.sqlite_snapshot import Progress, Snapshot, take_snapshot
 
 __all__ = ["Snapshot", "SqliteSource", "quote_identifier"]
@@ -74,7 +74,7 @@ class SqliteSource:
             try:
                 with self.open() as db:
                     return sqlite_catalogue.read_catalogue(db)
-            except OriginUnavailable:
+            except OriginChanged:
                 if attempt == _TRIES - 1:
                     raise
         raise AssertionError("unreachable")
@@ -113,7 +113,7 @@ class SqliteSource:
             db.execute("PRAGMA schema_version").fetchone()  # meets a lock or damage here, not later
             yield db
             if before and before != self.read_fingerprint():
-                raise OriginUnavailable(
+                raise OriginChanged(
                     f"The database {self.path} changed while it was read",
                     why="another process opened and wrote it",
                     tip="run the same command again",

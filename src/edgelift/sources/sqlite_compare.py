@@ -64,7 +64,8 @@ def compare_databases(  # noqa: PLR0913 - all but three are optional keywords
 
     `ignore` holds (table, column) pairs, with column `*` for a whole table; `tolerance` is an
     absolute difference allowed between two floats; `limit` bounds the differences named per table.
-    `by_rowid` says that both sides keep the rowids of tables without a primary key. Tables of the
+    `by_rowid` says that both sides keep the rowids of tables without a primary key, which are then
+    compared too. Tables of the
     runtime (`_cf_*`) and virtual tables whose rows cannot be read are left out. `progress` is told
     (table, rows read). Raises OriginError or TargetError when a side cannot be read.
     """
@@ -223,9 +224,6 @@ class _Search:
     def _found(self) -> int:
         return len(self.changed) + len(self.missing) + len(self.extra)
 
-    def _values(self, row: Row) -> Row:
-        return row[:-1] if self.shape.by_rowid else row
-
     def _key(self, row: Row) -> bytes:
         if self.shape.by_rowid:
             return to_canonical(row[-1:])
@@ -245,7 +243,7 @@ class _Search:
     def _sum_buckets(self, db: sqlite3.Connection, mask: int) -> list[int]:
         sums = [0] * (mask + 1)
         for bucket, _key, row in self._rows(db, mask):
-            row_hash = hash_bytes(to_canonical(self._values(row)))
+            row_hash = hash_bytes(to_canonical(row))
             sums[bucket] = (sums[bucket] + row_hash) % MODULUS
         return sums
 
@@ -271,10 +269,7 @@ class _Search:
             self.extra += there[len(pairs) :]
 
     def _is_same_row(self, row: Row, other: Row) -> bool:
-        return all(
-            is_same(a, b, self.tolerance)
-            for a, b in zip(self._values(row), self._values(other), strict=True)
-        )
+        return all(is_same(a, b, self.tolerance) for a, b in zip(row, other, strict=True))
 
     def differences(self) -> list[CellDifference]:
         """Return the differences by name: changed cells first, then missing and extra rows."""

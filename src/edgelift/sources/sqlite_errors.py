@@ -13,6 +13,10 @@ from edgelift.errors import OriginError, OriginUnavailable
 _MAGIC = b"SQLite format 3\0"
 
 
+class OriginChanged(OriginUnavailable):
+    """The database changed while it was read without a lock; reading again is all it takes."""
+
+
 def check_file(path: Path) -> None:
     """Raise OriginError unless `path` is a readable file, empty or with SQLite's first bytes."""
     what = f"The database {path} cannot be read"

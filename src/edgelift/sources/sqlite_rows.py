@@ -34,7 +34,7 @@ class TableShape:
     """How a table is read: `columns` to compare, `key` their positions that name a row.
 
     `rowid` is the alias by which SQLite's rowid can be read (empty for none). With `by_rowid` it
-    stands as an extra last value that names the row and is not part of its hash.
+    stands as an extra last value that names the row and is part of its hash.
     """
 
     table: str
@@ -77,7 +77,13 @@ def to_shape(table: Table, *, ignore: Iterable[str] = (), by_rowid: bool = False
         return TableShape(
             table.name, columns, tuple(columns.index(name) for name in primary_key), rowid
         )
-    return TableShape(table.name, columns, (), rowid, by_rowid=by_rowid and bool(rowid))
+    return TableShape(
+        table.name,
+        columns,
+        (),
+        rowid,
+        by_rowid=by_rowid and bool(rowid) and table.virtual in {"", "fts5"},
+    )
 
 
 def _escape(raw: bytes) -> str:
@@ -153,9 +159,8 @@ def _fold(
     digest, from_bytes, encode = hashlib.blake2b, int.from_bytes, to_canonical
     cursor = db.execute(shape.select)
     while batch := cursor.fetchmany(_BATCH):
-        rows = (row[:-1] for row in batch) if shape.by_rowid else batch
         total += sum(
-            from_bytes(digest(encode(row), digest_size=HASH_BYTES).digest(), "big") for row in rows
+            from_bytes(digest(encode(row), digest_size=HASH_BYTES).digest(), "big") for row in batch
         )
         count += len(batch)
         if progress is not None:

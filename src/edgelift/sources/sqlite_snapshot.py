@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edgelift.errors import OriginError, OriginUnavailable
-from edgelift.sources.sqlite_errors import origin_errors
+from edgelift.sources.sqlite_errors import OriginChanged, origin_errors
 
 if TYPE_CHECKING:
     from edgelift.sources.sqlite import SqliteSource
@@ -69,7 +69,7 @@ def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -
                 with source.open(shelter=destination.parent) as origin:
                     _copy_pages(origin, part, source, progress)
                 break
-            except OriginUnavailable:
+            except OriginChanged:
                 if attempt == _TRIES - 1:
                     raise
         violations = _settle(part, source.path)

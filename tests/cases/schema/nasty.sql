@@ -1,6 +1,7 @@
 -- Names, types and values that trip movers up; all of it fits D1.
 CREATE TABLE "order" ("select" INTEGER PRIMARY KEY, "group by" TEXT DEFAULT 'it''s, (fine)', [from] INT, `to``do` BLOB);
 CREATE TABLE "quoted ""name""" ("a""b" TEXT, 'c d' INTEGER, "naïve ☃" REAL, "" TEXT);
+CREATE TABLE "a {0} WHERE b" ("{x}" INTEGER, "c ORDER BY d" TEXT, PRIMARY KEY ("c ORDER BY d")) WITHOUT ROWID;
 CREATE TABLE таблица (ключ TEXT COLLATE NOCASE PRIMARY KEY, значение NUMERIC) WITHOUT ROWID;
 CREATE TABLE untyped (a, b, c);
 CREATE TABLE aliases (rowid TEXT, _rowid_ TEXT, oid TEXT);
@@ -34,6 +35,7 @@ CREATE TRIGGER "trigger; with ""quotes""" BEFORE UPDATE OF v ON counted WHEN NEW
 END;
 INSERT INTO "order" VALUES (-9223372036854775808, NULL, 9223372036854775807, x''), (0, '', '', NULL), (9223372036854775807, 'x ', 1.5, x'00');
 INSERT INTO "quoted ""name""" VALUES ('a' || char(0) || 'b', 1, 1e308, NULL), (NULL, '1', -0.0, ''), ('☃', x'31', 9e999, ' '), ('☃', x'31', 9e999, ' ');
+INSERT INTO "a {0} WHERE b" VALUES (1, 'x'), (2, 'y'), (NULL, '');
 INSERT INTO таблица VALUES ('б', 1), ('Б', 1.0), ('a', '1x'), ('B', NULL);
 INSERT INTO untyped VALUES (1, 1.0, '1'), (1, 1.0, '1'), (NULL, '', x''), (0.1, -9e999, 5e-324), (-0.0, 0.0, 0);
 INSERT INTO aliases VALUES ('1', '2', '3'), ('1', '2', '3'), (NULL, NULL, NULL);

@@ -14,64 +14,65 @@ CHUNK_ROWS = (200, 20_000)  # bounds of a chunk whatever the size of a row
 
 @dataclass(frozen=True)
 class TableCopy:
-    """The statements that copy one table; `{source}` stands for the origin's schema name.
+    """How one table is copied: `columns` are quoted, `keys` what orders its rows (empty: nothing).
 
-    `select` ends in `LIMIT ?` and begins behind the last row that the target has, so that the
-    target's own content is the checkpoint. Without `resumable` it has no limit: the table is
-    copied in one transaction, because nothing orders its rows.
+    With keys each chunk begins behind the last row that the target has, so that the target's own
+    content is the checkpoint; without them the table is copied in one transaction. `by_rowid` says
+    that the key is a number, whose order does not depend on the text encoding.
     """
 
     table: str
-    insert: str
-    select: str
-    last: str
-    width: int
-    resumable: bool
+    columns: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    by_rowid: bool = False
+
+    @property
+    def insert(self) -> str:
+        """Return the head of the INSERT into the target."""
+        return f"INSERT INTO main.{quote_identifier(self.table)} ({', '.join(self.columns)})"
+
+    @property
+    def last(self) -> str:
+        """Return the query for the key of the target's last row, or whether it has any row."""
+        name = f"main.{quote_identifier(self.table)}"
+        if not self.keys:
+            return f"SELECT 1 FROM {name} LIMIT 1"
+        newest = ", ".join(f"{part} DESC" for part in self._order)
+        return f"SELECT {', '.join(self.keys)} FROM {name} ORDER BY {newest} LIMIT 1"
+
+    @property
+    def _order(self) -> list[str]:
+        return [key if self.by_rowid else f"{key} COLLATE BINARY" for key in self.keys]
+
+    def select(self, source: str, *, behind: bool = False) -> str:
+        """Return the query for rows of the attached database `source`; `behind` a key given.
+
+        Parameters: the key's values with `behind`, then the number of rows where there are keys.
+        """
+        query = f"SELECT {', '.join(self.columns)} FROM {source}.{quote_identifier(self.table)}"
+        if not self.keys:
+            return query
+        order = ", ".join(self._order)
+        if behind:
+            query += f" WHERE ({order}) > ({', '.join('?' * len(self.keys))})"
+        return f"{query} ORDER BY {order} LIMIT ?"
 
 
 def plan_copy(table: Table) -> TableCopy:
     """Return how to copy a table, keeping rowids where it has them.
 
     A rowid table goes by rowid, a WITHOUT ROWID table by primary key under BINARY, which tells
-    apart all keys that any collation tells apart.
+    apart all keys that any collation tells apart. An rtree has no order that an index serves.
     """
-    columns = [quote_identifier(c.name) for c in table.columns if not c.generated_kind]
-    name = quote_identifier(table.name)
+    columns = tuple(quote_identifier(c.name) for c in table.columns if not c.generated_kind)
     rowid = find_rowid(table)
-    if table.virtual.startswith("rtree"):  # its id is a column already and has no order
-        return _whole(table.name, name, columns)
+    if table.virtual.startswith("rtree"):
+        return TableCopy(table.name, columns)
     if rowid:
-        order, columns = [rowid], [rowid, *columns]
-    elif table.without_rowid:
-        order = [f"{quote_identifier(key)} COLLATE BINARY" for key in table.primary_key]
-    else:
-        return _whole(table.name, name, columns)
-    keys = [rowid] if rowid else [quote_identifier(key) for key in table.primary_key]
-    marks = ", ".join("?" * len(keys))
-    binary = ", ".join(f"t.{part}" for part in order)
-    listed = ", ".join(f"t.{column}" for column in columns)
-    newest = ", ".join(f"{part} DESC" for part in order)
-    return TableCopy(
-        table=table.name,
-        insert=f"INSERT INTO main.{name} ({', '.join(columns)})",
-        select=f"SELECT {listed} FROM {{source}}.{name} AS t WHERE ({binary}) > ({marks}) "
-        f"ORDER BY {binary} LIMIT ?",
-        last=f"SELECT {', '.join(keys)} FROM main.{name} ORDER BY {newest} LIMIT 1",
-        width=len(columns),
-        resumable=True,
-    )
-
-
-def _whole(table: str, name: str, columns: list[str]) -> TableCopy:
-    listed = ", ".join(columns)
-    return TableCopy(
-        table=table,
-        insert=f"INSERT INTO main.{name} ({listed})",
-        select=f"SELECT {listed} FROM {{source}}.{name}",
-        last=f"SELECT 1 FROM main.{name} LIMIT 1",
-        width=len(columns),
-        resumable=False,
-    )
+        return TableCopy(table.name, (rowid, *columns), (rowid,), by_rowid=True)
+    if table.without_rowid:
+        return TableCopy(table.name, columns, tuple(map(quote_identifier, table.primary_key)))
+    return TableCopy(table.name, columns)
 
 
 def choose_chunk_rows(catalogue: Catalogue, size_bytes: int) -> int:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.target_schema import TargetSchema
@@ -29,32 +30,36 @@ PARTS = "_edgelift_parts"
 
 @dataclass
 class _Files:
-    """A sequence of numbered files, each below the size at which the next is begun."""
+    """A sequence of numbered files; a new one is begun before a statement that would not fit."""
 
     folder: Path
     limit: int
     paths: list[Path] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    handle: TextIO | None = None
     size: int = 0
 
-    def add(self, statement: str) -> None:
+    def add(self, statement: str, *, together: bool) -> None:
+        """Write a statement; `together` keeps it in the file of the one before."""
         line = f"{statement};\n"
         size = len(line.encode("utf-8"))
-        if self.lines and self.size + size > self.limit:
+        if self.handle is not None and self.size + size > self.limit and not together:
             self.close()
-        if not self.lines:
-            self.lines.append("PRAGMA defer_foreign_keys=TRUE;\n")
-        self.lines.append(line)
+        if self.handle is None:
+            path = self.folder / f"{len(self.paths) + 1:04d}.sql"
+            self.paths.append(path)
+            part = path.with_name(f"{path.name}.part")
+            self.handle = part.open("w", encoding="utf-8", newline="\n")
+            self.handle.write("PRAGMA defer_foreign_keys=TRUE;\n")
+        self.handle.write(line)
         self.size += size
 
     def close(self) -> None:
-        if self.lines:
-            path = self.folder / f"{len(self.paths) + 1:04d}.sql"
-            part = path.with_name(f"{path.name}.part")
-            part.write_text("".join(self.lines), encoding="utf-8", newline="\n")
-            part.replace(path)
-            self.paths.append(path)
-        self.lines, self.size = [], 0
+        """Give the file its name."""
+        if self.handle is not None:
+            self.handle.close()
+            path = self.paths[-1]
+            path.with_name(f"{path.name}.part").replace(path)
+        self.handle, self.size = None, 0
 
 
 def write_import_files(
@@ -67,29 +72,44 @@ def write_import_files(
 ) -> list[Path]:
     """Write the database file as numbered SQL files and return their paths in order of import.
 
-    Old files of the folder are removed first. Memory is bounded by `file_bytes`.
+    Old files of the folder are removed first. A file grows beyond `file_bytes` only where rows
+    refer to each other in a circle (a table to itself), since D1 checks at the end of each file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("[0-9][0-9][0-9][0-9].sql*"):
         old.unlink()
     files = _Files(folder, file_bytes)
     with SqliteSource(database).open() as db:
-        for statement in _write(db, schema, catalogue):
-            files.add(statement)
+        for statement, together in _write(db, schema, catalogue):
+            files.add(statement, together=together)
     files.close()
     return files.paths
 
 
-def _write(db: sqlite3.Connection, schema: TargetSchema, catalogue: Catalogue) -> Iterator[str]:
-    yield from (statement.sql for statement in schema.tables)
-    yield f"CREATE TABLE {PARTS} (row INTEGER, place INTEGER, part BLOB)"
-    for table in sort_by_references(catalogue):
-        content = read_fts_content(table.sql) if table.virtual == "fts5" else None
-        if content is None and table.virtual != "fts5vocab":
-            yield from _write_rows(db, table)
-    yield f"DROP TABLE {PARTS}"
-    yield from (statement.sql for statement in schema.after)
-    yield from _write_state(catalogue)
+def _write(
+    db: sqlite3.Connection, schema: TargetSchema, catalogue: Catalogue
+) -> Iterator[tuple[str, bool]]:
+    for created in schema.tables:
+        yield created.sql, False
+    yield f"CREATE TABLE {PARTS} (row INTEGER, place INTEGER, part BLOB)", False
+    for circle in sort_by_references(catalogue):
+        together = False
+        for table in circle:
+            content = read_fts_content(table.sql) if table.virtual == "fts5" else None
+            if content is None and table.virtual != "fts5vocab":
+                for statement in _write_rows(db, table):
+                    yield statement, together
+                    together = _is_circular(circle)
+    yield f"DROP TABLE {PARTS}", False
+    for created in schema.after:
+        yield created.sql, False
+    for statement in _write_state(catalogue):
+        yield statement, False
+
+
+def _is_circular(circle: list[Table]) -> bool:
+    names = {table.name.lower() for table in circle}
+    return any(key.target_table.lower() in names for t in circle for key in t.foreign_keys)
 
 
 def _write_state(catalogue: Catalogue) -> Iterator[str]:
@@ -105,25 +125,39 @@ def _write_state(catalogue: Catalogue) -> Iterator[str]:
         yield "ANALYZE"
 
 
-def sort_by_references(catalogue: Catalogue) -> list[Table]:
-    """Return the tables with parents before children; tables in a cycle keep their order."""
+def sort_by_references(catalogue: Catalogue) -> list[list[Table]]:
+    """Return the tables with parents before children; those in a circle stand in one list.
+
+    Algorithm: R. Tarjan, Depth-first search and linear graph algorithms, 1972, by which strongly
+    connected components come out in reverse topological order.
+    """
     by_name = {table.name.lower(): table for table in catalogue.tables}
-    ordered: dict[str, Table] = {}
-    entered: set[str] = set()
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[Table]] = []
 
-    def visit(table: Table) -> None:
-        if table.name in entered:
-            return
-        entered.add(table.name)
-        for key in table.foreign_keys:
-            parent = by_name.get(key.target_table.lower())
-            if parent is not None:
+    def visit(name: str) -> None:
+        order[name] = low[name] = len(order)
+        stack.append(name)
+        for key in by_name[name].foreign_keys:
+            parent = key.target_table.lower()
+            if parent not in by_name:
+                continue
+            if parent not in order:
                 visit(parent)
-        ordered[table.name] = table
+                low[name] = min(low[name], low[parent])
+            elif parent in stack:
+                low[name] = min(low[name], order[parent])
+        if low[name] == order[name]:
+            start = stack.index(name)
+            found.append([by_name[member] for member in stack[start:]])
+            del stack[start:]
 
-    for table in catalogue.tables:
-        visit(table)
-    return list(ordered.values())
+    for name in by_name:
+        if name not in order:
+            visit(name)
+    return found
 
 
 def _write_rows(db: sqlite3.Connection, table: Table) -> Iterator[str]:

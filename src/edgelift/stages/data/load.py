@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -162,44 +162,52 @@ def _open_snapshot(db: sqlite3.Connection, snapshot: Path) -> Iterator[_Copier]:
 class _Copier:
     """Copies tables inside SQLite, from the attached snapshot."""
 
+    source = _SOURCE
+
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
 
     def copy_table(self, plan: TableCopy, chunk_rows: int) -> Iterator[int]:
         """Copy what the target lacks of a table and yield the rows of each chunk."""
         last = self.db.execute(plan.last).fetchone()
-        if not plan.resumable:
+        if not plan.keys:
             if last is None:
-                yield self._copy_chunk(plan.insert, plan.select, ())
+                yield self._copy_chunk(plan.insert, plan.select(self.source), ())
             return
         rows = chunk_rows
         while rows == chunk_rows:
-            select, key = plan.select, last
-            if last is None:
-                head, _, tail = plan.select.partition(" WHERE ")
-                select, key = f"{head} ORDER BY {tail.partition(' ORDER BY ')[2]}", ()
-            rows = self._copy_chunk(plan.insert, select, (*key, chunk_rows))
+            select = plan.select(self.source, behind=last is not None)
+            rows = self._copy_chunk(plan.insert, select, (*(last or ()), chunk_rows))
             last = self.db.execute(plan.last).fetchone()
             if rows:
                 yield rows
 
     def _copy_chunk(self, insert: str, select: str, parameters: Row) -> int:
         with _transaction(self.db):
-            query = f"{insert} {select.format(source=_SOURCE)}"
-            return self.db.execute(query, parameters).rowcount
+            return self.db.execute(f"{insert} {select}", parameters).rowcount
 
 
 class _RowCopier(_Copier):
-    """Copies tables through Python, from a snapshot of another text encoding."""
+    """Copies tables through Python, from a snapshot of another text encoding.
+
+    Text keys have another order there than in the target, so tables without rowid go as a whole.
+    """
+
+    source = "main"
 
     def __init__(self, db: sqlite3.Connection, origin: sqlite3.Connection) -> None:
         super().__init__(db)
         self.origin = origin
 
+    def copy_table(self, plan: TableCopy, chunk_rows: int) -> Iterator[int]:
+        """Copy what the target lacks of a table and yield the rows of each chunk."""
+        keys = plan.keys if plan.by_rowid else ()
+        return super().copy_table(replace(plan, keys=keys), chunk_rows)
+
     def _copy_chunk(self, insert: str, select: str, parameters: Row) -> int:
         count = 0
         with _transaction(self.db):
-            for batch in read_batches(self.origin, select.format(source="main"), parameters):
+            for batch in read_batches(self.origin, select, parameters):
                 for row in batch:
                     marks, values = _bind(row)
                     self.db.execute(f"{insert} VALUES ({marks})", values)

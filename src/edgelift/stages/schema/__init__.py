@@ -55,6 +55,7 @@ class Judgement:
     issues: tuple[Issue, ...]
     entries: int
     statements: int
+    shadows: frozenset[str]
 
 
 def list_databases(run: Run) -> dict[str, Path]:
@@ -137,6 +138,7 @@ def judge_database(
         issues=tuple(issues),
         entries=entries,
         statements=len(probes),
+        shadows=frozenset(catalogue.shadows),
     )
 
 
@@ -277,8 +279,12 @@ def _find_unaccounted(judgement: Judgement) -> list[str]:
     """Return the entries of the snapshot's sqlite_schema that the mapping does not know."""
     known = {found.name for found in judgement.mapping.objects}
     with SqliteSource(Path(judgement.path)).open() as db:
-        entries = db.execute("SELECT type, name FROM sqlite_schema").fetchall()
-    return [f"{judgement.name}: {kind} {name}" for kind, name in entries if name not in known]
+        entries = db.execute("SELECT type, name, tbl_name FROM sqlite_schema").fetchall()
+    return [
+        f"{judgement.name}: {kind} {name}"
+        for kind, name, table in entries
+        if name not in known and table not in judgement.shadows
+    ]
 
 
 def _summarize(judgements: Sequence[Judgement]) -> Result:
