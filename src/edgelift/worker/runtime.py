@@ -1,48 +1,47 @@
-"""Answer requests inside the isolate: what the JavaScript loop (targets/workerd/js/worker.mjs) calls in Python.
+r"""Answers requests inside the isolate: what the JavaScript loop calls in Python.
 
-PROTOCOL (the contract of worker.mjs and this module; strings, numbers and bytes only, no object per request)
+PROTOCOL: the contract of targets/workerd/js/worker.mjs and this module. Strings, numbers and bytes
+only, no object per request.
 
 JavaScript calls, all with `callPromising`, so that each may suspend in `run_sync`:
-  configure(settings_json)     once, before the memory snapshot: patches, shims, import of the app. In the build
-                               boot `_edgelift_host.d1` rejects ("database is not reachable ..."); an app that
-                               queries at import raises here, and the bundle is then made without a snapshot and
-                               configure runs again at each boot, with the real bindings.
-  resume(env_json)             after a restore or a boot: reseed random, refresh os.environ (JSON object of strings).
-  handle(method, path, query, headers, body, origin, request_id) -> (status, headers, body, stream_id)
-      method      "GET", ...
+  configure(settings_json)   once, before the memory snapshot: patches, shims, import of the app. In
+      the build's boot `_edgelift_host.d1` rejects ("the database is not reachable"): an app that
+      queries at import raises here, the bundle is then made without a snapshot, and configure runs
+      at each boot, with the real bindings. Files changed here are kept with the snapshot; a file
+      left open means no snapshot.
+  resume(env_json)   after a restore or a boot: reseed random, refresh os.environ (JSON object).
+  handle(method, path, query, headers, body, origin, request_id)
       path        the raw, still percent-encoded path of the URL ("/a%20b")
       query       raw, without "?"
-      headers     "name\nvalue\nname\nvalue"; lower-case names; "" when there are none
-      body        None: no body. JsBuffer (call `.to_bytes()`): the whole body, up to 1 MB.
-                  int: a larger or chunked body, read by `_edgelift_host.read_body(request_id)`; the int is its
-                  content-length, or -1 when the client did not tell it
+      headers     "name\nvalue\nname\nvalue", lower-case names; "" when there are none
+      body        None: no body. JsBuffer (call `.to_bytes()`): the whole body, up to 1 MiB. int: a
+                  larger or chunked body, read by `_edgelift_host.read_body(request_id)`; the int is
+                  its content-length, or -1 when the client did not tell it
       origin      scheme and authority: "http://127.0.0.1:8787"
-      request_id  a positive int, unique in this isolate; jobs and streams use ids of the same counter
-    Returns `to_js((status, headers, body, stream_id))`: int, the same flat form with repeated names allowed
-    (Set-Cookie), bytes or None, and 0 or the id under which the rest of the body is kept for next_chunk (`body`
-    then is the first part or None). An exception that leaves `handle` is logged and answered by a plain 500.
-  next_chunk(stream_id) -> bytes (to_js) | None     the next part of a streamed body, None at its end (which
-                               closes it). An exception breaks the connection, as a server would.
-  close_stream(stream_id)      the client went away: close the iterator. Unknown ids are ignored.
-  run_callback(token)          a callback posted by `_edgelift_host.post`, in the I/O context of its request.
-  scheduled(cron, time_ms, request_id) -> str       JSON {"jobs": [{"name", "ok", "error", "ms"}]} of the jobs run.
-  end_request(request_id)      the response is complete (or broken): forget what belongs to the request.
-                               Called only when handle returned a stream or `post` was used with this id.
+      request_id  a positive int, unique in this isolate; jobs use ids of the same counter
+    returns `to_js((status, headers, body, stream_id))`: int; the same flat form, names may repeat
+      (Set-Cookie); bytes or None; 0, or the id under which the rest of the body is kept for
+      next_chunk (`body` is then the first part or None). An exception that leaves `handle` is
+      logged and answered by a plain 500.
+  next_chunk(stream_id)   the next part of a streamed body as to_js(bytes), None at its end, which
+      closes it. An exception breaks the connection, as a server would.
+  close_stream(stream_id)   the client went away: close the iterator, which is not running. Unknown
+      ids are ignored.
+  run_callback(token)   a callback posted by `_edgelift_host.post`, in its request's I/O context.
+  scheduled(cron, time_ms, request_id)   returns JSON {"jobs": [{"name", "ok", "error", "ms"}]}.
+  end_request(request_id)   the response is complete or broken: forget what belongs to the request.
+      Called only when handle returned a stream or `post` was used with this id.
 
 Python calls (module `_edgelift_host`, registered by JavaScript; import it inside functions):
-  d1(binding, request_json) -> Promise[str]
-      request   {"statements": [[sql, [param, ...]], ...]}; one statement, or several as one atomic batch.
-                param: null, true, false, number, string, or {"blob": base64}
-      result    {"results": [{"rows": [[cell, ...], ...], "columns": [...], "meta": {...}}, ...]}, blob cells as
-                {"blob": base64}, or {"error": "message of D1"}; never rejects
-  sleep(ms) -> Promise[None]                        a timer of the request that calls it
-  post(request_id, delay_ms, token) -> None         run `run_callback(token)` in that request's I/O context, after
-                               `delay_ms`; callable from any request. While callbacks are expected the request is
-                               kept alive. False is returned when the request is over.
-  read_body(request_id) -> Promise[JsBuffer | None] the next part of the request's body, None at its end
-  wait_until(promise) -> None                       keep the running request's isolate alive for a promise
-  pbkdf2(digest, password, salt, iterations, size) -> JsBuffer      node:crypto; bytes are passed with to_js
-  scrypt(password, salt, n, r, p, maxmem, size) -> JsBuffer         node:crypto
+  d1(binding, request_json) -> Promise[str]   runs statements; forms: js/d1_query.mjs
+  sleep(ms) -> Promise[None]   a timer of the request that calls it
+  post(request_id, delay_ms, token) -> bool   run `run_callback(token)` in the request's I/O context
+      after `delay_ms`; may be called from any request, the first time from the request itself. The
+      isolate stays alive for it; False when the request is over. 0 is the boot.
+  read_body(request_id) -> Promise[JsBuffer | None]   the next part of the body, None at its end
+  wait_until(promise) -> None   keep the running request's context alive for a promise
+  pbkdf2(digest, password, salt, iterations, size) -> JsBuffer   node:crypto; bytes go by to_js
+  scrypt(password, salt, n, r, p, maxmem, size) -> JsBuffer      node:crypto
 """
 
 from __future__ import annotations
