@@ -117,6 +117,17 @@ def test_an_app_that_raises_at_import_gives_500_and_is_tried_again(workshop: Wor
         assert httpx.get(worker.url).text == "up"
 
 
+def test_an_import_that_destroys_the_interpreter_is_a_reason_not_a_failure(
+    workshop: Workshop,
+) -> None:
+    workshop.write("import ctypes\nctypes.string_at(0xFFFFFFF0, 8)\n")
+    bundle = workshop.build()
+    assert "memory access out of bounds" in bundle.snapshot_error
+    with workshop.start(bundle) as worker:
+        assert httpx.get(worker.url).status_code == 500
+        assert "memory access out of bounds" in worker.log.read_text()
+
+
 def test_random_bytes_at_import_are_noted(workshop: Workshop) -> None:
     workshop.write(HELLO + "\nimport secrets\nKEY = os.urandom(16)\n")
     bundle = workshop.build()

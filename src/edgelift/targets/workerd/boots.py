@@ -92,7 +92,11 @@ class Builder:
     def make_snapshot(self, compiled: Mapping[str, bytes], settings: object) -> SnapshotAnswer:
         """Import the app in a boot of its own; return the snapshot, or why there is none."""
         text = msgspec.json.encode(settings).decode()
-        head, body = self._run("/snapshot", compiled, {"settings": text})
+        try:
+            head, body = self._run("/snapshot", compiled, {"settings": text})
+        except TargetError as error:
+            # The app's import took the interpreter with it; every start will say so again.
+            return SnapshotAnswer(error=f"{error.what}: {error.why}")
         report, size = head["report"], head.get("size", 0)
         self._keep_recorded(head, body[size:])
         return SnapshotAnswer(
