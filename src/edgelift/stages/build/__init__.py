@@ -8,16 +8,20 @@ source unchanged, vendored packages, migrations, public files. wrangler itself c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import msgspec
+
 import edgelift
-from edgelift.errors import TargetError
+from edgelift.errors import BlockersFound, TargetError
 from edgelift.model.findings import Finding, Level, Status
 from edgelift.project import hash_files, hash_inputs
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.stages.build import checks
 from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files
+from edgelift.stages.build.models import FOLDER, check_models, export_models, find_refusals
 from edgelift.stages.build.modules import fill_modules, hash_adapter, hash_runtime
 from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_parts
 from edgelift.stages.build.source import Selection, select_source
@@ -36,7 +40,7 @@ SHOWN = 5  # files named in a finding
 def inputs(run: Run) -> str:
     """Hash settings, plan, the origin's files, schema, static files, adapter and the secrets."""
     parts = read_parts(run.project, run.journal)
-    source = _select(parts)
+    source = _select(parts, ())
     root = run.project.root
     environment = hashlib.sha256(repr(sorted(parts.read_environment().items())).encode())
     requirements = [root / name for name in run.project.settings.app.requirements]
@@ -54,14 +58,19 @@ def inputs(run: Run) -> str:
 
 
 def work(run: Run) -> Result:
-    """Generate the project, let wrangler check it, build the local bundle; record five checks."""
+    """Generate the project, let wrangler check it, build the local bundle; record six checks."""
     parts = read_parts(run.project, run.journal)
     worker = run.project.folder(*WORKER)
-    resolution = _resolve(run, parts)
-    source = _select(parts)
-    written = _write(run, parts, resolution, source)
+    python = ensure_origin_python(run.project, run.note)
+    resolution = _resolve(run, parts, python)
+    models = export_models(run, parts.plan.models, python)
+    _raise_blockers(run, [*resolution.findings, *find_refusals(models)])
+    exported = [model.path for model in models if not model.refusal]
+    source = _select(parts, exported)
+    written = _write(run, parts, resolution, source, exported)
     fill_modules(resolution, worker, cache=cache_root(), note=run.note)
-    run.record_findings([*_findings(source), *map(_edited, written.edited)])
+    refusals = _accept(run, find_refusals(models))
+    run.record_findings([*refusals, *_findings(source), *map(_edited, written.edited)])
     toolchain = ensure_toolchain(("runtime", "wrangler"), run.note)
     assert toolchain.wrangler is not None
     run.note("wrangler checks the project")
@@ -69,12 +78,12 @@ def work(run: Run) -> Result:
     dry = run_dry(worker, run.project.folder("build") / "dry-run", toolchain)
     listed = [
         checks.check_source(run, source.files, written),
+        check_models(run, models),
         checks.check_config(run, problems),
         checks.check_dry_run(run, dry),
         checks.check_size(run, dry),
     ]
-    run.record_checks([*listed, checks.snapshot_not_run(run)])
-    _raise_failed(listed)
+    _raise_failed(run, listed)
     spec = BundleSpec(
         app_dir=worker / "src",
         site_packages=worker / "python_modules",
@@ -82,7 +91,11 @@ def work(run: Run) -> Result:
         env=parts.read_environment(),
         public_dir=worker / "public" if run.project.settings.static else None,
     )
-    bundle = build_bundle(spec, run.project.folder("build") / "runtime", toolchain, run.note)
+    try:
+        bundle = build_bundle(spec, run.project.folder("build") / "runtime", toolchain, run.note)
+    except TargetError:
+        run.record_checks([*listed, checks.snapshot_not_run(run)])
+        raise
     run.record_checks([*listed, checks.check_snapshot(run, bundle)])
     summary = (
         f"{len(source.files)} source files, {len(resolution.wheels)} packages, "
@@ -94,46 +107,64 @@ def work(run: Run) -> Result:
         "upload_bytes": dry.total_bytes,
         "snapshot": bundle.snapshot,
         "sizes": bundle.sizes,
-        "stamp": _stamp(worker),
+        "bundle": bundle.inputs,
+        "models": models,
     }
     run.journal.write_document("build", document)
+    run.journal.write_document("build:stamp", _stamp(worker))
     return {"summary": summary}
 
 
 def intact(run: Run) -> bool:
     """Return whether the bundle is there and nobody touched the project since it was checked."""
-    document = run.journal.read_document("build", dict[str, object])
     worker = run.project.state.joinpath(*WORKER)
-    return (
-        document is not None
-        and read_bundle(run.project.state.joinpath(*RUNTIME)) is not None
-        and document.get("stamp") == _stamp(worker)
-    )
+    return read_bundle(
+        run.project.state.joinpath(*RUNTIME)
+    ) is not None and run.journal.read_document("build:stamp", str) == _stamp(worker)
 
 
 STAGE = Stage(name="build", inputs=inputs, work=work, intact=intact)
 
 
-def _resolve(run: Run, parts: Parts) -> Resolution:
-    python = ensure_origin_python(run.project, run.note)
+def _resolve(run: Run, parts: Parts, python: Path) -> Resolution:
     versions = read_distributions(python) or {}
     return resolve_origin(run.project, parts.inventory, versions=versions, note=run.note)
 
 
-def _select(parts: Parts) -> Selection:
-    return select_source(parts.project, parts.inventory.modules, exported=())
+def _select(parts: Parts, exported: Collection[str]) -> Selection:
+    return select_source(parts.project, parts.inventory.modules, exported)
 
 
-def _write(run: Run, parts: Parts, resolution: Resolution, source: Selection) -> Outcome:
-    root = run.project.root
+def _write(
+    run: Run, parts: Parts, resolution: Resolution, source: Selection, exported: Collection[str]
+) -> Outcome:
+    root, models = run.project.root, run.project.state.joinpath(*FOLDER)
     files: dict[str, bytes | Path] = {f"src/{name}": root / name for name in source.files}
-    files.update(build_files(parts, resolution, source.files))
+    files.update({f"src/{name}": models / name for name in exported})
+    files.update(build_files(parts, resolution, [*source.files, *exported]))
     return write_tree(
         run.project.folder(*WORKER),
         run.project.folder("build") / "manifest.json",
         files,
         lambda done, total: run.progress("files", done, total),
     )
+
+
+def _accept(run: Run, findings: Iterable[Finding]) -> list[Finding]:
+    rules = run.project.settings.accept.rules
+    return [msgspec.structs.replace(f, accepted=f.rule in rules) for f in findings]
+
+
+def _raise_blockers(run: Run, findings: list[Finding]) -> None:
+    """Stop before anything is written when a package or model cannot run and nobody accepted it."""
+    blockers = [finding for finding in _accept(run, findings) if finding.blocks]
+    if blockers:
+        run.record_findings(blockers)
+        raise BlockersFound(
+            f"{len(blockers)} parts of the app cannot run in the Worker",
+            why=blockers[0].message,
+            tip=blockers[0].tip,
+        )
 
 
 def _findings(source: Selection) -> list[Finding]:
@@ -162,9 +193,10 @@ def _edited(name: str) -> Finding:
     )
 
 
-def _raise_failed(listed: list[checks.Check]) -> None:
+def _raise_failed(run: Run, listed: list[checks.Check]) -> None:
     failed = [check for check in listed if check.status is Status.FAIL]
     if failed:
+        run.record_checks([*listed, checks.snapshot_not_run(run)])
         first = failed[0]
         raise TargetError(
             f"The built Worker fails a check: {first.title}",

@@ -1,4 +1,4 @@
-"""The five checks of the build stage, made from what was measured."""
+"""Checks of the build stage, made from what was measured."""
 
 from __future__ import annotations
 
