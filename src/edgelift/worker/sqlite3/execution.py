@@ -1,0 +1,191 @@
+"""Runs one parsed statement on D1 and returns names, rows and counters; between the cursor and the transport."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgelift.worker.sqlite3.errors import OperationalError
+from edgelift.worker.sqlite3.fitting import LARGEST_SQL_BYTES, Fitted, fit
+from edgelift.worker.sqlite3.rewrite import (
+    COUNTERS, QUERY_NAME, adapt_text, count_columns, flatten_row, merge_names, read_names, wrap_query,
+    wrap_returning,
+)  # fmt: skip
+from edgelift.worker.sqlite3.statement import Statement, parse
+from edgelift.worker.sqlite3.transport import JSON, RAW, RUN, Answer, Asked, Database
+from edgelift.worker.sqlite3.values import Value
+
+# What wrap_query puts around a query of 100 columns, the most D1 returns.
+_WRAPPING_BYTES = 20_000
+# One batch of executemany; D1 holds a request's whole text in memory.
+_BATCH_STATEMENTS = 1_000
+_BATCH_BYTES = 8_000_000
+_SCHEMA_VERBS = frozenset({"CREATE", "DROP", "ALTER", "ATTACH", "DETACH", "REINDEX", "ANALYZE"})
+_WRONG_COUNT = re.compile(rf"table {QUERY_NAME} has \d+ values for \d+ columns")
+_SYNTAX = re.compile(rf"syntax error|incomplete input|unrecognized token|{QUERY_NAME}")
+
+
+@dataclass
+class Outcome:
+    """What a statement did: `names` None when it gives no rows, `changes` None when it is no write."""
+
+    names: list[str] | None = None
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    changes: int | None = None
+    last_rowid: int | None = None
+
+
+class Plan:
+    """What is known of a statement before any value is there; kept per SQL text."""
+
+    def __init__(self, sql: str) -> None:
+        self.source = parse(sql)
+        self.target = adapt_text(self.source)
+        is_query = self.source.is_query
+        self.names = read_names(self.source) if is_query else None
+        self.count = count_columns(self.source) if is_query else None
+        limit = self.target.find_word("LIMIT", self.target.main) if is_query else None
+        text = self.target.sql
+        self._head = text if limit is None else text[: self.target.tokens[limit].start].rstrip()
+
+    def names_query(self, values: Sequence[Value]) -> Fitted:
+        """Return the query that gives no row but the names D1 gives the columns."""
+        fitted = fit(parse(self._head), values, _QUERY_ROOM)[0]
+        return Fitted(f"{fitted.sql} LIMIT 0", fitted.parameters)
+
+
+_QUERY_ROOM = LARGEST_SQL_BYTES - _WRAPPING_BYTES
+read_plan = functools.lru_cache(maxsize=1024)(Plan)
+
+
+def run_query(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:
+    """Run a SELECT or VALUES; one D1 call once the names of its columns are known.
+
+    Raises the DB-API error of what D1 says, with the message SQLite has for the statement itself.
+    """
+    query = fit(plan.target, values, _QUERY_ROOM)[0]
+    known = plan.names or database.names.get(plan.source.sql)
+    try:
+        try:
+            return _read_rows(database, plan, query, known, values)
+        except OperationalError as error:
+            if not _WRONG_COUNT.search(str(error)):
+                raise
+            database.forget()
+            return _read_rows(database, plan, query, _ask_names(database, plan, values), values)
+    except OperationalError as error:
+        if _SYNTAX.search(str(error)):
+            # The message may speak of the wrapping: let the bare statement fail.
+            database.ask([(Fitted(f"EXPLAIN {query.sql}", query.parameters), RAW)])
+        raise
+
+
+def _read_rows(
+    database: Database, plan: Plan, query: Fitted, names: list[str] | None, values: Sequence[Value]
+) -> Outcome:
+    wanted = None
+    if names is None:
+        if plan.count is None:
+            names = _ask_names(database, plan, values)
+        else:
+            wanted = plan.names_query(values)
+    count = len(names) if names is not None else plan.count or 0
+    wrapped = Fitted(wrap_query(query.sql, count), query.parameters)
+    answer = database.ask([(wrapped, JSON)], wanted)
+    if names is None:
+        names = merge_names(plan.source, answer.names or [])
+        database.learn(plan.source.sql, names)
+    return Outcome(names, [flatten_row(row, count) for row in answer.results[0].rows])
+
+
+def _ask_names(database: Database, plan: Plan, values: Sequence[Value]) -> list[str]:
+    answer = database.ask([(plan.names_query(values), RAW)])
+    names = merge_names(plan.source, answer.results[0].columns)
+    database.learn(plan.source.sql, names)
+    return names
+
+
+def _prepare_write(database: Database, plan: Plan) -> tuple[Statement, list[str] | None]:
+    """Return the text to run and the names of the RETURNING clause, None without one."""
+    if plan.target.returning is None:
+        return plan.target, None
+    sql = plan.source.sql
+    if sql not in database.returning:
+        database.returning[sql] = wrap_returning(
+            plan.target, lambda table: [name for name, _ in database.read_table(table)]
+        )
+    return database.returning[sql]
+
+
+def run_write(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:
+    """Run an INSERT, REPLACE, UPDATE or DELETE with its counters as one atomic batch."""
+    statement, names = _prepare_write(database, plan)
+    pieces = fit(statement, values)
+    answer = database.ask(_with_counters(pieces, RUN if names is None else JSON))
+    outcome = _sum_up(answer)
+    if names is not None:
+        outcome.names = names
+        outcome.rows = [
+            flatten_row(row, len(names))
+            for result in answer.results[::2]
+            for row in result.rows
+        ]
+    return outcome
+
+
+def run_many(
+    database: Database, plan: Plan, rows: Sequence[Sequence[Value]]
+) -> Outcome:
+    """Run a write once for each list of values; each batch of up to 1,000 statements is atomic."""
+    statement, _ = _prepare_write(database, plan)
+    outcome = Outcome(changes=0)
+    batch: list[Fitted] = []
+    size = 0
+    for values in rows:
+        for piece in fit(statement, values):
+            length = len(piece.sql) + sum(len(str(value)) for value in piece.parameters)
+            if batch and (len(batch) >= _BATCH_STATEMENTS or size + length > _BATCH_BYTES):
+                _add(outcome, _sum_up(database.ask(_with_counters(batch, RUN))))
+                batch, size = [], 0
+            batch.append(piece)
+            size += length
+    if batch:
+        _add(outcome, _sum_up(database.ask(_with_counters(batch, RUN))))
+    return outcome
+
+
+def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
+    """Return each statement followed by its counters: D1's own meta adds triggers and cascades to the changes."""
+    counters: Asked = (Fitted(COUNTERS, []), JSON)
+    return [asked for piece in pieces for asked in ((piece, form), counters)]
+
+
+def _sum_up(answer: Answer) -> Outcome:
+    counters = [result.rows[0] for result in answer.results[1::2]]
+    changes = sum(changed for changed, _ in counters)
+    return Outcome(changes=changes, last_rowid=counters[-1][1])
+
+
+def _add(total: Outcome, part: Outcome) -> None:
+    total.changes = (total.changes or 0) + (part.changes or 0)
+    total.last_rowid = part.last_rowid
+
+
+def run_other(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:
+    """Run a schema statement, EXPLAIN or PRAGMA that D1 itself answers."""
+    result = database.ask([(fit(plan.target, values)[0], RAW)]).results[0]
+    if plan.source.first in _SCHEMA_VERBS:
+        database.forget()
+    rows = [tuple(row) for row in result.rows]
+    return Outcome(result.columns or None, rows)
+
+
+def run_script(database: Database, statements: Sequence[str]) -> None:
+    """Run statements without values as atomic batches, schema statements among them."""
+    texts = [Fitted(read_plan(sql).target.sql, []) for sql in statements]
+    for start in range(0, len(texts), _BATCH_STATEMENTS):
+        database.ask([(text, RUN) for text in texts[start : start + _BATCH_STATEMENTS]])
+    database.forget()

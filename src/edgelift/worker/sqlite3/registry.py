@@ -1,0 +1,41 @@
+"""Which paths are databases in D1: `install` fills it, `connect` asks it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from edgelift.worker.sqlite3.transport import Database, HostTransport, Transport
+
+_databases: dict[str, Database] = {}
+
+
+def configure(databases: Iterable[Mapping[str, Any]], transport: Transport | None = None) -> None:
+    """Take the databases of the settings JSON ("binding", "path", "strategy": "d1") instead of what was known."""
+    carrier = transport or HostTransport()
+    _databases.clear()
+    for database in databases:
+        if database.get("strategy", "d1") == "d1":
+            _databases[os.path.abspath(database["path"])] = Database(database["binding"], carrier)  # noqa: PTH100
+
+
+def find_database(database: Any, *, uri: bool = False) -> tuple[Database, str, bool] | None:
+    """Return the database at a path, the path, and whether it is opened for reading only; None for other paths."""
+    if not isinstance(database, (str, bytes, os.PathLike)):
+        return None
+    path = os.fsdecode(database)
+    read_only = False
+    if uri and path.startswith("file:"):
+        parts = urlsplit(path)
+        path = unquote(parts.path)
+        options = parse_qs(parts.query)
+        read_only = options.get("mode") == ["ro"] or options.get("immutable") in (["1"], ["true"])
+        if options.get("mode") == ["memory"]:
+            return None
+    if path in {"", ":memory:"}:
+        return None
+    path = os.path.abspath(path)  # noqa: PTH100
+    found = _databases.get(path)
+    return (found, path, read_only) if found else None

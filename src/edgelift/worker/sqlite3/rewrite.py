@@ -1,0 +1,210 @@
+"""Rewrites SQL so that D1 answers exactly what SQLite would: result rows as JSON, schema reads without D1's own tables.
+
+A row read as a JavaScript number array loses integers beyond 2^53 and the difference of 1 and 1.0; a row read as
+`json_array(...)` text loses nothing (sql-in-python.md 4, python-holes.md 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edgelift.worker.sqlite3.statement import (
+    COLUMN, EXPRESSION, STAR, ResultColumn, Statement, parse,
+)  # fmt: skip
+from edgelift.worker.sqlite3.tokens import QUOTED, WORD, Token, quote_name, quote_text, unquote
+
+# The SQLite of workerd 1.20261117.1; D1 refuses the function that would tell it.
+SQLITE_VERSION = "3.54.1"
+# Production allows 32 arguments to a function, 100 columns to a result (D1 limits page).
+_LARGEST_ARRAY = 32
+
+QUERY_NAME = "_edgelift_query"
+OWN_PREFIXES = ("_cf_", "_edgelift_")
+_SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
+_TEMP_SCHEMA_TABLES = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
+_NO_TABLE_ALIAS = frozenset(
+    {
+        "WHERE", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "ON", "USING", "ORDER",
+        "GROUP", "HAVING", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "WINDOW", "INDEXED", "NOT",
+    }
+)  # fmt: skip
+COUNTERS = "SELECT json_array(changes(), last_insert_rowid()) AS j"
+
+
+def build_cell(name: str) -> str:
+    """Return the JSON-ready expression of a column.
+
+    `||''` takes from text the mark of being JSON, which json_array would otherwise embed as an object; -0.0
+    would be printed as 0.0, and only atan2 tells them apart.
+    """
+    return (
+        f"CASE typeof({name}) WHEN 'text' THEN {name}||'' WHEN 'real' THEN "
+        f"iif({name}=0.0 AND atan2({name},-1.0)<0.0,json('-0.0'),{name}) "
+        f"WHEN 'blob' THEN json_object('b',hex({name})) ELSE {name} END"
+    )
+
+
+def build_array(count: int) -> str:
+    """Return the json_array of columns c1 to c<count>; beyond 32 columns an array of arrays."""
+    cells = [build_cell(f"c{number}") for number in range(1, count + 1)]
+    chunks = [cells[i : i + _LARGEST_ARRAY] for i in range(0, count, _LARGEST_ARRAY)]
+    arrays = [f"json_array({','.join(chunk)})" for chunk in chunks]
+    return arrays[0] if len(arrays) == 1 else f"json_array({','.join(arrays)})"
+
+
+def wrap_query(sql: str, count: int) -> str:
+    """Return the query whose rows are the rows of `sql`, each as one JSON array.
+
+    The two LIMITs keep SQLite from merging the queries, which would evaluate every expression of `sql` several
+    times (select.c, flattenSubquery, restriction 13); the order of the rows stays.
+    """
+    names = ",".join(f"c{number}" for number in range(1, count + 1))
+    return (
+        f"WITH {QUERY_NAME}({names}) AS (SELECT * FROM ({sql}) LIMIT -1) "
+        f"SELECT {build_array(count)} AS j FROM {QUERY_NAME} LIMIT -1"
+    )
+
+
+def flatten_row(row: list[object], count: int) -> tuple[object, ...]:
+    """Return the cells of a row that `build_array` made."""
+    if count <= _LARGEST_ARRAY:
+        return tuple(row)
+    return tuple(cell for chunk in row for cell in chunk)  # type: ignore[attr-defined]
+
+
+def read_names(statement: Statement) -> list[str] | None:
+    """Return the result columns' names where the text alone tells them, else None.
+
+    A plain column is named as the table declares it (SELECT ID gives "id"), so its name must be asked for.
+    """
+    if statement.verb == "VALUES":
+        return [f"column{number}" for number in range(1, count_columns(statement) + 1)]
+    columns = statement.columns
+    if any(c.kind == STAR or (c.kind == COLUMN and c.alias is None) for c in columns):
+        return None
+    return [read_name(statement, column) for column in columns]
+
+
+def read_name(statement: Statement, column: ResultColumn) -> str:
+    """Return a column's name by its text: alias, column name, or the text of the expression."""
+    if column.alias is not None:
+        return column.alias
+    return column.path[-1] if column.path else statement.column_text(column)
+
+
+def merge_names(statement: Statement, asked: Sequence[str]) -> list[str]:
+    """Return D1's names with the text's own where ours was another text (parameters, inlined values)."""
+    columns = statement.columns
+    if len(columns) != len(asked) or any(column.kind == STAR for column in columns):
+        return list(asked)
+    return [
+        read_name(statement, column) if column.alias or column.kind == EXPRESSION else name
+        for column, name in zip(columns, asked, strict=True)
+    ]
+
+
+def count_columns(statement: Statement) -> int | None:
+    """Return how many columns a query gives, None when a star hides it."""
+    if statement.verb == "VALUES":
+        tokens, depth, count = statement.tokens, 0, 1
+        for token in tokens[statement.main + 1 :]:
+            depth += (token.text == "(") - (token.text == ")")
+            if depth == 0:
+                break
+            count += depth == 1 and token.text == ","
+        return count
+    if any(column.kind == STAR for column in statement.columns):
+        return None
+    return len(statement.columns)
+
+
+Edit = tuple[int, int, str]
+
+
+def apply_edits(sql: str, edits: Sequence[Edit]) -> str:
+    """Return the text with the given (start, end, replacement) spans replaced."""
+    parts, position = [], 0
+    for start, end, replacement in sorted(edits):
+        parts += [sql[position:start], replacement]
+        position = end
+    return "".join([*parts, sql[position:]])
+
+
+def adapt_text(statement: Statement) -> Statement:
+    """Return the statement as D1 must see it: schema tables filtered, sqlite_version() answered."""
+    edits: list[Edit] = []
+    tokens = statement.tokens
+    for index, token in enumerate(tokens):
+        if token.kind not in {WORD, QUOTED}:
+            continue
+        name = unquote(token).lower()
+        if name == "sqlite_version" and [t.text for t in tokens[index + 1 : index + 3]] == ["(", ")"]:
+            edits.append((token.start, tokens[index + 2].end, quote_text(SQLITE_VERSION)))
+        elif name in _SCHEMA_TABLES or name in _TEMP_SCHEMA_TABLES:
+            edit = _edit_schema_table(tokens, index, name)
+            edits += [edit] if edit else []
+    return parse(apply_edits(statement.sql, edits)) if edits else statement
+
+
+def _edit_schema_table(tokens: Sequence[Token], index: int, name: str) -> Edit | None:
+    first = index
+    if index > 1 and tokens[index - 1].text == ".":
+        first = index - 2
+    before = tokens[first - 1] if first else None
+    if before is None or (before.upper not in {"FROM", "JOIN"} and before.text != ","):
+        return None
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    has_alias = following is not None and (
+        following.kind == QUOTED
+        or (following.kind == WORD and following.upper not in _NO_TABLE_ALIAS)
+    )
+    temporary = name in _TEMP_SCHEMA_TABLES or unquote(tokens[first]).lower() == "temp"
+    condition = "0" if temporary else " AND ".join(_hides(prefix) for prefix in OWN_PREFIXES)
+    query = f"(SELECT type,name,tbl_name,rootpage,sql FROM sqlite_master WHERE {condition})"
+    alias = "" if has_alias else f" AS {name}"
+    return tokens[first].start, tokens[index].end, query + alias
+
+
+def _hides(prefix: str) -> str:
+    return f"substr(tbl_name,1,{len(prefix)})<>{quote_text(prefix)}"
+
+
+ReadColumns = Callable[[str], Sequence[str]]
+
+
+def wrap_returning(statement: Statement, read_columns: ReadColumns) -> tuple[Statement, list[str]]:
+    """Return the write with RETURNING made one JSON array, and the names of its columns.
+
+    `read_columns(table)` gives the columns of a table for `*`.
+    """
+    assert statement.returning is not None
+    expressions: list[str] = []
+    names: list[str] = []
+    for column in statement.columns:
+        if column.kind == STAR:
+            found = read_columns(target_table(statement))
+            expressions += [quote_name(name) for name in found]
+            names += found
+        else:
+            expressions.append(statement.text(column.start, column.end))
+            names.append(read_name(statement, column))
+    inner = ", ".join(f"{text} AS c{number}" for number, text in enumerate(expressions, 1))
+    clause = f"RETURNING (SELECT {build_array(len(names))} FROM (SELECT {inner} LIMIT -1) LIMIT -1) AS j"
+    start = statement.tokens[statement.returning].start
+    return parse(statement.sql[:start] + clause), names
+
+
+def target_table(statement: Statement) -> str:
+    """Return the table that a write changes, "" when the text does not say so as expected."""
+    tokens = statement.tokens
+    index = statement.main + 1
+    if statement.verb in {"INSERT", "REPLACE"}:
+        into = statement.find_word("INTO", index)
+        index = into + 1 if into is not None else index
+    else:
+        skipped = {"OR", "ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE", "FROM"}
+        while index < len(tokens) and tokens[index].kind == WORD and tokens[index].upper in skipped:
+            index += 1
+    if index + 2 < len(tokens) and tokens[index + 1].text == ".":
+        index += 2
+    return unquote(tokens[index]) if index < len(tokens) else ""
