@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edgelift.stages.schema import judge_database
 from edgelift.targets.workerd.sql_check import check_statements
 from edgelift.toolchain import ensure_toolchain
 
+RULE = re.compile(r"SCHEMA-[A-Z-]+[A-Z]")
 CASES = sorted((Path(__file__).parent / "schema").glob("*.sql"))
 
 pytestmark = pytest.mark.workerd
@@ -91,3 +93,11 @@ def test_accepted_refusals_are_left_out_with_what_hangs_on_them(tmp_path: Path) 
     assert outcomes["fine"] == "converted"
     assert [table.name for table in judgement.catalogue.tables] == ["fine"]
     assert "refused" not in outcomes.values()
+
+
+def test_every_rule_is_described() -> None:
+    root = Path(__file__).resolve().parents[2]
+    sources = (root / "src" / "edgelift" / "stages" / "schema").glob("*.py")
+    used = {rule for source in sources for rule in RULE.findall(source.read_text())}
+    described = set(RULE.findall((root / "docs/reference/schema-rules.md").read_text()))
+    assert used == described

@@ -20,6 +20,7 @@ from edgelift.errors import OriginError, TargetError
 from edgelift.model.findings import Status
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.stages.data import load as load_module
 from edgelift.stages.data.copy_plan import choose_chunk_rows, plan_copy
 from edgelift.stages.data.load import Load, load_database
 from edgelift.stages.data.proof import Proof, check_integrity, check_rows, check_sequences
@@ -173,6 +174,7 @@ import os, signal, sys, msgspec
 from pathlib import Path
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.target_schema import TargetSchema
+from edgelift.stages.data import load as load_module
 from edgelift.stages.data.load import Load, load_database
 snapshot, part, schema, catalogue, after = sys.argv[1:]
 left = int(after)
@@ -247,6 +249,26 @@ def test_a_target_that_cannot_be_written_is_named(make, tmp_path: Path) -> None:
     (tmp_path / "part.sqlite").mkdir()
     with pytest.raises(TargetError, match="cannot be written"):
         load_database(prepare(make(""), tmp_path / "part.sqlite"))
+
+
+def test_a_full_disk_is_named_and_the_load_goes_on_later(
+    make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = prepare(make("music.sql"), tmp_path / "part.sqlite", 1)
+    open_part = load_module._open
+
+    def open_small(part: Path) -> sqlite3.Connection:
+        db = open_part(part)
+        db.execute("PRAGMA max_page_count=14")
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(load_module, "_open", open_small)
+        with pytest.raises(TargetError, match="cannot be written") as caught:
+            load_database(load)
+    assert "full" in caught.value.why
+    load_database(load)
+    assert dump(load.part) == dump(load.snapshot)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def _take_snapshot(run: Run, name: str, path: Path) -> Snapshot:
     destination = snapshot_path(run, name)
     before = run.journal.read_document(f"snapshot:{name}", Snapshot)
     if (
-        before is not None
+        not run.force
+        and before is not None
         and before.fingerprint == source.read_fingerprint()
         and is_intact(before, destination)
     ):
