@@ -34,7 +34,6 @@ GRACE_S = 3.0
 # A request line that every HTTP server refuses by itself: the app is loaded when it is answered,
 # and never sees it, so that asking leaves no trace in the app's state.
 PROBE = b"edgelift\r\n\r\n"
-_URL_NAMES = ("URL", "URI", "DSN")
 # What a program needs from the surroundings; all else the app sees is declared in edgelift.toml.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -79,20 +78,14 @@ def place_databases(
         copy_database(snapshots[section.name], target)
         placed[section.name] = target
         if section.env:
-            variables[section.env] = _database_variable(project, section, target)
+            variables[section.env] = _database_variable(section, target)
     return placed, variables
 
 
-def _database_variable(project: Project, section: DatabaseSection, target: Path) -> str:
-    """Return what the variable must hold, a URL or a path: as it holds now, else by its name."""
-    name = section.env or ""
-    declared = project.settings.env.get(name)
-    before = os.environ.get(name) or (declared.value if declared else None)
-    wants_url = "://" in before if before else any(w in name.upper() for w in _URL_NAMES)
+def _database_variable(section: DatabaseSection, target: Path) -> str:
+    """Return what the variable must hold: a URL or a path, as the project file writes it."""
     scheme, separator, _ = expand_variables(section.url).partition("://")
-    if not wants_url:
-        return str(target)
-    return f"{scheme if separator else 'sqlite'}:///{target}"
+    return f"{scheme}:///{target}" if separator else str(target)
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -368,7 +368,8 @@ def _convert_normalizer(normalizer: Any) -> Any:
 
 def _convert_imputer(imputer: Any) -> Any:
     marker = imputer.missing_values
-    if imputer.statistics_.dtype.kind == "O" or not isinstance(marker, int | float):
+    seen = getattr(imputer, "_fit_dtype", imputer.statistics_.dtype)
+    if seen.kind not in "fiu" or not isinstance(marker, int | float):
         raise Refused(f"{read_kind(imputer)} for values that are no numbers")
     if imputer.add_indicator:
         raise Refused(f"{read_kind(imputer)} with add_indicator")

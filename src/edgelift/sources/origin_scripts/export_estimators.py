@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import pickle
 import sys
 import tempfile
 import types
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
+
+# What unpickling raises: of files that are none, and of classes that are not there or have changed.
+LOAD_ERRORS = (
+    ArithmeticError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError,
+    pickle.PickleError, RuntimeError, TypeError, ValueError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 def open_package(folder: str) -> None:
@@ -98,7 +106,7 @@ def handle_file(file: str, order: dict[str, Any]) -> dict[str, Any]:
         warnings.simplefilter("always")
         try:
             value = load_file(Path(order["root"], file))
-        except Exception as error:  # noqa: BLE001 - unpickling runs anybody's code
+        except LOAD_ERRORS as error:
             return result | {"refusal": f"cannot be loaded: {type(error).__name__}: {error}"}
     kinds = {"InconsistentVersionWarning"}
     result["notes"] = sorted({str(w.message) for w in caught if w.category.__name__ in kinds})

@@ -4,4 +4,5 @@ workers = 1
 threads = 4
 timeout = 120
 graceful_timeout = 1
+keepalive = 75  # a replay uses one connection, whatever pauses lie in between
 control_socket_disable = True  # it would be made in the user's home folder

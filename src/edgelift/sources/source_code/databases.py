@@ -163,12 +163,19 @@ def _probed(probe: Probe | None) -> list[EnvVariable]:
 
 
 def _with_variable(use: DatabaseUse, variables: Iterable[EnvVariable]) -> DatabaseUse:
-    """Add the variable that sets the URL: one whose value or default fits, else one by name."""
+    """Add the variable that sets the URL: one whose value or default fits, else one by name.
+
+    The database is then written as the variable holds it, as a URL or as a plain path, since what
+    runs the app on a copy sets the variable in the same form.
+    """
     by_name = {variable.name for variable in variables if _DATABASE_NAME.search(variable.name)}
     for variable in variables:
         values = [os.environ.get(variable.name), variable.default]
-        if any(value and _fits(use.url, value) for value in values):
-            return msgspec.structs.replace(use, env=variable.name)
+        fitting = [value for value in values if value and _fits(use.url, value)]
+        if fitting:
+            is_url = "://" in fitting[0]
+            url = use.url if is_url else use.url.removeprefix("sqlite:///")
+            return msgspec.structs.replace(use, env=variable.name, url=url)
     if len(by_name) == 1:
         return msgspec.structs.replace(use, env=by_name.pop())
     return use
