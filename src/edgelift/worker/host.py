@@ -69,25 +69,24 @@ def keep_alive() -> Callable[[], object]:
 class Parking:
     """Where one waiting stack is parked; `wake` may be called from any other stack, at any time."""
 
-    __slots__ = ("_resolve", "_woken")
+    __slots__ = ("_future", "_woken")
 
     def __init__(self) -> None:
-        self._resolve: Callable[[], object] | None = None
+        self._future: Any = None
         self._woken = False
 
     def wake(self) -> None:
         """Let the parked stack go on; when it is not parked yet, its next `park` returns at once."""
-        resolve, self._resolve = self._resolve, None
-        if resolve is None:
+        if self._future is None:
             self._woken = True
-        else:
-            resolve()
+        elif not self._future.done():
+            self._future.set_result(None)
 
     def park(self, limit_ms: float) -> None:
         """Suspend the calling stack until `wake`, at most `limit_ms`.
 
-        The timer belongs to the request that waits: one that waits only for another request's promise is ended
-        by workerd as hung. Raises RuntimeError where nothing can be waited for.
+        The timer belongs to the request that waits: one that waits only for another request's
+        promise is ended by workerd as hung. Raises RuntimeError where nothing can be waited for.
         """
         if self._woken:
             self._woken = False
@@ -96,14 +95,10 @@ class Parking:
             before_wait()
         if not can_suspend():
             raise RuntimeError("this would wait for ever: nothing else can run here")
-        import js
         from pyodide.ffi import run_sync
 
-        suspended = js.Promise.withResolvers()
-        self._resolve = suspended.resolve
-        timer = js.setTimeout(suspended.resolve, limit_ms)
+        self._future = read_host().sleep(limit_ms)
         try:
-            run_sync(suspended.promise)
+            run_sync(self._future)
         finally:
-            self._resolve = None
-            js.clearTimeout(timer)
+            self._future = None

@@ -45,9 +45,30 @@ def _run(main: Any, *, debug: bool | None = None, loop_factory: Any = None) -> A
     return run_coroutine(main)
 
 
+def _create_future(self: Any) -> Any:
+    """Make a future without Pyodide's count of those in progress, which costs a callback each."""
+    from pyodide.webloop import PyodideFuture
+
+    return PyodideFuture(loop=self)
+
+
+def _create_task(
+    self: Any, coro: Any, *, name: str | None = None, context: Any = None, **options: Any
+) -> Any:
+    """Make a task without that count; asyncio itself reports exceptions nobody retrieves."""
+    if self._task_factory is not None:
+        return self._task_factory(self, coro, name=name, context=context, **options)
+    from pyodide.webloop import PyodideTask
+
+    return PyodideTask(coro, loop=self, name=name, context=context)
+
+
 def install() -> None:
     """Patch the class, so that loops made later behave alike."""
     from pyodide.webloop import WebLoop
+
+    WebLoop.create_future = _create_future
+    WebLoop.create_task = _create_task
 
     WebLoop.call_later = _call_later
     WebLoop.run_until_complete = _run_until_complete

@@ -1,16 +1,17 @@
-"""time.sleep() that suspends, and run_sync() that hands a flow's callbacks over: the C sleep spins while the clock of
-the isolate stands still, and a flow that waits inside a callback would keep its other callbacks from running.
+"""Waiting without a turn of the event loop: time.sleep() that suspends, run_sync() that resumes its stack directly.
+
+Without it the C sleep spins while the clock of the isolate stands still; every promise a stack waits
+for costs turns of the event loop, which a flow waiting inside a callback never gets.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edgelift.worker import host
 from edgelift.worker.flows import RUNNING, SUSPENDED, current
-from edgelift.worker.host import can_suspend, read_host
 from edgelift.worker.loop import post_pending
 
 
@@ -20,22 +21,22 @@ def sleep(seconds: float, /) -> None:
         raise ValueError("sleep length must be non-negative")
     if host.before_wait is not None:
         host.before_wait()
-    if not can_suspend():
+    if not host.can_suspend():
         return
     from pyodide.ffi import run_sync
 
-    run_sync(read_host().sleep(float(seconds) * 1000))
+    run_sync(host.read_host().sleep(float(seconds) * 1000))
 
 
-def install() -> None:
-    """Replace time.sleep and wrap pyodide.ffi.run_sync."""
-    import pyodide.ffi
-    import pyodide.webloop
-
-    original = pyodide.ffi.run_sync
+def make_run_sync(
+    original: Callable[[Any], Any], future_type: type
+) -> Callable[[Awaitable[Any]], Any]:
+    """Return a run_sync over Pyodide's own; `future_type` is what its promises arrive as."""
 
     def run_sync(awaitable: Awaitable[Any]) -> Any:
-        """Wait for a promise or awaitable; other flows run meanwhile, and so do this one's callbacks."""
+        """Wait for a promise or awaitable; other flows, and callbacks of this one, run meanwhile."""
+        if type(awaitable) is future_type:
+            _aim_at_stack(awaitable)
         flow = current.get()
         if flow.driver != RUNNING:
             return original(awaitable)
@@ -46,5 +47,46 @@ def install() -> None:
         finally:
             flow.driver = RUNNING
 
+    return run_sync
+
+
+def _aim_at_stack(future: Any) -> None:
+    """Keep aside the one callback that resumes the stack, so that set_result itself can call it.
+
+    Pyodide adds it only after the stack is suspended, when the future may be done already.
+    """
+    if future.done():
+        return
+
+    def add_done_callback(resume: Callable[[Any], None]) -> None:
+        if future.done():
+            del future.add_done_callback
+            resume(future)
+        else:
+            future.resume = resume
+
+    future.add_done_callback = add_done_callback
+
+
+def _resume_directly(settle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def settle_and_resume(self: Any, value: Any) -> None:
+        settle(self, value)
+        resume = getattr(self, "resume", None)
+        if resume is not None:
+            del self.resume, self.add_done_callback
+            resume(self)
+
+    return settle_and_resume
+
+
+def install() -> None:
+    """Replace time.sleep and pyodide.ffi.run_sync, and let Pyodide's futures resume stacks."""
+    import pyodide.ffi
+    import pyodide.webloop
+    from pyodide.webloop import PyodideFuture
+
+    PyodideFuture.set_result = _resume_directly(PyodideFuture.set_result)
+    PyodideFuture.set_exception = _resume_directly(PyodideFuture.set_exception)
+    run_sync = make_run_sync(pyodide.ffi.run_sync, PyodideFuture)
     pyodide.ffi.run_sync = pyodide.webloop.run_sync = run_sync
     time.sleep = sleep
