@@ -1,0 +1,40 @@
+"""Rules about databases: each one that the app opens must be known, or it would be left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgelift.model.findings import Finding, Level
+from edgelift.model.inventory import DatabaseUse
+from edgelift.model.rules import Rule
+from edgelift.project import DatabaseSection
+
+UNDECLARED = Rule(
+    id="DB-UNDECLARED",
+    level=Level.ERROR,
+    title="The app opens a database that edgelift.toml does not name",
+    why="it would not be moved, and the Worker would begin with an empty one",
+    tip="add it under [[databases]], or accept the rule when its content may be lost",
+)
+RULES = (UNDECLARED,)
+
+
+def check_databases(
+    found: Sequence[DatabaseUse], declared: Sequence[DatabaseSection]
+) -> Iterator[Finding]:
+    """Yield databases that were found but are not declared; same path means same database."""
+    known = {_path(section.url) for section in declared}
+    variables = {section.env for section in declared if section.env}
+    for use in found:
+        if _path(use.url) not in known and not (use.env and use.env in variables):
+            yield UNDECLARED.at(use.url, use.path, use.line)
+
+
+def _path(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    path = (rest if separator else scheme).partition("?")[0]
+    return (
+        path.removeprefix("/").removeprefix("./")
+        if not separator or scheme.startswith("sqlite")
+        else f"{scheme}://{path}"
+    )
