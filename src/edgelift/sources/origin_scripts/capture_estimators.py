@@ -23,6 +23,7 @@ METHODS = (
 MAX_ROWS = 20_000  # rows written by one process
 
 _lock = threading.Lock()
+_here = threading.local()
 _written = 0
 
 
@@ -54,8 +55,15 @@ def _write(file: str, method: str, values: Any) -> None:
 def _wrap_method(method: Callable[..., Any], file: str) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        _write(file, method.__name__, args[0] if args else kwargs.get("X"))
-        return method(*args, **kwargs)
+        # Methods call each other: what counts is what the app itself gave.
+        if getattr(_here, "busy", False):
+            return method(*args, **kwargs)
+        _here.busy = True
+        try:
+            _write(file, method.__name__, args[0] if args else kwargs.get("X"))
+            return method(*args, **kwargs)
+        finally:
+            _here.busy = False
 
     return call
 

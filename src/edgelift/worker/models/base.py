@@ -73,11 +73,11 @@ class ProbabilityMixin:
 
 
 def expit(x: float) -> float:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    if x >= 0:
+    """Return 1 / (1 + exp(-x)); 0 where the power overflows, as scipy's expit does."""
+    try:
         return 1.0 / (1.0 + math.exp(-x))
-    power = math.exp(x)
-    return power / (1.0 + power)
+    except OverflowError:
+        return 0.0
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

@@ -115,8 +115,6 @@ class HistGradientBoostingRegressor(AdditiveRegressor):
 class WeightedEnsemble(Estimator):
     """Estimators with weights; each reads the input by its own rules."""
 
-    rules = Rules(finite="any")
-
     def __init__(
         self,
         params: dict[str, Any],
@@ -128,12 +126,18 @@ class WeightedEnsemble(Estimator):
         self._members = members
         self._weights = weights
 
+    def _check(self, X: Any) -> None:
+        """Refuse what scikit-learn refuses here; None passes, and the members read it as nan."""
+        if isinstance(X, list) and any(None in row for row in X if isinstance(row, list)):
+            X = [[0.0 if value is None else value for value in row] for row in X]
+        self._read(X)
+
 
 class AdaBoostClassifier(WeightedEnsemble, ProbabilityMixin, Classifier):
     """sklearn.ensemble.AdaBoostClassifier with the SAMME algorithm."""
 
     def _vote(self, X: Any) -> Rows:
-        self._read(X)
+        self._check(X)
         labels, count = self.classes_.tolist(), len(self.classes_)
         votes: list[list[float]] = [[0.0] * count for _ in X]
         for member, weight in zip(self._members, self._weights, strict=True):
@@ -180,6 +184,6 @@ class AdaBoostRegressor(WeightedEnsemble):
 
     def predict(self, X: Any) -> Array:
         """Return one number a row."""
-        self._read(X)
+        self._check(X)
         columns = [member.predict(X).tolist() for member in self._members]
         return Array([self._find_median(row) for row in zip(*columns, strict=True)])

@@ -40,14 +40,19 @@ NOT_NUMERIC = (
 
 @dataclass(frozen=True)
 class Rules:
-    """How a class reads input: single precision, which odd values pass, text refused or read."""
+    """How a class reads input: in single precision or double, and which values pass.
+
+    `numeric` refuses text, which others read as numbers; `none` reads None as nan.
+    """
 
     single: bool = False
     finite: Finite = "all"
     numeric: bool = False
+    none: bool = True
 
 
 def _to_float(value: Any) -> float:
+    """Return a float; numpy reads None as nan when it knows that it wants floats."""
     return math.nan if value is None else float(value)
 
 
@@ -61,12 +66,14 @@ def _describe(values: Sequence[Any]) -> str:
     return "[" + " ".join(t if any(c in t for c in ".en") else f"{t}." for t in texts) + "]"
 
 
-def _convert(row: Sequence[Any], *, single: bool) -> list[float]:
+def _convert(row: Sequence[Any], rules: Rules) -> list[float]:
     """Return a row of floats, rounded to single precision where the estimator works in it."""
+    code = "f" if rules.single else "d"
     try:
-        return array("f" if single else "d", row).tolist()
+        return array(code, row).tolist()
     except TypeError:
-        return array("f" if single else "d", [_to_float(value) for value in row]).tolist()
+        read = _to_float if rules.none else float
+        return array(code, [read(value) for value in row]).tolist()
 
 
 def read_rows(X: Any, rules: Rules, name: str, features: int | None) -> list[list[float]]:
@@ -91,7 +98,7 @@ def read_rows(X: Any, rules: Rules, name: str, features: int | None) -> list[lis
         raise ValueError(RAGGED.format(rows=len(lines)))
     if rules.numeric and any(isinstance(cell, str | bytes) for line in lines for cell in line):
         raise ValueError(NOT_NUMERIC)
-    rows = [_convert(line, single=rules.single) for line in lines]
+    rows = [_convert(line, rules) for line in lines]
     _check_finite(rows, rules, name)
     if width == 0:
         raise ValueError(
@@ -109,10 +116,8 @@ def _check_finite(rows: list[list[float]], rules: Rules, name: str) -> None:
     if rules.finite == "any" or all(map(math.isfinite, (v for row in rows for v in row))):
         return
     odd = [v for row in rows for v in row if not math.isfinite(v)]
-    # As scikit-learn: whatever comes first decides, and nan counts only where it is refused.
-    for value in odd:
-        if math.isnan(value) and rules.finite == "all":
-            raise ValueError(f"Input X contains NaN.\n{name}{MISSING_VALUES_ADVICE}")
-        if math.isinf(value):
-            kind = "float32" if rules.single else "float64"
-            raise ValueError(f"Input X contains infinity or a value too large for dtype('{kind}').")
+    if rules.finite == "all" and any(map(math.isnan, odd)):
+        raise ValueError(f"Input X contains NaN.\n{name}{MISSING_VALUES_ADVICE}")
+    if any(map(math.isinf, odd)):
+        kind = "float32" if rules.single else "float64"
+        raise ValueError(f"Input X contains infinity or a value too large for dtype('{kind}').")

@@ -23,7 +23,7 @@ class LinearEstimator(Estimator):
     `flat` says whether a single score a row is returned without a dimension of its own.
     """
 
-    rules = Rules(numeric=True)
+    rules = Rules(numeric=True, none=False)
 
     def __init__(
         self,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from edgelift.worker.models.array import Array, divide
 from edgelift.worker.models.base import Estimator
 from edgelift.worker.models.checks import Rules
 
+# scikit-learn does not divide by less (preprocessing._data._handle_zeros_in_scale).
+SMALLEST_NORM = 10 * sys.float_info.epsilon
+
 
 class Transformer(Estimator):
-    """Turns rows into rows."""
+    """Turns rows into rows; each class has its own `_change` for one of them."""
 
-    def _change(self, row: list[float]) -> list[float]:
-        raise NotImplementedError
+    _change: Callable[[list[float]], list[float]]
 
     def transform(self, X: Any) -> Array:
         """Return the changed rows."""
@@ -102,7 +106,7 @@ class Normalizer(Transformer):
             size = math.sqrt(math.fsum(x * x for x in row))
         else:
             size = max(map(abs, row))
-        return [x / size for x in row] if size else row
+        return row if size < SMALLEST_NORM else [x / size for x in row]
 
 
 class SimpleImputer(Transformer):
@@ -110,6 +114,7 @@ class SimpleImputer(Transformer):
 
     rules = Rules(finite="allow-nan")
     missing_values: float
+    strategy: str
 
     def __init__(self, params: dict[str, Any], fitted: dict[str, Any], fill: list[float]) -> None:
         super().__init__(params, fitted)
@@ -117,10 +122,20 @@ class SimpleImputer(Transformer):
         if not math.isnan(self.missing_values):
             self.rules = Rules()  # type: ignore[misc]
 
-    def _is_missing(self, value: float) -> bool:
+    def _is_missing(self, value: Any) -> bool:
         if math.isnan(self.missing_values):
-            return math.isnan(value)
+            return isinstance(value, float) and math.isnan(value)
         return value == self.missing_values
+
+    def transform(self, X: Any) -> Array:
+        """Return the rows with missing values filled in; text passes where sklearn lets it."""
+        lets_text = self.strategy in {"most_frequent", "constant"} and isinstance(X, list)
+        # Asked as scikit-learn asks, which also refuses what is not a list of rows.
+        if lets_text and any(isinstance(value, str) for row in X for value in row):
+            self._read([[0.0 if isinstance(v, str) else v for v in row] for row in X])
+            rows = [self._change(list(row)) for row in X]
+            return Array.from_rows(rows, len(rows[0]))
+        return super().transform(X)
 
     def _change(self, row: list[float]) -> list[float]:
         return [

@@ -172,7 +172,7 @@ class IsolationForest(TreeEstimator):
         return -(2.0 ** -(depth / self._scale if self._scale else 1.0))
 
     def score_samples(self, X: Any) -> Array:
-        """Return the opposite of the anomaly score, a number a row: the lower, the odder."""
+        """Return a number a row, from -1 to 0: the lower, the odder."""
         return Array([self._score(row) for row in self._read(X)])
 
     def decision_function(self, X: Any) -> Array:
