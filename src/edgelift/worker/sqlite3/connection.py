@@ -15,7 +15,7 @@ from edgelift.worker.sqlite3.execution import (
 )  # fmt: skip
 from edgelift.worker.sqlite3.pragmas import run_pragma
 from edgelift.worker.sqlite3.real import dump, real
-from edgelift.worker.sqlite3.statement import WRITES, parse
+from edgelift.worker.sqlite3.statement import QUERIES, WRITES, parse
 from edgelift.worker.sqlite3.transactions import CONTROL, Transaction
 from edgelift.worker.sqlite3.values import Value
 
@@ -171,12 +171,11 @@ class Connection(metaclass=_ConnectionType):
             if implicit and not self._transaction.writes:
                 self._transaction.end()  # CPython refuses such a statement before it begins
             raise
-        changes = outcome.changes or 0
-        if changes:
-            self.total_changes += changes
+        if outcome.total_changes:  # triggers included
+            self.total_changes += outcome.total_changes
             self._transaction.note_write()
-            if plan.source.verb in {"INSERT", "REPLACE"} and outcome.last_rowid is not None:
-                self.last_rowid = outcome.last_rowid
+        if outcome.changes and plan.source.verb in {"INSERT", "REPLACE"}:
+            self.last_rowid = outcome.last_rowid or 0
         return outcome
 
     def run_script(self, statements: Sequence[str]) -> None:
@@ -199,9 +198,13 @@ class Connection(metaclass=_ConnectionType):
     def _run_batch(self, statements: Sequence[str]) -> None:
         if not statements:
             return
-        if any(parse(sql).verb not in {"SELECT", "VALUES"} for sql in statements):
+        verbs = {parse(sql).verb for sql in statements}
+        if verbs - QUERIES:
             self._check_writable()
-        run_script(self.database, statements)
+        outcome = run_script(self.database, statements)
+        self.total_changes += outcome.total_changes
+        if verbs & {"INSERT", "REPLACE"} and outcome.total_changes:
+            self.last_rowid = outcome.last_rowid or 0
         self._transaction.note_write()
 
     def check_open(self) -> None:

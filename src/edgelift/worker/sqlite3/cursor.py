@@ -52,8 +52,9 @@ class Cursor(metaclass=_CursorType):
         plan = self._start(sql, "execute")
         connection = self.connection
         outcome = connection.run(plan, lambda: bind_values(plan.source, parameters))
-        self._take(plan, outcome)
-        self.lastrowid = connection.last_rowid
+        if plan.source.first:
+            self._take(plan, outcome)
+            self.lastrowid = connection.last_rowid
         return self
 
     def executemany(self, sql: str, seq_of_parameters: Iterable[Any], /) -> Cursor:

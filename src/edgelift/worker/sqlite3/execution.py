@@ -35,6 +35,7 @@ class Outcome:
     names: list[str] | None = None
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     changes: int | None = None
+    total_changes: int = 0
     last_rowid: int | None = None
 
 
@@ -166,11 +167,13 @@ def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
 def _sum_up(answer: Answer) -> Outcome:
     counters = [result.rows[0] for result in answer.results[1::2]]
     changes = sum(changed for changed, _ in counters)
-    return Outcome(changes=changes, last_rowid=counters[-1][1])
+    total = sum(result.meta.get("changes", 0) for result in answer.results[::2])
+    return Outcome(changes=changes, total_changes=max(total, changes), last_rowid=counters[-1][1])
 
 
 def _add(total: Outcome, part: Outcome) -> None:
     total.changes = (total.changes or 0) + (part.changes or 0)
+    total.total_changes += part.total_changes
     total.last_rowid = part.last_rowid
 
 
@@ -183,9 +186,16 @@ def run_other(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
     return Outcome(result.columns or None, rows)
 
 
-def run_script(database: Database, statements: Sequence[str]) -> None:
-    """Run statements without values as atomic batches, schema statements among them."""
-    texts = [Fitted(read_plan(sql).target.sql, []) for sql in statements]
-    for start in range(0, len(texts), _BATCH_STATEMENTS):
-        database.ask([(text, RUN) for text in texts[start : start + _BATCH_STATEMENTS]])
+def run_script(database: Database, statements: Sequence[str]) -> Outcome:
+    """Run statements without values as atomic batches, schema statements among them; returns the counters."""
+    plans = [read_plan(sql) for sql in statements]
+    outcome = Outcome(changes=0)
+    for start in range(0, len(plans), _BATCH_STATEMENTS):
+        batch: list[Asked] = [
+            (Fitted(plan.target.sql, []), RUN) for plan in plans[start : start + _BATCH_STATEMENTS]
+        ]
+        answer = database.ask([*batch, (Fitted(COUNTERS, []), JSON)])
+        outcome.total_changes += sum(r.meta.get("changes", 0) for r in answer.results[:-1])
+        outcome.last_rowid = answer.results[-1].rows[0][1]
     database.forget()
+    return outcome

@@ -71,6 +71,23 @@ _WORD_VALUES = {
 _STORED = frozenset({"user_version", "application_id"})
 STORE_TABLE = "_edgelift_pragmas"
 
+# What D1's authorizer lets through (workerd src/workerd/util/sqlite.c++), or should refuse by its own words.
+_FOR_D1 = frozenset(
+    {
+        "case_sensitive_like", "data_version", "defer_foreign_keys", "foreign_key_check", "foreign_key_list",
+        "function_list", "ignore_check_constraints", "index_info", "index_list", "index_xinfo",
+        "legacy_alter_table", "module_list", "optimize", "page_count", "page_size", "pragma_list", "quick_check",
+        "recursive_triggers", "table_info", "table_xinfo",
+    }
+)  # fmt: skip
+_NAMES = {
+    "table_info": ["cid", "name", "type", "notnull", "dflt_value", "pk"],
+    "table_xinfo": ["cid", "name", "type", "notnull", "dflt_value", "pk", "hidden"],
+    "index_list": ["seq", "name", "unique", "origin", "partial"],
+    "index_info": ["seqno", "cid", "name"],
+    "foreign_key_list": ["id", "seq", "table", "from", "to", "on_update", "on_delete", "match"],
+}
+
 Table = tuple[list[str], list[tuple[object, ...]]]
 
 
@@ -99,7 +116,7 @@ def run_pragma(connection: Connection, statement: Statement) -> Table | None:
     """Return names and rows of a PRAGMA that is answered here, None when D1 should answer it."""
     pragma = read_pragma(statement)
     if pragma.temporary:
-        return [], []  # D1 has no temporary tables
+        return _NAMES.get(pragma.name, []), []  # D1 has no temporary tables
     handler = _HANDLERS.get(pragma.name)
     if handler is not None:
         return handler(connection, pragma)
@@ -107,7 +124,7 @@ def run_pragma(connection: Connection, statement: Statement) -> Table | None:
         return _run_setting(connection, pragma)
     if pragma.name in _STORED:
         return _run_stored(connection, pragma)
-    return None
+    return None if pragma.name in _FOR_D1 else ([], [])  # SQLite ignores what it does not know
 
 
 def _run_setting(connection: Connection, pragma: Pragma) -> Table:

@@ -58,9 +58,13 @@ class ResultColumn(NamedTuple):
 
 @dataclass(frozen=True)
 class Statement:
-    """A parsed statement; `sql` ends with its last token, `multiple` says that another one follows."""
+    """A parsed statement; `sql` ends with its last token, `multiple` says that another one follows.
+
+    `full` goes on to the semicolon: SQLite names an expression after its text with the comments behind it.
+    """
 
     sql: str
+    full: str
     tokens: tuple[Token, ...]
     first: str
     verb: str
@@ -216,10 +220,10 @@ class Statement:
 
     def column_text(self, column: ResultColumn) -> str:
         """Return the text SQLite names an expression after: up to the next token, comments included."""
-        end = len(self.sql)
+        end = len(self.full)
         if column.end < len(self.tokens):
             end = self.tokens[column.end].start
-        return self.sql[self.tokens[column.start].start : end].strip(" \t\n\r\f")
+        return self.full[self.tokens[column.start].start : end].strip(" \t\n\r\f")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -231,13 +235,15 @@ def parse(sql: str) -> Statement:
         start += 1
     tokens = tokens[start:]
     end = _find_end(tokens)
-    multiple = any(token.text != ";" for token in tokens[end:])
+    multiple = len(tokens) > end + 1
+    full = sql[: tokens[end].start] if end < len(tokens) else sql
     tokens = tokens[:end]
     first = tokens[0].upper if tokens else ""
     main = _find_main(tokens, first)
     slots, names = _read_slots(tokens)
     return Statement(
         sql=sql[: tokens[-1].end] if tokens else "",
+        full=full,
         tokens=tuple(tokens),
         first=first,
         verb=tokens[main].upper if tokens else "",
