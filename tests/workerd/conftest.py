@@ -1,51 +1,131 @@
-"""One workerd with D1 for the tests of the SQL driver."""
+"""Shared by the tests that start workerd: the toolchain, and bundles of small apps on the protocol adapter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import http.client
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from edgelift.worker import sqlite3 as driver
-from edgelift.worker.sqlite3.registry import configure
-from tests.workerd.d1_server import HttpTransport, serve_d1
+from edgelift.targets.workerd import Bundle, BundleSpec, Worker, build_bundle, start_worker
+from edgelift.toolchain import Toolchain, ensure_toolchain
 
-DATABASE = "/app/instance/x.db"
+ADAPTER = Path(__file__).parent / "protocol_adapter"
 
 
 @pytest.fixture(scope="session")
-def d1_transport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpTransport]:
-    with serve_d1(tmp_path_factory.mktemp("d1") / "run") as transport:
-        yield transport
+def toolchain() -> Toolchain:
+    return ensure_toolchain()
 
 
-def clear_database(connection: Any) -> None:
-    """Drop everything in a database, children before parents."""
-    kinds = {"view": 0, "trigger": 1, "table": 2}
-    query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger', 'table')"
-    shadows = ("_data", "_idx", "_content", "_docsize", "_config")  # of FTS5: they go with their table
-    rows = [
-        row
-        for row in connection.execute(query).fetchall()
-        if not row[1].startswith("sqlite_") and not row[1].endswith(shadows)
-    ]
-    drops = [f'DROP {kind} IF EXISTS "{name}"' for kind, name in sorted(rows, key=lambda r: kinds[r[0]])]
-    from edgelift.worker.sqlite3.fitting import Fitted
+@dataclass
+class Workshop:
+    """A folder with an app, from which a test builds and starts."""
 
-    texts = ["PRAGMA defer_foreign_keys=ON", *drops, "DROP TABLE IF EXISTS _edgelift_pragmas"]
-    connection.database.ask([(Fitted(text, []), "run") for text in texts])
-    connection.database.forget()
+    folder: Path
+    toolchain: Toolchain
+    notes: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    databases: tuple[str, ...] = ()
+
+    @property
+    def app(self) -> Path:
+        return self.folder / "app"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+    def write(self, source: str, name: str = "app.py") -> None:
+        target = self.app / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source, "utf-8")
+
+    def spec(self) -> BundleSpec:
+        (self.folder / "site").mkdir(exist_ok=True)
+        public = self.folder / "public"
+        return BundleSpec(
+            app_dir=self.app,
+            site_packages=self.folder / "site",
+            settings={
+                "entry": "app",
+                "root": "/app",
+                "databases": [{"binding": b} for b in self.databases],
+            },
+            env=self.env,
+            public_dir=public if public.exists() else None,
+            adapter=ADAPTER,
+        )
+
+    def build(self) -> Bundle:
+        return build_bundle(self.spec(), self.folder / "runtime", self.toolchain, self.notes.append)
+
+    def start(
+        self, bundle: Bundle, *, port: int = 0, env: Mapping[str, str] | None = None
+    ) -> Worker:
+        return start_worker(
+            bundle,
+            state=self.folder / "state",
+            port=port,
+            env=dict(env or {}),
+            log=self.log,
+            toolchain=self.toolchain,
+        )
 
 
 @pytest.fixture
-def d1(d1_transport: HttpTransport) -> Iterator[Any]:
-    """An empty database in D1, reached as DATABASE."""
-    configure([{"binding": "DB", "path": DATABASE}], d1_transport)
-    connection = driver.connect(DATABASE)
-    clear_database(connection)
-    d1_transport.requests.clear()
-    yield connection
-    connection.close()
-    configure([])
+def workshop(tmp_path: Path, toolchain: Toolchain) -> Workshop:
+    return Workshop(tmp_path, toolchain)
+
+
+@pytest.fixture(scope="session")
+def new_workshop(
+    tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain
+) -> Callable[[str], Workshop]:
+    def make(source: str) -> Workshop:
+        shop = Workshop(tmp_path_factory.mktemp("shop"), toolchain)
+        shop.write(source)
+        return shop
+
+    return make
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Client:
+    """One keep-alive connection to a worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
+
+    def send(
+        self,
+        path: str,
+        method: str = "GET",
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        self.connection.request(method, path, body, dict(headers or {}))  # type: ignore[arg-type]
+        answer = self.connection.getresponse()
+        named = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, named, answer.read())
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[Worker], Client]]:
+    clients: list[Client] = []
+
+    def make(worker: Worker) -> Client:
+        clients.append(Client(worker))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.connection.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CASES = Path(__file__).parents[1] / "cases" / "sql"
+CASES = Path(__file__).parents[2] / "cases" / "sql"
 
 
 class Level(enum.IntEnum):

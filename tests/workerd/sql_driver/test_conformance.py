@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgelift.worker import sqlite3 as driver
-from tests.workerd.sql_observer import Adapted, Observer, read_cases
+from tests.workerd.sql_driver.sql_observer import Adapted, Observer, read_cases
 
 pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("d1")]
 CASES = read_cases()
