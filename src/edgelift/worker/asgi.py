@@ -1,4 +1,4 @@
-"""The ASGI server of the isolate: lifespan once, requests driven on their own stack (loop.py), answers as uvicorn's."""
+"""The ASGI server of the isolate: lifespan once, requests on own stacks, answers as uvicorn's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import sys
 import traceback
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -83,7 +84,7 @@ class Exchange:
         self._drained = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next part of the request's body, then the disconnect once the answer is out."""
+        """Return the next part of the request's body; the disconnect once the answer is out."""
         if not self._body_ended and not self.complete:
             return await self._receive_body()
         await self._ended.wait()
@@ -143,7 +144,10 @@ class Exchange:
             await self._drained.wait()
 
     def answered(self) -> bool:
-        """Return whether there is something to send: the whole answer, or the first part of a streamed one."""
+        """Return whether there is something to send.
+
+        The whole answer, or the first part of a streamed one.
+        """
         if self.complete or self.finished():
             return True
         short = self.length is not None and self.length <= LARGEST_WHOLE_BODY
@@ -163,7 +167,10 @@ class Exchange:
 
     # The rest of a streamed body (exchange.Rest).
     def read(self) -> bytes | None:
-        """Return the next part, None at the end; raises BrokenAnswerError when the app fails on the way."""
+        """Return the next part, None at the end.
+
+        Raises BrokenAnswerError when the app fails on the way.
+        """
         return new_context(self.flow).run(self._read)
 
     def _read(self) -> bytes | None:
@@ -194,7 +201,10 @@ class AsgiServer:
         self._lifespan: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Run the lifespan's startup in this isolate; raises StartupError with what the app reports."""
+        """Run the lifespan's startup in this isolate.
+
+        Raises StartupError with what the app reports.
+        """
         lifespan = Lifespan(self.app, self.state)
         # Kept: it waits for a shutdown that no Worker announces, and would be collected.
         self._lifespan = asyncio.get_event_loop().create_task(lifespan.run())
@@ -203,7 +213,7 @@ class AsgiServer:
             raise StartupError(lifespan.failure)
 
     def answer(self, request: Request, flow: Flow) -> Answer:
-        """Start the app's task for a request, in a context of its own, and drive it until there is an answer."""
+        """Start the app's task for a request, in its own context, and drive it to an answer."""
         return new_context(flow).run(self._answer, request, flow)
 
     def _answer(self, request: Request, flow: Flow) -> Answer:
@@ -215,7 +225,7 @@ class AsgiServer:
             close_flow(flow)
         else:
             release = keep_alive()
-            task.add_done_callback(lambda _task: (close_flow(flow), release()))
+            task.add_done_callback(lambda _task: _end(flow, release))
         if not exchange.status:
             return Answer(500, _SERVER_ERROR_HEADERS, _SERVER_ERROR)
         if not exchange.complete and task.done() and not exchange.parts:
@@ -234,6 +244,11 @@ class AsgiServer:
         else:
             if not exchange.status:
                 print("ASGI callable returned without starting response.", file=sys.stderr)
+
+
+def _end(flow: Flow, release: Callable[[], object]) -> None:
+    close_flow(flow)
+    release()
 
 
 class Lifespan:

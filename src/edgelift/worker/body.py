@@ -1,4 +1,4 @@
-"""Request bodies as files: whole ones, and large or chunked ones that come piece by piece from JavaScript."""
+"""Request bodies as files: whole ones, and large or chunked ones that come piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both servers of the isolate (wsgi, asgi) take and give: a request in PROTOCOL's flat form, and its answer."""
+"""What both servers take and give: a request in PROTOCOL's flat form, and its answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who is running: flows (requests, jobs, green threads) and the thread identities they carry.
 
-All Python of an isolate runs on one native thread; what a server would run on many threads are here stacks that
-take turns whenever one waits for JavaScript. `current` says which flow a stack belongs to.
+All Python of an isolate runs on one native thread; what a server would run on many threads are here
+stacks that take turns whenever one waits for JavaScript. `current` says whose stack this is.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Identity:
 
 MAIN_IDENTITY = Identity(_thread.get_ident())
 _next_ident = itertools.count(MAIN_IDENTITY.ident + 1)
-# Idle identities of requests; the main thread's lies on top, so requests that do not overlap all run on it, like
-# those of a gunicorn worker, and overlapping ones on a second, third, ... thread that keeps its thread-locals.
+# Idle identities of requests; the main thread's lies on top, so requests that do not overlap all
+# run on it, like those of a gunicorn worker, and overlapping ones on a second, third, ... thread
+# that keeps its thread-locals.
 _idle = [MAIN_IDENTITY]
 
 
@@ -123,7 +124,7 @@ _deferred: list[tuple[Flow, Callable[[], object]]] | None = None
 def post(flow: Flow, delay_s: float, callback: Callable[[], object]) -> None:
     """Run `callback` on a stack of its own in the I/O context of the flow's request.
 
-    When that request is over, it runs in the one that calls: its promises and timers are then as good.
+    When that request is over, it runs in the one that calls, whose timers are then as good.
     """
     if flow.request_id:
         token = next(_tokens)
@@ -151,7 +152,10 @@ def _run_as_stack(callback: Callable[[], object]) -> None:
 
 
 def launch(flow: Flow, body: Callable[[], object]) -> None:
-    """Start a green thread's stack; during the app's import only once something waits for it, or at `resume`."""
+    """Start a green thread's stack.
+
+    During the app's import only once something waits for it, or at `resume`.
+    """
     if _deferred is None:
         post(flow, 0, body)
     else:

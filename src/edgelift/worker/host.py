@@ -5,25 +5,24 @@ Nothing of JavaScript is kept in a module global here: a memory snapshot could n
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
 
 MODULE = "_edgelift_host"
 
-# Called before a stack waits; set while the app is imported, when threads have not been started yet (flows.py).
+# Called before a stack waits; set while the app is imported, when threads have not been started
+# yet (flows.py).
 before_wait: Callable[[], None] | None = None
 
 
 def read_host() -> Any:
     """Return the host module, or None outside a Worker (unit tests under CPython)."""
-    host = sys.modules.get(MODULE)
-    if host is None:
-        try:
-            import _edgelift_host as host
-        except ImportError:
-            return None
-    return host
+    try:
+        return importlib.import_module(MODULE)
+    except ImportError:
+        return None
 
 
 def can_suspend() -> bool:
@@ -36,7 +35,10 @@ def can_suspend() -> bool:
 
 
 def to_javascript(data: object) -> Any:
-    """Return bytes, or a tuple of simple values, as JavaScript's own; under CPython the value itself."""
+    """Return bytes, or a tuple of simple values, as JavaScript's own.
+
+    Under CPython the value itself.
+    """
     if sys.platform != "emscripten":
         return data
     from pyodide.ffi import to_js
@@ -63,7 +65,7 @@ def keep_alive() -> Callable[[], object]:
 
     pending = js.Promise.withResolvers()
     read_host().wait_until(pending.promise)
-    return pending.resolve  # type: ignore[no-any-return]
+    return pending.resolve
 
 
 class Parking:
@@ -76,7 +78,10 @@ class Parking:
         self._woken = False
 
     def wake(self) -> None:
-        """Let the parked stack go on; when it is not parked yet, its next `park` returns at once."""
+        """Let the parked stack go on.
+
+        When it is not parked yet, its next `park` returns at once.
+        """
         if self._future is None:
             self._woken = True
         elif not self._future.done():

@@ -1,4 +1,4 @@
-"""The flat form of headers between JavaScript and Python, and the checks a server makes before sending them."""
+"""The flat form of headers between JavaScript and Python, and the checks before sending them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ from collections.abc import Iterable
 _TOKEN = re.compile(r"[!#$%&'*+\-.\^_`|~0-9a-zA-Z]+")
 _VALUE = re.compile(r"[ \t\x21-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[0-9]{3}(?: [ \t\x21-\x7e\x80-\xff]*)?")
+# Those of RFC 2616 section 13.5.1, and what the server sends itself (gunicorn/util.py).
 HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailers transfer-encoding upgrade "
-    "server date".split()  # noqa: SIM905 - reads like gunicorn's list, which it is
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "server",
+        "date",
+    }
 )
 EMPTY_STATUSES = frozenset({204, 304})
 
@@ -34,7 +45,10 @@ def check_status(status: object) -> int:
 
 
 def check_header(name: object, value: object) -> tuple[str, str]:
-    """Return a response header ready to send; raises TypeError or ValueError (naming the header only)."""
+    """Return a response header ready to send.
+
+    Raises TypeError or ValueError (naming the header only).
+    """
     if not isinstance(name, str):
         raise TypeError(f"{name!r} is not a string")
     if not _TOKEN.fullmatch(name):
@@ -52,5 +66,8 @@ def join_headers(headers: Iterable[tuple[str, str]]) -> str:
 
 
 def to_wsgi_text(value: str) -> str:
-    """Return a header value as WSGI's native string (bytes as Latin-1); JavaScript decoded it as UTF-8."""
+    """Return a header value as WSGI's native string (bytes as Latin-1).
+
+    JavaScript decoded it as UTF-8.
+    """
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -20,7 +20,10 @@ class JobNotFoundError(LookupError):
 
 
 def find_function(call: str) -> Callable[[], Any]:
-    """Return the function "module:name" (or "module:Class.name") stands for; raises JobNotFoundError."""
+    """Return the function "module:name" (or "module:Class.name") stands for.
+
+    Raises JobNotFoundError.
+    """
     module_name, _, path = call.partition(":")
     try:
         target: Any = importlib.import_module(module_name)
@@ -28,11 +31,14 @@ def find_function(call: str) -> Callable[[], Any]:
             target = getattr(target, name)
     except (ImportError, AttributeError) as error:
         raise JobNotFoundError(f"{call}: {error}") from error
-    return target  # type: ignore[no-any-return]
+    return target
 
 
 def find_job(job: dict[str, Any]) -> Callable[[], Any]:
-    """Return what a declared job calls: its function, or the job a scheduler of the app recorded by that name."""
+    """Return what a declared job calls.
+
+    Its function, or the job a scheduler of the app recorded by that name.
+    """
     if job.get("call"):
         return find_function(job["call"])
     name = job["name"]
@@ -42,14 +48,17 @@ def find_job(job: dict[str, Any]) -> Callable[[], Any]:
     for planned in getattr(sys.modules.get("schedule"), "jobs", ()):
         function = planned.job_func
         if function is not None and name in {*planned.tags, getattr(function, "__name__", "")}:
-            return function  # type: ignore[no-any-return]
+            return function
     raise JobNotFoundError(f"no scheduler of the app has a job {name!r}")
 
 
 def app_context(framework: str, app: Any) -> AbstractContextManager[Any]:
-    """Return Flask's application context, which its jobs usually need; nothing for other frameworks."""
+    """Return Flask's application context, which its jobs usually need.
+
+    Nothing for other frameworks.
+    """
     if framework == "flask" and hasattr(app, "app_context"):
-        return app.app_context()  # type: ignore[no-any-return]
+        return app.app_context()
     return nullcontext()
 
 

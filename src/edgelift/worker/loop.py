@@ -1,8 +1,9 @@
 """Runs a flow's asyncio callbacks on the flow's own stack, in its own I/O context.
 
-Pyodide's loop puts the callbacks of all requests into one JavaScript queue, so a task may run in another request's
-I/O context, where its promises and timers are refused. Here every callback goes to the flow of its context: to the
-driver that waits for it, or, when nobody drives the flow, through JavaScript into the request (flows.post).
+Pyodide's loop puts the callbacks of all requests into one JavaScript queue, so a task may run in
+another request's I/O context, where its promises and timers are refused. Here every callback goes
+to the flow of its context: to the driver that waits for it, or, when nobody drives the flow,
+through JavaScript into the request (flows.post).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def post_pending(flow: Flow) -> None:
 def _run_posted(flow: Flow) -> None:
     flow.posted = False
     _move_due(flow)
-    # Only what is there now: what these callbacks queue comes by a turn of its own, so none can starve the rest.
+    # Only what is there now: what these callbacks queue comes by a turn of its own, so none
+    # can starve the rest.
     for _ in range(len(flow.ready)):
         if flow.ready:
             run_handle(flow.ready.popleft())
@@ -64,11 +66,14 @@ def _move_due(flow: Flow) -> None:
 def run_handle(handle: asyncio.Handle) -> None:
     """Run one callback in its own context; what it raises is logged by the loop."""
     if not handle.cancelled():
-        handle._run()  # type: ignore[attr-defined]
+        handle._run()
 
 
 def drive(flow: Flow, is_done: Callable[[], bool]) -> None:
-    """Run a flow's callbacks on this stack until `is_done`; what is left then runs from JavaScript."""
+    """Run a flow's callbacks on this stack until `is_done`.
+
+    What is left then runs from JavaScript.
+    """
     loop: Any = asyncio.get_event_loop()
     loop._install_running_loop()
     loop._install_asyncgen_hooks()
@@ -102,7 +107,7 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if asyncio.current_task(loop) is None:
         drive(current.get(), task.done)
         return task.result()
-    # Inside a task no other may be entered on this stack: wait, and let the callbacks run on others.
+    # Inside a task no other may be entered on this stack: wait while callbacks run on others.
     from pyodide.ffi import run_sync
 
     return run_sync(task)

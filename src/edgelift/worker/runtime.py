@@ -80,7 +80,7 @@ class EntryError(LookupError):
 
 
 def configure(settings_json: str) -> None:
-    """Install patches and shims and import the app; called once, before the memory snapshot is made.
+    """Install patches and shims and import the app; called once, before the memory snapshot.
 
     Raises whatever the app's import raises, EntryError for an entry that is not there.
     """
@@ -117,7 +117,7 @@ def set_database_urls(settings: dict[str, Any], environment: Any) -> None:
 
 
 def load_app(entry: str) -> Any:
-    """Return the application of "module:object" or "module:factory(arguments)", read as gunicorn reads it.
+    """Return the application of "module:object" or "module:factory(arguments)", as gunicorn does.
 
     Arguments of a factory are literals. Raises EntryError.
     """
@@ -153,7 +153,7 @@ def _read_name(module: Any, expression: ast.expr) -> Any:
 
 
 def resume(env_json: str) -> None:
-    """Make a restored or booted isolate its own: environment, randomness, threads, the app's startup.
+    """Make an isolate its own: environment, randomness, threads, the app's startup.
 
     Raises asgi.StartupError when the app's lifespan refuses to start.
     """
@@ -163,8 +163,8 @@ def resume(env_json: str) -> None:
     held = flows.release_threads()
     if held:
         print(
-            f"edgelift: {held} thread(s) started by the app's import live as long as the request that "
-            "started this isolate",
+            f"edgelift: {held} thread(s) started by the app's import live as long as the request "
+            "that started this isolate",
             file=sys.stderr,
         )
     _read_server().start()
@@ -176,7 +176,7 @@ def _read_server() -> Server:
     return _server
 
 
-def handle(
+def handle(  # noqa: PLR0917 - PROTOCOL's flat form
     method: str, path: str, query: str, headers: str, body: Any, origin: str, request_id: int
 ) -> Any:
     """Answer one request; see PROTOCOL."""
@@ -226,12 +226,18 @@ def run_callback(token: int) -> None:
 
 
 def end_request(request_id: int) -> None:
-    """Drop what a request left behind; its tasks and threads go on as long as the platform lets them."""
+    """Drop what a request left behind.
+
+    Its tasks and threads go on as long as the platform lets them.
+    """
     close_stream(request_id)
 
 
 def scheduled(cron: str, time_ms: float, request_id: int) -> str:
-    """Run the jobs declared for a cron expression and return their reports as JSON; see PROTOCOL."""
+    """Run the jobs declared for a cron expression and return their reports as JSON.
+
+    See PROTOCOL.
+    """
     garbage.collect_garbage()
     flow = flows.open_flow(request_id)
     flows.open_stack(flow)

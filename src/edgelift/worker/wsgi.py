@@ -1,4 +1,4 @@
-"""The WSGI server (PEP 3333) of the isolate: builds the environ as gunicorn does, runs the app, collects its answer."""
+"""The WSGI server (PEP 3333) of the isolate: environ as gunicorn's, the app, its answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SERVER_ERROR = b"""<html>
     \n  </body>
 </html>
 """
-_SERVER_ERROR_HEADERS = "Content-Type\ntext/html\nContent-Length\n%d" % len(_SERVER_ERROR)
+_SERVER_ERROR_HEADERS = f"Content-Type\ntext/html\nContent-Length\n{len(_SERVER_ERROR)}"
 
 
 class FileWrapper:
@@ -57,8 +57,9 @@ class FileWrapper:
 def build_environ(request: Request) -> dict[str, Any]:
     """Return the environ gunicorn would hand to the app for this request.
 
-    Differences on purpose: wsgi.multithread is True, since requests overlap; SERVER_NAME and SERVER_PORT are the
-    URL's, there is no listening socket; REMOTE_PORT is "0", Cloudflare does not tell it.
+    Differences on purpose: wsgi.multithread is True, since requests overlap; SERVER_NAME and
+    SERVER_PORT are the URL's, there is no listening socket; REMOTE_PORT is "0", Cloudflare does not
+    tell it.
     """
     scheme, server, port = split_origin(request.origin)
     path, query = request.path, request.query
@@ -89,7 +90,10 @@ def build_environ(request: Request) -> dict[str, Any]:
 
 
 def add_headers(environ: dict[str, Any], headers: list[tuple[str, str]]) -> None:
-    """Add request headers; names with an underscore are dropped, since they could pose as others."""
+    """Add request headers; names with an underscore are dropped.
+
+    Since they could pose as others.
+    """
     for name, value in headers:
         if "_" in name:
             continue
@@ -175,7 +179,10 @@ class Response:
 
 
 class Stream:
-    """An answer's body that is still being produced; every step runs in the request's own context."""
+    """An answer's body that is still being produced.
+
+    Every step runs in the request's own context.
+    """
 
     def __init__(self, response: Response, result: Any, iterator: Iterator[bytes]) -> None:
         self._response = response
@@ -192,7 +199,10 @@ class Stream:
         self._flow = flow
 
     def read(self) -> bytes | None:
-        """Return the next part, None at the end; what the app raises goes through, after its close()."""
+        """Return the next part, None at the end.
+
+        What the app raises goes through, after its close().
+        """
         self._reading = True
         try:
             return self._context.run(self._read)
@@ -245,7 +255,10 @@ class WsgiServer:
         """Do what must happen once per isolate: nothing in WSGI."""
 
     def answer(self, request: Request, flow: Flow) -> Answer:
-        """Run the app for a request in a context of its own; errors become gunicorn's answer to them."""
+        """Run the app for a request in a context of its own.
+
+        Errors become gunicorn's answer to them.
+        """
         context = new_context(flow)
         try:
             answer = context.run(self._run, request)
@@ -264,8 +277,6 @@ class WsgiServer:
         try:
             iterator = iter(result)
             finished = collect(response, result, iterator)
-            if not response.status:
-                raise RuntimeError("the application did not call start_response()")
         except BaseException:
             close_result(result)
             raise
@@ -290,6 +301,8 @@ def collect(response: Response, result: Any, iterator: Iterator[bytes]) -> bool:
         short = response.length is not None and response.length <= LARGEST_WHOLE_BODY
         if response.parts and not short:
             return False
+    if not response.status:
+        raise RuntimeError("the application did not call start_response()")
     return True
 
 

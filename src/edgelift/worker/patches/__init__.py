@@ -1,7 +1,7 @@
-"""Patches of the standard library and of packages, applied before the app is imported; one module per patch.
+"""Patches of the standard library and of packages, applied before the app's import; one per module.
 
-The docstring of each says what breaks without it. Order matters: identity and locks first, since modules imported
-later copy names out of `threading`.
+The docstring of each says what breaks without it. Order matters: identity and locks first, since
+modules imported later copy names out of `threading`.
 """
 
 from __future__ import annotations

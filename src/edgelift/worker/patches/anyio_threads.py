@@ -1,5 +1,7 @@
-"""anyio.to_thread.run_sync() in place: FastAPI's `def` routes, file answers and uploads start threads that do not
-exist ("can't start new thread"). What the function waits for suspends this request only.
+"""anyio.to_thread.run_sync() calls its function in place.
+
+Without it FastAPI's `def` routes, file answers and uploads start threads that do not exist ("can't
+start new thread"). What the function waits for suspends this request only.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 
 async def run_sync(func: Callable[..., Any], *args: Any, **_options: Any) -> Any:
-    """Call the function; limiter, abandon_on_cancel and cancellable mean nothing without threads."""
+    """Call the function; the options of anyio's own mean nothing without threads."""
     return func(*args)
 
 
@@ -20,4 +22,5 @@ def install() -> None:
         return
     import anyio.to_thread
 
-    anyio.to_thread.run_sync = run_sync
+    module: Any = anyio.to_thread
+    module.run_sync = run_sync

@@ -1,5 +1,6 @@
-"""APScheduler's schedulers keep their jobs and start no thread: a Worker has no process that waits for the next time.
-Cron triggers run the recorded jobs instead (jobs.py).
+"""APScheduler's schedulers keep their jobs and start no thread; cron triggers run them (jobs.py).
+
+Without it a scheduler's thread lives and dies with the request that happened to start the isolate.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""asgiref's bridges (Flask's `async def` views, Django's async code): they look for a thread with an idle loop, while
-here the one loop always runs, so async_to_sync raises RuntimeError and sync_to_async starts threads.
+"""asgiref's bridges (Flask's `async def` views, Django's async code) use the one loop there is.
+
+Without it async_to_sync raises RuntimeError, since a loop always runs here, and sync_to_async
+starts threads.
 """
 
 from __future__ import annotations

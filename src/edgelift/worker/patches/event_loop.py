@@ -1,6 +1,7 @@
-"""Callbacks of Pyodide's event loop go to the request they belong to (loop.py): otherwise asyncio.Lock, timeouts and
-tasks run in another request's I/O context and workerd ends the request as hung. asyncio.run() and
-run_until_complete() wait for the result: Pyodide's return without running anything.
+"""Callbacks of Pyodide's event loop go to the request they belong to (loop.py).
+
+Without it asyncio.Lock, timeouts and tasks run in another request's I/O context and workerd ends
+the request as hung; asyncio.run() and run_until_complete() return without having run anything.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ def _call_later(
     *args: Any,
     context: contextvars.Context | None = None,
 ) -> asyncio.Handle:
-    if delay < 0:
-        delay = 0
+    delay = max(delay, 0)
     handle = asyncio.Handle(callback, args, self, context=context)
     if delay != math.inf:
         owner: Any = handle

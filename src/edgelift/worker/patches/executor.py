@@ -1,10 +1,13 @@
-"""ThreadPoolExecutor whose workers end when there is no work: an idle one would wait in a request that is long over, and
-the executor of a module would count on it for ever.
+"""ThreadPoolExecutor whose workers end when there is no work.
+
+Without it an idle worker waits in a request that is long over, and the executor of a module counts
+on it for ever.
 """
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import _base
 from concurrent.futures import thread as pools
 from queue import Empty
 from typing import Any
@@ -15,7 +18,7 @@ def _work(reference: Any, context: Any, queue: Any) -> None:
     try:
         context.initialize()
     except BaseException:  # noqa: BLE001 - any error of the initializer breaks the pool, as in thread.py
-        pools._base.LOGGER.critical("Exception in initializer:", exc_info=True)
+        _base.LOGGER.critical("Exception in initializer:", exc_info=True)
         if executor is not None:
             executor._initializer_failed()
         return
@@ -67,5 +70,6 @@ def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> 
 
 def install() -> None:
     """Patch the class; subclasses and asyncio's default executor follow."""
-    pools.ThreadPoolExecutor._adjust_thread_count = _adjust_thread_count  # type: ignore[attr-defined]
-    pools.ThreadPoolExecutor.shutdown = _shutdown  # type: ignore[method-assign]
+    pool: Any = pools.ThreadPoolExecutor
+    pool._adjust_thread_count = _adjust_thread_count
+    pool.shutdown = _shutdown

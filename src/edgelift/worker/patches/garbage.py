@@ -1,6 +1,8 @@
-"""Collect garbage only at a request's start: an automatic collection while another stack is suspended in
-JavaScript destroys the interpreter ("memory access out of bounds", then every request fails; python-holes.md
-section 1). The app's gc.enable() and gc.collect() keep their effect on the app's own bookkeeping only.
+"""Garbage is collected at a request's start only.
+
+Without it an automatic collection while another stack is suspended in JavaScript destroys the
+interpreter: "memory access out of bounds", then every request fails (python-holes.md section 1).
+The app's gc.enable() and gc.disable() keep their effect on gc.isenabled() only.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import gc
 
 from edgelift.worker.flows import overlapping
 
-# CPython's own first threshold times three: objects that hold others, made since the last collection.
+# CPython's own first threshold times three: objects that hold others, made since the last
+# collection.
 _YOUNG_LIMIT = 6000
-# Every so many young collections a full one, as CPython's thresholds of 10 and 10 would give, but for our own limit.
+# Every so many young collections a full one, as CPython's thresholds of 10 and 10 would give, but
+# for our own limit.
 _FULL_EVERY = 20
 
 _collect = gc.collect
@@ -22,7 +26,10 @@ _enabled = True
 
 
 def collect_garbage() -> None:
-    """Collect when enough was allocated, or when the app asked for it; called before the app's code runs."""
+    """Collect when enough was allocated, or when the app asked for it.
+
+    Called before the app's code runs.
+    """
     global _wanted, _young
     generation = _wanted
     if gc.get_count()[0] > _YOUNG_LIMIT:

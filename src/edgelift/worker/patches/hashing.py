@@ -1,5 +1,7 @@
-"""hashlib.pbkdf2_hmac and hashlib.scrypt through node:crypto: this Python has no OpenSSL, so password hashes of
-werkzeug, passlib and Django fail with AttributeError without them.
+"""hashlib.pbkdf2_hmac and hashlib.scrypt through node:crypto.
+
+Without it password hashes of werkzeug, passlib and Django fail with AttributeError: this Python has
+no OpenSSL.
 """
 
 from __future__ import annotations

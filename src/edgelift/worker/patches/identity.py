@@ -1,5 +1,7 @@
-"""threading.get_ident() of the running flow: without it all requests are one thread, so RLock lets two of them in
-at once, and SQLAlchemy's scoped_session, asgiref and logging mix them up.
+"""threading.get_ident() of the running flow.
+
+Without it all requests are one thread, so RLock lets two of them in at once, and SQLAlchemy's
+scoped_session, asgiref and logging mix them up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Locks that suspend: CPython's own block the only native thread, so a Lock held across a wait freezes the isolate,
-and its RLock takes all requests for one thread and lets them in together.
+"""Locks that suspend the flow that waits for them.
 
-Condition, Event, Semaphore, Barrier and Queue of the standard library are built on these names and follow.
+Without it a Lock held across a wait freezes the isolate, since CPython's blocks the only native
+thread, and its RLock takes all requests for one thread and lets them in together. Condition, Event,
+Semaphore, Barrier and Queue of the standard library are built on these names and follow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""queue.SimpleQueue in Python: the C one waits on a native lock and freezes the isolate."""
+"""queue.SimpleQueue in Python.
+
+Without it one that waits freezes the isolate: the C version waits on a native lock.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Reseed random generators after a restore: without it all isolates of one snapshot produce the same numbers.
+"""Random generators are reseeded after a restore.
 
-Generators the app seeded itself, by a value it chose, keep their sequence.
+Without it all isolates of one snapshot produce the same numbers. Generators the app seeded itself,
+by a value it chose, keep their sequence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ def _seed(self: random.Random, a: Any = None, version: int = 2) -> None:
 
 
 def reseed() -> None:
-    """Give every generator that was seeded from the system a fresh seed, and temporary files fresh names."""
+    """Give every generator that was seeded from the system a fresh seed.
+
+    And temporary files fresh names.
+    """
     for generator in list(_unseeded):
         _original_seed(generator)
     tempfile._name_sequence = None  # type: ignore[attr-defined]
@@ -31,6 +35,6 @@ def install() -> None:
     if random.Random.seed is _seed:
         return
     random.Random.seed = _seed  # type: ignore[method-assign]
-    shared = random._inst  # type: ignore[attr-defined]
+    shared = random._inst
     random.seed = shared.seed
     _unseeded.add(shared)

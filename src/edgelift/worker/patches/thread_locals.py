@@ -1,5 +1,7 @@
-"""threading.local by flow: CPython's belongs to the native thread, of which there is one, so overlapping requests see
-each other's values (connections, current user, Django's `connections`).
+"""threading.local by flow.
+
+Without it overlapping requests see each other's values (connections, current user, Django's
+`connections`): CPython's belongs to the native thread, of which there is one.
 """
 
 from __future__ import annotations
@@ -8,17 +10,20 @@ import _thread
 import _threading_local
 import threading
 import weakref
-from typing import Any
+from typing import Any, Self
 
 from edgelift.worker.flows import current
 
 
 class local:
-    """An object whose attributes each green thread has for itself; subclasses run __init__ once per thread."""
+    """An object whose attributes each green thread has for itself.
+
+    Subclasses run __init__ once per thread.
+    """
 
     __slots__ = ("__dict__", "__weakref__", "_local__state")
 
-    def __new__(cls, /, *args: Any, **kwargs: Any) -> local:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:  # noqa: D102 - the class's docstring
         if (args or kwargs) and cls.__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
         self = object.__new__(cls)
@@ -52,7 +57,10 @@ class local:
 
 
 def _enter(self: local) -> None:
-    """Make the running thread's values the object's __dict__: nothing else runs before they are used."""
+    """Make the running thread's values the object's __dict__.
+
+    Nothing else runs before they are used.
+    """
     values, args, kwargs = object.__getattribute__(self, "_local__state")
     identity = current.get().identity
     own = values.get(identity.ident)
@@ -66,8 +74,12 @@ def _enter(self: local) -> None:
 
 
 def install() -> None:
-    """Replace threading.local; the module's own helper object too, or current_thread() forgets threads."""
+    """Replace threading.local.
+
+    The module's own helper object too, or current_thread() forgets threads.
+    """
     threads: Any = threading
     raw: Any = _thread
-    threads.local = raw._local = _threading_local.local = local  # type: ignore[misc]
+    python: Any = _threading_local
+    threads.local = raw._local = python.local = local
     threads._thread_local_info = local()

@@ -1,5 +1,7 @@
-"""Threads as stacks of their own that take turns ("can't start new thread" otherwise): each runs in the I/O context of
-the request that starts it, which stays alive for it as long as the platform allows.
+"""Threads as stacks of their own that take turns.
+
+Without it starting one fails ("can't start new thread"). Each runs in the I/O context of the
+request that starts it, which stays alive for it as long as the platform allows.
 """
 
 from __future__ import annotations

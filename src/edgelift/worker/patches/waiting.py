@@ -1,7 +1,7 @@
-"""Waiting without a turn of the event loop: time.sleep() that suspends, run_sync() that resumes its stack directly.
+"""time.sleep() suspends, and run_sync() resumes its stack without turns of the event loop.
 
-Without it the C sleep spins while the clock of the isolate stands still; every promise a stack waits
-for costs turns of the event loop, which a flow waiting inside a callback never gets.
+Without it the C sleep spins while the clock of the isolate stands still, and every promise a stack
+waits for costs turns of the event loop, which a flow waiting inside a callback never gets.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def make_run_sync(
     """Return a run_sync over Pyodide's own; `future_type` is what its promises arrive as."""
 
     def run_sync(awaitable: Awaitable[Any]) -> Any:
-        """Wait for a promise or awaitable; other flows, and callbacks of this one, run meanwhile."""
+        """Wait for a promise or awaitable.
+
+        Other flows, and callbacks of this one, run meanwhile.
+        """
         if type(awaitable) is future_type:
             _aim_at_stack(awaitable)
         flow = current.get()
@@ -89,4 +92,5 @@ def install() -> None:
     PyodideFuture.set_exception = _resume_directly(PyodideFuture.set_exception)
     run_sync = make_run_sync(pyodide.ffi.run_sync, PyodideFuture)
     pyodide.ffi.run_sync = pyodide.webloop.run_sync = run_sync
-    time.sleep = sleep
+    clock: Any = time
+    clock.sleep = sleep
