@@ -248,7 +248,10 @@ def test_install_fills_exactly_the_folder(index: Index, tmp_path: Path) -> None:
     (destination / "old").mkdir(parents=True)
     install_packages(index.resolve("app"), destination, cache=index.cache)
     found = sorted(str(p.relative_to(destination)) for p in destination.rglob("*") if p.is_file())
-    assert found == ["app-1.0.dist-info/METADATA", "app/__init__.py"]
+    assert found == [
+        "app-1.0.dist-info/METADATA", "app-1.0.dist-info/top_level.txt", "app/__init__.py",
+    ]  # fmt: skip
+    assert (destination / found[1]).read_text() == "app\n"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 

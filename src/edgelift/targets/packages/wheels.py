@@ -96,10 +96,15 @@ def _unpack(wheel: Wheel, file: Path, folder: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir()]
             test_folders = find_test_folders([m.filename for m in members])
-            for member in members:
-                relative = installed_name(member.filename)
-                if relative and PurePosixPath(relative).parent not in test_folders:
-                    _write(folder / relative, archive.read(member), wheel)
+            places = {
+                relative: member
+                for member in members
+                if (relative := installed_name(member.filename))
+                and PurePosixPath(relative).parent not in test_folders
+            }
+            for relative, member in places.items():
+                _write(folder / relative, archive.read(member), wheel)
+            _add_top_level(folder, list(places), wheel)
     except (OSError, zipfile.BadZipFile) as error:
         file.unlink(missing_ok=True)
         raise TargetError(
@@ -107,6 +112,16 @@ def _unpack(wheel: Wheel, file: Path, folder: Path) -> None:
             why=str(error),
             tip="run again: the bad copy was removed from the cache and is fetched anew",
         ) from error
+
+
+def _add_top_level(folder: Path, names: list[str], wheel: Wheel) -> None:
+    """Write top_level.txt where a wheel has none: importlib.metadata would else ask RECORD."""
+    info = next((PurePosixPath(n).parent for n in names if n.endswith(".dist-info/METADATA")), None)
+    if info is not None and f"{info}/top_level.txt" not in names:
+        own = [name for name in names if not name.startswith(f"{info}/")]
+        tops = sorted({name.partition("/")[0].partition(".")[0] for name in own} - {""})
+        text = "".join(f"{top}\n" for top in tops)
+        _write(folder / info / "top_level.txt", text.encode(), wheel)
 
 
 def _check_content(wheel: Wheel, file: Path) -> None:
