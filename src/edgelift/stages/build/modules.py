@@ -70,6 +70,7 @@ def hash_folder(folder: Path) -> str:
 
 def _hash_wanted(resolution: Resolution) -> str:
     listed = [f"{wheel.filename} {wheel.sha256}" for wheel in resolution.wheels]
+    listed.append(edgelift.__version__)
     return hashlib.sha256("\n".join([*listed, hash_adapter()]).encode()).hexdigest()
 
 
