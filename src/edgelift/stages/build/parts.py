@@ -30,10 +30,26 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     env: str | None = None
     scheme: str = ""
 
+    def place(self, root: str) -> str:
+        """Return the path that the app opens when the project lies at `root`."""
+        return self.path if self.path.startswith("/") else f"{root}/{self.path}"
+
     def url(self, root: str) -> str:
-        """Return the URL under which the app finds the database when the project lies at `root`."""
-        path = self.path if self.path.startswith("/") else f"{root}/{self.path}"
-        return f"{self.scheme}:///{path}" if self.scheme else path
+        """Return what `env` holds when the project lies at `root`: a URL, or the plain path."""
+        if self.scheme == "file":
+            return f"file:{self.place(root)}"
+        return f"{self.scheme}:///{self.place(root)}" if self.scheme else self.place(root)
+
+    def build_settings(self, root: str) -> dict[str, str]:
+        """Return the database's part of the settings document of worker/runtime.py.
+
+        The adapter itself sets `env` to a sqlite:/// URL, so it is told only where that is right.
+        """
+        settings = {"name": self.name, "binding": self.binding, "path": self.place(root)}
+        settings["strategy"] = self.strategy
+        if self.env and self.scheme == "sqlite":
+            settings["env"] = self.env
+        return settings
 
 
 @dataclass(frozen=True)
@@ -83,17 +99,7 @@ class Parts:
             "framework": app.framework,
             "entry": app.entry,
             "root": root if below == "." else f"{root}/{below}",
-            "databases": [
-                {
-                    "name": database.name,
-                    "binding": database.binding,
-                    "path": database.path
-                    if database.path.startswith("/")
-                    else f"{root}/{database.path}",
-                    "strategy": database.strategy,
-                }
-                for database in self.databases
-            ],
+            "databases": [database.build_settings(root) for database in self.databases],
             "jobs": [msgspec.to_builtins(job) for job in self.project.settings.jobs],
             "env_names": sorted({*self.variables, *self.secrets, *self._database_names()}),
             "models": list(self.plan.models),
@@ -127,7 +133,7 @@ def _find_database(project: Project, plan: DatabasePlan) -> Database:
         path=file.relative_to(project.root).as_posix() if inside else file.as_posix(),
         strategy=plan.strategy,
         env=plan.env,
-        scheme=scheme if colon and scheme != "file" else "",
+        scheme=scheme if colon else "",
     )
 
 
