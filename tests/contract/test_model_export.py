@@ -178,8 +178,8 @@ def run_app(origin: Path, environment: dict[str, str]) -> subprocess.CompletedPr
 
 
 APP = """
-import pickle, sys, joblib, sitecustomize
-forest = joblib.load("models/a.joblib")
+import pathlib, pickle, sys, joblib, sitecustomize
+forest = joblib.load(pathlib.Path("models").absolute() / "a.joblib")
 with open("b.pkl", "rb") as handle:
     bundle = pickle.load(handle)
 print(forest.score_samples([[0.1, 0.2, 0.3]])[0])

@@ -85,8 +85,8 @@ def wrap_value(value: Any, file: str, depth: int = 0) -> Any:
 
 
 def _name_file(source: Any) -> str:
-    name = getattr(source, "name", source)
-    return os.path.relpath(name) if isinstance(name, str | os.PathLike) else ""
+    path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    return os.path.relpath(path) if isinstance(path, str | os.PathLike) else ""
 
 
 def _wrap_load(load: Callable[..., Any]) -> Callable[..., Any]:
