@@ -69,6 +69,8 @@ class DatabaseUse(msgspec.Struct, frozen=True, kw_only=True):
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything found by static analysis and by importing the app in a subprocess.
 
+    `modules` are the top-level modules that the app's own code imports, its own among them, without
+    the standard library; `sources` its own Python files that belong to the app.
     `import_error` is the last line of the traceback when the app could not be imported, else empty.
     """
 
@@ -82,4 +84,5 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     databases: tuple[DatabaseUse, ...] = ()
     requirements: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     import_error: str = ""

@@ -24,7 +24,7 @@ from edgelift.sources.probe import Probe, probe_app
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.sources.source_code.databases import find_databases
 from edgelift.sources.source_code.environment import is_secret, is_surroundings, read_variables
-from edgelift.stages.assess.code_view import CodeView, build_view
+from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.stages.assess.request_reads import RequestReads
 from edgelift.stages.assess.rules import RULES, check_code
 from edgelift.stages.assess.rules.databases import check_databases
@@ -71,7 +71,7 @@ def work(run: Run) -> Result:
     python = ensure_origin_python(run.project, run.note)
     probe = _probe(run, python)
     run.progress("steps", 1, 4)
-    view = build_view(run.project, probe)
+    view = build_view(run.project, probe=probe)
     inventory = _take_inventory(run, view, probe, python)
     run.progress("steps", 2, 4)
     found = check_code(view)
@@ -130,6 +130,7 @@ def _take_inventory(run: Run, view: CodeView, probe: Probe, python: Path) -> Inv
             line.text for line in read_requirements(root, settings.app.requirements)
         ),
         modules=tuple(_imported_modules(view)),
+        sources=tuple(file.path for file in view.graph.files),
     )
 
 

@@ -83,6 +83,11 @@ class RequestReads:
             parameters = {a.arg for a in function.node.args.args}
             for source, key in _accesses(function):
                 text = ast.unparse(source)
+                names = _loop_values(key, function)
+                if names and text.endswith(_QUERIES):
+                    known.query |= names
+                elif names and (text.endswith(_FORMS) or self._is_body(source, function)):
+                    known.body |= names
                 name = self.graph.names.constant(key, function.file.module, function.node)
                 parameter = key.id if isinstance(key, ast.Name) and key.id in parameters else ""
                 if text.endswith(_QUERIES):
@@ -154,3 +159,19 @@ def _bind(call: ast.Call, function: Function) -> dict[str, ast.expr]:
     bound.update(zip(names, call.args, strict=False))
     bound.update({k.arg: k.value for k in call.keywords if k.arg is not None})
     return bound
+
+
+def _loop_values(key: ast.expr, function: Function) -> set[str]:
+    """Return the literals that a loop or comprehension variable takes: `for name in ("a", "b")`."""
+    if not isinstance(key, ast.Name):
+        return set()
+    return {
+        element.value
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.For | ast.comprehension)
+        and isinstance(node.target, ast.Name)
+        and node.target.id == key.id
+        and isinstance(node.iter, ast.Tuple | ast.List | ast.Set)
+        for element in node.iter.elts
+        if isinstance(element, ast.Constant) and isinstance(element.value, str)
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from edgelift.stages.assess.code_view import CodeView, Site
+from edgelift.sources.source_code.view import CodeView, Site
 
 
 def read_settings(view: CodeView) -> Iterator[tuple[Site, str, ast.expr]]:

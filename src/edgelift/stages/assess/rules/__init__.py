@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from edgelift.model.findings import Finding
 from edgelift.model.rules import Rule
-from edgelift.stages.assess.code_view import CodeView
+from edgelift.sources.source_code.view import CodeView
 from edgelift.stages.assess.rules import (
     database_sql,
     databases,

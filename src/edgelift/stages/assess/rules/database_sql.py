@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
+from edgelift.sources.source_code.view import CodeView, Site
 from edgelift.sources.sqlite_tokens import tokenize
-from edgelift.stages.assess.code_view import CodeView, Site
 
 ATTACH = Rule(
     id="SQL-ATTACH",

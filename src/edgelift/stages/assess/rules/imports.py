@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.stages.assess.code_view import IMPORT, CodeView
+from edgelift.sources.source_code.view import IMPORT, CodeView
 
 MISSING = Rule(
     id="IMPORT-MISSING",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.stages.assess.code_view import CodeView
+from edgelift.sources.source_code.view import CodeView
 
 LISTEN = Rule(
     id="NET-LISTEN",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.stages.assess.code_view import CodeView
+from edgelift.sources.source_code.view import CodeView
 
 SUBPROCESS = Rule(
     id="PROC-SUBPROCESS",

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
 from edgelift.project import list_files
-from edgelift.stages.assess.code_view import CodeView, Site
+from edgelift.sources.source_code.view import CodeView, Site
 
 SCHEDULER = Rule(
     id="JOB-SCHEDULER",

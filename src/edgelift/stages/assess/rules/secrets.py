@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
 from edgelift.project import list_files
-from edgelift.stages.assess.code_view import CodeView
+from edgelift.sources.source_code.view import CodeView
 from edgelift.stages.assess.settings_read import read_settings
 
 HARDCODED = Rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.stages.assess.code_view import REQUEST, CodeView, Site, read_keyword
+from edgelift.sources.source_code.view import REQUEST, CodeView, Site, read_keyword
 from edgelift.stages.assess.settings_read import read_settings
 
 GLOBAL = Rule(

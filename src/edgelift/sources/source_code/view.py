@@ -7,14 +7,15 @@ has the phase `unknown`: calls through containers and strings are not followed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from edgelift.model.inventory import Inventory
 from edgelift.project import Project
 from edgelift.sources.probe import Probe
-from edgelift.sources.source_code import CodeGraph, Function, SourceFile, SourceTree, read_sources
-from edgelift.sources.source_code.graph import walk_with_function
+from edgelift.sources.source_code.files import SourceFile, SourceTree, read_sources
+from edgelift.sources.source_code.graph import CodeGraph, Function, walk_with_function
 from edgelift.sources.source_code.names import FunctionNode, is_main_guard, is_type_checking
 
 IMPORT, REQUEST, COMMAND, UNKNOWN = "import", "request", "command", "unknown"
@@ -55,22 +56,33 @@ class CodeView:
     """All sites of the app's own files."""
 
     def __init__(
-        self, project: Project, tree: SourceTree, paths: set[str], probe: Probe | None = None
+        self,
+        project: Project,
+        tree: SourceTree,
+        paths: Iterable[str],
+        *,
+        probe: Probe | None = None,
+        inventory: Inventory | None = None,
     ) -> None:
         self.project = project
         self.tree = tree
         self.probe = probe
+        self.inventory = inventory
         self.graph = CodeGraph(tree, paths)
         self.names = self.graph.names
 
     @cached_property
     def handlers(self) -> set[str]:
         """Return the ids of functions that the server or a declared job calls."""
-        routes = self.probe.routes if self.probe else ()
-        places = [(r.path, r.line) for r in routes if r.path is not None and r.line is not None]
+        known = self.probe or self.inventory
+        places = [
+            (route.path, route.line)
+            for route in (known.routes if known else ())
+            if route.path is not None and route.line is not None
+        ]
         found = self.graph.find_handlers(places)
         calls = [job.call for job in self.project.settings.jobs]
-        calls += [job.call for job in (self.probe.jobs if self.probe else ())]
+        calls += [job.call for job in (known.jobs if known else ())]
         found |= {call.replace(":", ".") for call in calls}
         return found & set(self.graph.functions)
 
@@ -154,12 +166,19 @@ class CodeView:
         return self.names.constant(node, site.file.module, site.function)
 
 
-def build_view(project: Project, probe: Probe | None = None) -> CodeView:
-    """Read the project's source and return the view of what the entry module may import."""
+def build_view(
+    project: Project, *, probe: Probe | None = None, inventory: Inventory | None = None
+) -> CodeView:
+    """Read the project's source and return the view of what the app consists of.
+
+    That is what importing it has shown (`probe`, or an `inventory` taken before) and what its entry
+    module may import.
+    """
     app = project.settings.app
     tree = read_sources(project.root, app.root)
-    loaded = probe.sources if probe else ()
-    return CodeView(project, tree, tree.find_reachable(app.entry.partition(":")[0], loaded), probe)
+    loaded = probe.sources if probe else (inventory.sources if inventory else ())
+    paths = tree.find_reachable(app.entry.partition(":")[0], loaded)
+    return CodeView(project, tree, paths, probe=probe, inventory=inventory)
 
 
 def read_keyword(call: ast.Call, name: str) -> ast.expr | None:
