@@ -77,6 +77,8 @@ def drive(flow: Flow, is_done: Callable[[], bool]) -> None:
     loop: Any = asyncio.get_event_loop()
     loop._install_running_loop()
     loop._install_asyncgen_hooks()
+    # This stack may be inside a task's step: no other could be entered on it meanwhile.
+    running = asyncio.tasks._swap_current_task(loop, None)  # type: ignore[attr-defined]
     outer = flow.driver
     flow.driver = RUNNING
     try:
@@ -95,6 +97,7 @@ def drive(flow: Flow, is_done: Callable[[], bool]) -> None:
             finally:
                 flow.driver = RUNNING
     finally:
+        asyncio.tasks._swap_current_task(loop, running)  # type: ignore[attr-defined]
         flow.driver = outer
         if outer == IDLE:
             post_pending(flow)
@@ -102,12 +105,6 @@ def drive(flow: Flow, is_done: Callable[[], bool]) -> None:
 
 def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine to its end and return its result, for synchronous callers."""
-    loop = asyncio.get_event_loop()
-    task = loop.create_task(coroutine)
-    if asyncio.current_task(loop) is None:
-        drive(current.get(), task.done)
-        return task.result()
-    # Inside a task no other may be entered on this stack: wait while callbacks run on others.
-    from pyodide.ffi import run_sync
-
-    return run_sync(task)
+    task = asyncio.get_event_loop().create_task(coroutine)
+    drive(current.get(), task.done)
+    return task.result()

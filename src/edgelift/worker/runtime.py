@@ -180,6 +180,14 @@ def handle(  # noqa: PLR0917 - PROTOCOL's flat form
     method: str, path: str, query: str, headers: str, body: Any, origin: str, request_id: int
 ) -> Any:
     """Answer one request; see PROTOCOL."""
+    answered = answer(method, path, query, headers, body, origin, request_id)
+    return to_javascript(answered)
+
+
+def answer(  # noqa: PLR0917 - PROTOCOL's flat form
+    method: str, path: str, query: str, headers: str, body: Any, origin: str, request_id: int
+) -> tuple[int, str, bytes | None, int]:
+    """Answer one request with Python's own values: status, flat headers, body, stream id or 0."""
     garbage.collect_garbage()
     flow = flows.open_flow(request_id)
     flows.open_stack(flow)
@@ -190,7 +198,7 @@ def handle(  # noqa: PLR0917 - PROTOCOL's flat form
         flows.close_stack(flow)
     if rest is not None:
         _streams[request_id] = rest
-    return to_javascript((status, fields, content, request_id if rest is not None else 0))
+    return status, fields, content, request_id if rest is not None else 0
 
 
 def next_chunk(stream_id: int) -> Any:

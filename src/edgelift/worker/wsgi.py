@@ -135,8 +135,7 @@ class Response:
         elif self.status:
             raise AssertionError("Response headers already set!")
         self.status = check_status(status)
-        self.headers = []
-        self.length = None
+        # Headers of a call that exc_info replaces stay, against PEP 3333 but as in gunicorn.
         for name, value in headers:
             self._add_header(*check_header(name, value))
         return self.write
