@@ -24,13 +24,21 @@ def clear_database(connection: Any) -> None:
     """Drop everything in a database, children before parents."""
     kinds = {"view": 0, "trigger": 1, "table": 2}
     query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger', 'table')"
-    shadows = ("_data", "_idx", "_content", "_docsize", "_config")  # of FTS5: they go with their table
+    shadows = (
+        "_data",
+        "_idx",
+        "_content",
+        "_docsize",
+        "_config",
+    )  # of FTS5: they go with their table
     rows = [
         row
         for row in connection.execute(query).fetchall()
         if not row[1].startswith("sqlite_") and not row[1].endswith(shadows)
     ]
-    drops = [f'DROP {kind} IF EXISTS "{name}"' for kind, name in sorted(rows, key=lambda r: kinds[r[0]])]
+    drops = [
+        f'DROP {kind} IF EXISTS "{name}"' for kind, name in sorted(rows, key=lambda r: kinds[r[0]])
+    ]
     from edgelift.worker.sqlite3.fitting import Fitted
 
     texts = ["PRAGMA defer_foreign_keys=ON", *drops, "DROP TABLE IF EXISTS _edgelift_pragmas"]

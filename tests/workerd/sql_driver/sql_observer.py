@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -43,9 +43,9 @@ PYTHON_VALUES: dict[str, Callable[[], Any]] = {
     "complex": lambda: 1j,
     "surrogate": lambda: "a\ud800",
     "uuid": lambda: uuid.UUID(int=1),
-    "timedelta": lambda: datetime.timedelta(1),
-    "date": lambda: datetime.date(2024, 2, 29),
-    "datetime": lambda: datetime.datetime(2024, 2, 29, 1, 2, 3, 45),
+    "timedelta": lambda: dt.timedelta(1),
+    "date": lambda: dt.date(2024, 2, 29),
+    "datetime": lambda: dt.datetime(2024, 2, 29, 1, 2, 3, 45),  # noqa: DTZ001
     "bytearray": lambda: bytearray(b"\0a"),
     "memoryview": lambda: memoryview(b"xyz")[1:],
     "intenum": lambda: Level.LOW,
@@ -132,7 +132,13 @@ class Observer:
             seen: Any = (self._run(step), self.connection.total_changes - before)
             if isinstance(step, list) and step[0] == "setup":
                 return None
-        except (self.module.Error, self.module.Warning, ArithmeticError, ValueError, TypeError) as error:
+        except (
+            self.module.Error,
+            self.module.Warning,
+            ArithmeticError,
+            ValueError,
+            TypeError,
+        ) as error:
             code = getattr(error, "sqlite_errorname", None)
             # CPython 3.11 does not know the name of every code.
             code = "SQLITE_CONSTRAINT_DATATYPE" if code == "unknown" else code

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -44,7 +43,9 @@ def app(environ, start_response):
 def worker(new_workshop: Callable[[str], Workshop]) -> Iterator[Worker]:
     shop = new_workshop(APP)
     observer = Path(__file__).with_name("sql_observer.py").read_text("utf-8")
-    shop.write(observer.replace(_CASES_LINE, 'CASES = Path(__file__).parent / "sql"'), "sql_observer.py")
+    shop.write(
+        observer.replace(_CASES_LINE, 'CASES = Path(__file__).parent / "sql"'), "sql_observer.py"
+    )
     for path in CASES.glob("*.json"):
         shop.write(path.read_text("utf-8"), f"sql/{path.name}")
     bindings = [f"CASE_{index}" for index in range(len(NAMES))]
@@ -92,5 +93,3 @@ def test_same_as_cpython(worker: Worker, index: int, tmp_path: Path) -> None:
 def test_the_rows_are_in_the_file(worker: Worker) -> None:
     state = worker.log.parent / "state"
     assert d1_file(state, "CASE_0").exists()
-
-

@@ -1,7 +1,7 @@
-"""A sqlite3 module over D1: `install` puts it in sqlite3's place, so that unmodified applications reach D1.
+"""A sqlite3 module over D1: `install` puts it in sqlite3's place for unmodified applications.
 
-connect() with a configured path gives a Connection that speaks to D1 through the runtime's host module; every
-other path is opened by the interpreter's own sqlite3.
+connect() with a configured path gives a Connection that speaks to D1 through the runtime's host
+module; every other path is opened by the interpreter's own sqlite3.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-"""Adapters and converters between Python's types and SQLite's, with the defaults of CPython's sqlite3."""
+"""Adapters and converters between Python's types and SQLite's, with CPython's defaults."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from collections.abc import Callable
 from typing import Any
 
 from edgelift.worker.sqlite3.real import real
 
-Date = datetime.date
-Time = datetime.time
-Timestamp = datetime.datetime
+Date = dt.date
+Time = dt.time
+Timestamp = dt.datetime
 Binary = memoryview
 
 
@@ -26,8 +26,8 @@ adapters: dict[tuple[type, type], Callable[[Any], Any]] = {}
 converters: dict[str, Callable[[bytes], Any]] = {}
 
 
-def register_adapter(type: type, adapter: Callable[[Any], Any], /) -> None:  # noqa: A002
-    """Bind values of exactly this type through `adapter`, in this driver and in the local sqlite3."""
+def register_adapter(type: type, adapter: Callable[[Any], Any], /) -> None:
+    """Bind values of exactly this type through `adapter`, here and in the local sqlite3."""
     adapters[type, PrepareProtocol] = adapter
     if real:
         real.register_adapter(type, adapter)
@@ -63,41 +63,41 @@ def adapt(value: Any, protocol: type = PrepareProtocol, *default: Any) -> Any:
     raise ProgrammingError("can't adapt")
 
 
-def convert_date(value: bytes) -> datetime.date:
+def convert_date(value: bytes) -> dt.date:
     """Return the date of "2024-05-31"."""
-    return datetime.date(*map(int, value.split(b"-")))
+    return dt.date(*map(int, value.split(b"-")))
 
 
-def convert_timestamp(value: bytes) -> datetime.datetime:
-    """Return the time of "2024-05-31 12:00:00.25"; an offset behind it is not read, as in CPython."""
+def convert_timestamp(value: bytes) -> dt.datetime:
+    """Return the time of "2024-05-31 12:00:00.25" as CPython reads it."""
     day, clock = value.split(b" ")
     year, month, date = map(int, day.split(b"-"))
     parts = clock.split(b".")
     hours, minutes, seconds = map(int, parts[0].split(b":"))
-    microseconds = int(f"{parts[1].decode():0<6.6}") if len(parts) == 2 else 0  # noqa: PLR2004
-    return datetime.datetime(year, month, date, hours, minutes, seconds, microseconds)  # noqa: DTZ001
+    microseconds = int(f"{parts[1].decode():0<6.6}") if len(parts) == 2 else 0
+    return dt.datetime(year, month, date, hours, minutes, seconds, microseconds)  # noqa: DTZ001
 
 
-def DateFromTicks(ticks: float) -> datetime.date:  # noqa: N802
+def DateFromTicks(ticks: float) -> dt.date:
     """Return the local date of seconds since the epoch."""
     return Date(*time.localtime(ticks)[:3])
 
 
-def TimeFromTicks(ticks: float) -> datetime.time:  # noqa: N802
+def TimeFromTicks(ticks: float) -> dt.time:
     """Return the local time of day of seconds since the epoch."""
     return Time(*time.localtime(ticks)[3:6])
 
 
-def TimestampFromTicks(ticks: float) -> datetime.datetime:  # noqa: N802
+def TimestampFromTicks(ticks: float) -> dt.datetime:
     """Return the local time of seconds since the epoch."""
-    return Timestamp(*time.localtime(ticks)[:6])  # noqa: DTZ001
+    return Timestamp(*time.localtime(ticks)[:6])
 
 
-def _format_timestamp(value: datetime.datetime) -> str:
+def _format_timestamp(value: dt.datetime) -> str:
     return value.isoformat(" ")
 
 
-adapters[datetime.date, PrepareProtocol] = datetime.date.isoformat
-adapters[datetime.datetime, PrepareProtocol] = _format_timestamp
+adapters[dt.date, PrepareProtocol] = dt.date.isoformat
+adapters[dt.datetime, PrepareProtocol] = _format_timestamp
 converters["DATE"] = convert_date
 converters["TIMESTAMP"] = convert_timestamp

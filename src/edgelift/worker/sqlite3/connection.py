@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -11,34 +11,35 @@ from edgelift.worker.sqlite3 import errors, registry
 from edgelift.worker.sqlite3.cursor import Cursor
 from edgelift.worker.sqlite3.errors import NotSupportedError, ProgrammingError, make_error
 from edgelift.worker.sqlite3.execution import (
-    Outcome, Plan, read_plan, run_other, run_query, run_script, run_write,
+    Outcome,
+    Plan,
+    read_plan,
+    run_other,
+    run_query,
+    run_script,
+    run_write,
 )  # fmt: skip
+from edgelift.worker.sqlite3.features import Features
+from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
 from edgelift.worker.sqlite3.pragmas import run_pragma
-from edgelift.worker.sqlite3.real import dump, real
-from edgelift.worker.sqlite3.statement import QUERIES, WRITES, parse
+from edgelift.worker.sqlite3.real import real
+from edgelift.worker.sqlite3.statement import QUERIES, WRITES, Statement, parse
 from edgelift.worker.sqlite3.transactions import CONTROL, Transaction
 from edgelift.worker.sqlite3.values import Value
 
 log = logging.getLogger("edgelift.sqlite3")
 
-LEGACY_TRANSACTION_CONTROL = -1
 _ISOLATION_LEVELS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})
-# Functions that applications register because an old SQLite lacks them, and that D1 has with the same meaning.
-_BUILT_IN = frozenset(
-    {
-        "acos", "asin", "atan", "atan2", "ceil", "cos", "degrees", "exp", "floor", "ln", "log", "log2",
-        "mod", "pi", "pow", "radians", "sign", "sin", "sqrt", "tan", "trunc",
-    }
-)  # fmt: skip
 
 
 class _ConnectionType(type):
     """Makes connections of the local sqlite3 instances of Connection too."""
 
-    def __call__(cls, database: Any, *arguments: Any, **named: Any) -> Any:
-        if cls is Connection and real is not None and "uri" not in named:
-            if registry.find_database(database) is None:
-                return real.Connection(database, *arguments, **named)
+    def __call__(cls, database: Any, /, *arguments: Any, **named: Any) -> Any:
+        uri = read_options(arguments, named).uri if cls is Connection else False
+        is_local = cls is Connection and registry.find_database(database, uri=uri) is None
+        if is_local and real is not None:
+            return real.Connection(database, *arguments, **named)
         return super().__call__(database, *arguments, **named)
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -47,8 +48,8 @@ class _ConnectionType(type):
         )
 
 
-class Connection(metaclass=_ConnectionType):
-    """A connection to a configured database, which lives in D1; every statement is committed at once."""
+class Connection(Features, metaclass=_ConnectionType):
+    """A connection to a database in D1, where every statement is committed at once."""
 
     __module__ = "sqlite3"
 
@@ -63,38 +64,25 @@ class Connection(metaclass=_ConnectionType):
     ProgrammingError = errors.ProgrammingError
     NotSupportedError = errors.NotSupportedError
 
-    def __init__(
-        self,
-        database: Any,
-        timeout: float = 5.0,
-        detect_types: int = 0,
-        isolation_level: str | None = "",
-        check_same_thread: bool = True,
-        factory: Any = None,
-        cached_statements: int = 128,
-        uri: bool = False,
-        *,
-        autocommit: bool | int = LEGACY_TRANSACTION_CONTROL,
-    ) -> None:
-        found = registry.find_database(database, uri=uri)
+    def __init__(self, database: Any, /, *arguments: Any, **named: Any) -> None:
+        super().__init__()
+        options = read_options(arguments, named)
+        found = registry.find_database(database, uri=options.uri)
         if found is None:
             raise NotSupportedError(f"{database!r} is no database of this Worker")
         self.database, self.path, self._read_only = found
-        self.detect_types = detect_types
+        self.detect_types = options.detect_types
         self.row_factory: Callable[..., Any] | None = None
         self.text_factory: Any = str
         self.total_changes = 0
         self.last_rowid = 0
-        self.trace: Callable[[str], object] | None = None
-        self.pragma_values: dict[str, object] = {"busy_timeout": int(timeout * 1000)}
-        self._functions: set[str] = set()
-        self._collations: set[str] = set()
+        self.pragma_values: dict[str, object] = {"busy_timeout": int(options.timeout * 1000)}
         self._transaction = Transaction(self.database.binding)
         self._closed = False
         self._autocommit: bool | int = LEGACY_TRANSACTION_CONTROL
         self._isolation_level: str | None = ""
-        self.isolation_level = isolation_level
-        self.autocommit = autocommit
+        self.isolation_level = options.isolation_level
+        self.autocommit = options.autocommit
 
     # Statements
 
@@ -123,26 +111,25 @@ class Connection(metaclass=_ConnectionType):
     def run(self, plan: Plan, bind: Callable[[], Sequence[Value]]) -> Outcome:
         """Run a plan with the values that `bind` returns; the cursor's way to the database."""
         source = plan.source
-        if not source.first:
-            bind()
-            return Outcome()
-        if source.first in CONTROL:
-            bind()
-            self._transaction.run(source)
-            return Outcome()
         if source.verb in WRITES and source.first != "EXPLAIN":
             return self.run_write(plan, lambda: run_write(self.database, plan, bind()))
         values = bind()
-        self._check_functions(plan)
+        if not source.first:
+            return Outcome()
+        if source.first in CONTROL:
+            self._transaction.run(source)
+            return Outcome()
+        self.check_functions(plan)
         if source.is_query:
             return run_query(self.database, plan, values)
-        if source.first == "PRAGMA":
-            answered = run_pragma(self, source)
-            if answered is not None:
-                return Outcome(answered[0] or None, answered[1])
-        elif source.first == "VACUUM" and len(source.tokens) == 1:
+        return self._run_pragma(source) or self._run_schema(plan, values)
+
+    def _run_pragma(self, source: Statement) -> Outcome | None:
+        """Return the outcome of what is answered without D1, None for everything else."""
+        if source.first == "VACUUM" and len(source.tokens) == 1:
             return Outcome()  # D1 looks after its files itself
-        return self._run_schema(plan, values)
+        answered = run_pragma(self, source) if source.first == "PRAGMA" else None
+        return Outcome(answered[0] or None, answered[1]) if answered is not None else None
 
     def _run_schema(self, plan: Plan, values: Sequence[Value]) -> Outcome:
         changes_schema = plan.source.first not in {"EXPLAIN", "PRAGMA"}
@@ -154,8 +141,8 @@ class Connection(metaclass=_ConnectionType):
         return outcome
 
     def run_write(self, plan: Plan, work: Callable[[], Outcome]) -> Outcome:
-        """Run a write inside the transaction CPython would have opened for it, and count what it did."""
-        self._check_functions(plan)
+        """Run a write in the transaction CPython would open for it, and count what it did."""
+        self.check_functions(plan)
         self._check_writable()
         implicit = (
             plan.source.is_write
@@ -179,7 +166,7 @@ class Connection(metaclass=_ConnectionType):
         return outcome
 
     def run_script(self, statements: Sequence[str]) -> None:
-        """Commit, then run statements; those between PRAGMAs and transaction statements are one atomic batch."""
+        """Commit, then run statements, those between PRAGMAs and BEGINs as one atomic batch."""
         self._transaction.end()
         pending: list[str] = []
         for sql in statements:
@@ -189,7 +176,7 @@ class Connection(metaclass=_ConnectionType):
                 pending = []
                 self.run(plan, list)
             else:
-                self._check_functions(plan)
+                self.check_functions(plan)
                 pending.append(sql)
         self._run_batch(pending)
         if self._autocommit is False:
@@ -215,19 +202,6 @@ class Connection(metaclass=_ConnectionType):
     def _check_writable(self) -> None:
         if self._read_only or self.pragma_values.get("query_only"):
             raise make_error("attempt to write a readonly database", "SQLITE_READONLY")
-
-    def _check_functions(self, plan: Plan) -> None:
-        """Raise OperationalError when the SQL needs what was registered in Python: D1 runs no Python."""
-        for name in plan.source.functions & self._functions:
-            raise make_error(
-                f"no such function: {name} (the application registered it in Python, which D1 cannot call)",
-                "SQLITE_ERROR",
-            )
-        for name in plan.source.collations & self._collations:
-            raise make_error(
-                f"no such collation sequence: {name} (registered in Python, which D1 cannot call)",
-                "SQLITE_ERROR",
-            )
 
     # Transactions
 
@@ -294,7 +268,8 @@ class Connection(metaclass=_ConnectionType):
         """Close the connection; writes that were not committed stay in D1, which the log says."""
         if not self._closed and self._transaction.writes:
             log.error(
-                "edgelift: LOST ROLLBACK: a connection to D1 (%s) was closed with %d uncommitted write(s); the rows stay",
+                "edgelift: LOST ROLLBACK: a connection to D1 (%s) was closed with %d uncommitted "
+                "write(s); the rows stay",
                 self.database.binding,
                 self._transaction.writes,
             )
@@ -320,105 +295,3 @@ class Connection(metaclass=_ConnectionType):
     def __call__(self, sql: str, /) -> Any:
         """Refuse to hand out a bare statement object, which nothing but CPython's tests uses."""
         raise NotSupportedError("statement objects do not exist for D1; use execute()")
-
-    # What needs Python inside the database
-
-    def create_function(
-        self, name: str, narg: int, func: Callable[..., Any] | None, *, deterministic: bool = False
-    ) -> None:
-        """Record the function; a statement that calls it fails with OperationalError."""
-        self._record(name, func, self._functions)
-
-    def create_aggregate(self, name: str, n_arg: int, aggregate_class: Any) -> None:
-        """Record the aggregate; a statement that calls it fails with OperationalError."""
-        self._record(name, aggregate_class, self._functions)
-
-    def create_window_function(self, name: str, num_params: int, aggregate_class: Any, /) -> None:
-        """Record the window function; a statement that calls it fails with OperationalError."""
-        self._record(name, aggregate_class, self._functions)
-
-    def create_collation(self, name: str, callback: Callable[[str, str], int] | None, /) -> None:
-        """Record the collation; a statement that names it fails with OperationalError."""
-        self._record(name, callback, self._collations)
-
-    def _record(self, name: str, made: object, registered: set[str]) -> None:
-        self.check_open()
-        if made is None:
-            registered.discard(name.lower())
-        elif name.lower() not in _BUILT_IN:
-            registered.add(name.lower())
-
-    def set_trace_callback(self, trace_callback: Callable[[str], object] | None) -> None:
-        """Call back with the text of each statement before it runs (parameters are not filled in)."""
-        self.check_open()
-        self.trace = trace_callback
-
-    def set_authorizer(self, authorizer_callback: Any) -> None:
-        """Accept an authorizer, which D1 will not ask; the log says so."""
-        self._warn_unused("set_authorizer", authorizer_callback)
-
-    def set_progress_handler(self, progress_handler: Any, n: int) -> None:
-        """Accept a progress handler, which D1 will not call; the log says so."""
-        self._warn_unused("set_progress_handler", progress_handler)
-
-    def _warn_unused(self, method: str, callback: object) -> None:
-        self.check_open()
-        if callback is not None:
-            log.warning("edgelift: %s has no effect on D1 (%s)", method, self.database.binding)
-
-    def interrupt(self) -> None:
-        """Do nothing: no statement of this connection runs while its Python does."""
-        self.check_open()
-
-    # Copies
-
-    def iterdump(self, *, filter: str | None = None) -> Iterator[str]:
-        """Yield the SQL text that rebuilds the database."""
-        self.check_open()
-        if dump is None:
-            raise NotSupportedError("iterdump() needs the interpreter's sqlite3, which is missing")
-        named = {"filter": filter} if filter is not None else {}
-        return dump(self, **named)
-
-    def backup(
-        self,
-        target: Any,
-        *,
-        pages: int = -1,
-        progress: Callable[[int, int, int], object] | None = None,
-        name: str = "main",
-        sleep: float = 0.25,
-    ) -> None:
-        """Copy all tables, rows and indexes into another connection, as SQL."""
-        self.check_open()
-        if not isinstance(target, Connection):
-            raise TypeError("backup() argument 1 must be sqlite3.Connection")
-        target.executescript("\n".join(self.iterdump()))
-        if progress is not None:
-            progress(0, 0, 0)
-
-    def _refuse(self, *_arguments: Any, **_named: Any) -> Any:
-        raise NotSupportedError("D1 does not give access to the database file")
-
-    blobopen = serialize = deserialize = load_extension = _refuse
-
-    def enable_load_extension(self, enable: bool, /) -> None:
-        """Allow nothing: D1 loads no extensions; load_extension raises NotSupportedError."""
-        self.check_open()
-
-    def getlimit(self, category: int, /) -> int:
-        """Return SQLite's default limit of a category; raises ProgrammingError for an unknown one."""
-        self.check_open()
-        if category not in _LIMITS:
-            raise ProgrammingError("'category' is out of bounds")
-        return _LIMITS[category]
-
-    def setlimit(self, category: int, limit: int, /) -> int:
-        """Return the limit, which D1 does not let an application change."""
-        return self.getlimit(category)
-
-
-# By SQLITE_LIMIT_*; D1 limits page where D1 has its own.
-_LIMITS = {
-    0: 2_000_000, 1: 100_000, 2: 100, 3: 100, 4: 5, 5: 25_000, 6: 32, 7: 0, 8: 50, 9: 32_766, 10: 10, 11: 0,
-}  # fmt: skip

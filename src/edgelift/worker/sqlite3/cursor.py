@@ -1,11 +1,11 @@
-"""The Cursor of the driver: executes statements and hands their rows out, as sqlite3.Cursor does."""
+"""The Cursor of the driver: executes statements and hands their rows out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from edgelift.worker.sqlite3 import adapters
+from edgelift.worker.sqlite3.adapters import converters
 from edgelift.worker.sqlite3.decltypes import read_types
 from edgelift.worker.sqlite3.errors import ProgrammingError
 from edgelift.worker.sqlite3.execution import Outcome, Plan, read_plan, run_many
@@ -120,11 +120,11 @@ class Cursor(metaclass=_CursorType):
             types = read_types(plan.source, self.connection.database)
             if len(types) == len(names):
                 keys = [declared.partition("(")[0].partition(" ")[0] for declared in types]
-                found = [adapters.converters.get(key.upper()) for key in keys]
+                found = [converters.get(key.upper()) for key in keys]
         if detect & PARSE_COLNAMES:
             for index, name in enumerate(names):
                 key = name.partition("[")[2].partition("]")[0]
-                found[index] = adapters.converters.get(key.upper()) or found[index]
+                found[index] = converters.get(key.upper()) or found[index]
         return found
 
     def _check(self) -> None:
@@ -133,7 +133,7 @@ class Cursor(metaclass=_CursorType):
         self.connection.check_open()
 
     def _read_row(self) -> Any:
-        """Return the next row through converters and factories; raises IndexError after the last."""
+        """Return the next row, through converters and factories; there must be one."""
         row = self._rows[self._next]
         self._next += 1
         if self._next == len(self._rows) and self._changes is not None:

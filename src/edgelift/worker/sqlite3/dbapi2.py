@@ -1,21 +1,45 @@
-"""The names of the sqlite3 module: what `import sqlite3` and `from sqlite3 import dbapi2` give an application."""
+"""The names of the sqlite3 module, as `import sqlite3` gives them to an application."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from typing import Any
 
 from edgelift.worker.sqlite3 import registry
 from edgelift.worker.sqlite3.adapters import (
-    Binary, Date, DateFromTicks, PrepareProtocol, Time, TimeFromTicks, Timestamp, TimestampFromTicks, adapt,
-    adapters, converters, register_adapter, register_converter,
+    Binary,
+    Date,
+    DateFromTicks,
+    PrepareProtocol,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    adapt,
+    adapters,
+    converters,
+    register_adapter,
+    register_converter,
 )  # fmt: skip
-from edgelift.worker.sqlite3.connection import LEGACY_TRANSACTION_CONTROL, Connection
+from edgelift.worker.sqlite3.connection import Connection
 from edgelift.worker.sqlite3.cursor import PARSE_COLNAMES, PARSE_DECLTYPES, Cursor
 from edgelift.worker.sqlite3.errors import (
-    EXTENDED_CODES, PRIMARY_CODES, DatabaseError, DataError, Error, IntegrityError, InterfaceError,
-    InternalError, LostRollbackError, NotSupportedError, OperationalError, ProgrammingError, Warning,
+    EXTENDED_CODES,
+    PRIMARY_CODES,
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    LostRollbackError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Warning,  # noqa: A004 - the module's own name
 )  # fmt: skip
+from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.rewrite import SQLITE_VERSION
 from edgelift.worker.sqlite3.rows import Row
@@ -38,29 +62,35 @@ _told: set[str] = set()
 def connect(database: Any, *arguments: Any, **named: Any) -> Any:
     """Open a database: a configured path in D1, everything else with the interpreter's own sqlite3.
 
-    Takes what sqlite3.connect takes (timeout, detect_types, isolation_level, check_same_thread, factory,
-    cached_statements, uri, autocommit). Raises NotSupportedError when there is no sqlite3 for a local file, or
-    `factory` is made for D1.
+    Takes what sqlite3.connect takes (timeout, detect_types, isolation_level, check_same_thread,
+    factory, cached_statements, uri, autocommit). Raises NotSupportedError when there is no sqlite3
+    for a local file, or `factory` is made for D1.
     """
-    names = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory")
-    given = {**dict(zip((*names, "cached_statements", "uri"), arguments, strict=False)), **named}
-    factory = given.get("factory") or Connection
-    if registry.find_database(database, uri=given.get("uri", False)) is not None:
+    options = read_options(arguments, named)
+    factory = options.factory or Connection
+    if registry.find_database(database, uri=options.uri) is not None:
         return factory(database, *arguments, **named)
     if real is None:
-        raise NotSupportedError(f"{database!r} is no database of this Worker, and sqlite3 is missing")
+        raise NotSupportedError(
+            f"{database!r} is no database of this Worker, and sqlite3 is missing"
+        )
     if isinstance(factory, type) and issubclass(factory, Connection):
         if factory is not Connection:
-            raise NotSupportedError(f"{factory.__name__} cannot open {database!r}, which is not in D1")
-        given["factory"] = real.Connection
+            raise NotSupportedError(
+                f"{factory.__name__} cannot open {database!r}, which is not in D1"
+            )
+        factory = real.Connection
     _warn_of_file(str(database))
-    return real.connect(database, **given)
+    given = dict(zip((f.name for f in fields(options)), arguments, strict=False))
+    return real.connect(database, **{**given, **named, "factory": factory})
 
 
 def _warn_of_file(path: str) -> None:
     if path not in {":memory:", ""} and "mode=memory" not in path and path not in _told:
         _told.add(path)
-        log.warning("edgelift: %s is no database of the plan: it lives and dies with this isolate", path)
+        log.warning(
+            "edgelift: %s is no database of the plan: it lives and dies with this isolate", path
+        )
 
 
 def enable_callback_tracebacks(enable: bool, /) -> None:
@@ -76,12 +106,13 @@ if real is not None:
             globals()[_name] = getattr(real, _name)
 
 __all__ = [
-    "LEGACY_TRANSACTION_CONTROL", "PARSE_COLNAMES", "PARSE_DECLTYPES", "SQLITE_DENY", "SQLITE_IGNORE",
-    "SQLITE_OK", "Binary", "Connection", "Cursor", "DataError", "DatabaseError", "Date", "DateFromTicks",
-    "Error", "IntegrityError", "InterfaceError", "InternalError", "LostRollbackError", "NotSupportedError",
-    "OperationalError", "PrepareProtocol", "ProgrammingError", "Row", "Time", "TimeFromTicks", "Timestamp",
-    "TimestampFromTicks", "Warning", "adapt", "adapters", "apilevel", "complete_statement", "connect",
-    "converters", "enable_callback_tracebacks", "paramstyle", "register_adapter", "register_converter",
+    "LEGACY_TRANSACTION_CONTROL", "PARSE_COLNAMES", "PARSE_DECLTYPES", "SQLITE_DENY",
+    "SQLITE_IGNORE", "SQLITE_OK", "Binary", "Connection", "Cursor", "DataError", "DatabaseError",
+    "Date", "DateFromTicks", "Error", "IntegrityError", "InterfaceError", "InternalError",
+    "LostRollbackError", "NotSupportedError", "OperationalError", "PrepareProtocol",
+    "ProgrammingError", "Row", "Time", "TimeFromTicks", "Timestamp", "TimestampFromTicks",
+    "Warning", "adapt", "adapters", "apilevel", "complete_statement", "connect", "converters",
+    "enable_callback_tracebacks", "paramstyle", "register_adapter", "register_converter",
     "sqlite_version", "sqlite_version_info", "threadsafety", "version", "version_info",
 ]  # fmt: skip
 __all__ += [name for name in globals() if name.startswith("SQLITE_") and name not in __all__]

@@ -1,7 +1,7 @@
 """Finds the declared types of result columns, which D1 does not tell, for PARSE_DECLTYPES.
 
-A column's type is known when the text says which table it comes from: directly, through an alias, a subquery or
-a WITH clause. Everything else has no type, as in SQLite.
+A column's type is known when the text says which table it comes from: directly, through an alias, a
+subquery or a WITH clause. Everything else has no type, as in SQLite.
 """
 
 from __future__ import annotations
@@ -150,8 +150,6 @@ def _read_alias(tokens: Sequence[Token], index: int) -> tuple[str, int]:
     return "", index
 
 
-def _read_table(
-    table: str, database: Database, known: Mapping[str, Sequence[Column]]
-) -> Source:
+def _read_table(table: str, database: Database, known: Mapping[str, Sequence[Column]]) -> Source:
     name = table.lower()
     return Source(name, known[name] if name in known else database.read_table(table))

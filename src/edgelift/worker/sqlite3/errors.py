@@ -12,7 +12,7 @@ if real is None:
         """DB-API: important warnings."""
 
     class Error(Exception):
-        """DB-API: base of all errors; `sqlite_errorcode` and `sqlite_errorname` tell SQLite's code."""
+        """DB-API: base of all errors; its attributes tell SQLite's code."""
 
         sqlite_errorcode: int
         sqlite_errorname: str
@@ -66,7 +66,8 @@ PRIMARY_CODES = {
     "SQLITE_IOERR": 10, "SQLITE_CORRUPT": 11, "SQLITE_NOTFOUND": 12, "SQLITE_FULL": 13,
     "SQLITE_CANTOPEN": 14, "SQLITE_PROTOCOL": 15, "SQLITE_EMPTY": 16, "SQLITE_SCHEMA": 17,
     "SQLITE_TOOBIG": 18, "SQLITE_CONSTRAINT": 19, "SQLITE_MISMATCH": 20, "SQLITE_MISUSE": 21,
-    "SQLITE_NOLFS": 22, "SQLITE_AUTH": 23, "SQLITE_FORMAT": 24, "SQLITE_RANGE": 25, "SQLITE_NOTADB": 26,
+    "SQLITE_NOLFS": 22, "SQLITE_AUTH": 23, "SQLITE_FORMAT": 24, "SQLITE_RANGE": 25,
+    "SQLITE_NOTADB": 26,
 }  # fmt: skip
 _CONSTRAINTS = {
     "CHECK": 1, "COMMITHOOK": 2, "FOREIGNKEY": 3, "FUNCTION": 4, "NOTNULL": 5, "PRIMARYKEY": 6,
@@ -121,7 +122,7 @@ def make_error(text: str, name: str, kind: type[Exception] | None = None) -> Exc
 
 
 def read_d1_error(message: str) -> Exception:
-    """Return the DB-API error for what D1 answered; texts are SQLite's own wherever D1 passes them on."""
+    """Return the DB-API error for what D1 answered, with SQLite's own text where there is one."""
     message = message.removeprefix("D1_ERROR: ")
     match = _MESSAGE.fullmatch(message)
     if match is None:

@@ -1,4 +1,4 @@
-"""Runs one parsed statement on D1 and returns names, rows and counters; between the cursor and the transport."""
+"""Runs one parsed statement on D1: from a plan and values to names, rows and counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import Any
 from edgelift.worker.sqlite3.errors import OperationalError
 from edgelift.worker.sqlite3.fitting import LARGEST_SQL_BYTES, Fitted, fit
 from edgelift.worker.sqlite3.rewrite import (
-    COUNTERS, QUERY_NAME, adapt_text, count_columns, flatten_row, merge_names, read_names, wrap_query,
+    COUNTERS,
+    QUERY_NAME,
+    adapt_text,
+    count_columns,
+    flatten_row,
+    merge_names,
+    read_names,
+    wrap_query,
     wrap_returning,
 )  # fmt: skip
 from edgelift.worker.sqlite3.statement import Statement, parse
@@ -30,7 +37,7 @@ _SYNTAX = re.compile(rf"syntax error|incomplete input|unrecognized token|{QUERY_
 
 @dataclass
 class Outcome:
-    """What a statement did: `names` None when it gives no rows, `changes` None when it is no write."""
+    """What a statement did; `names` is None without a result, `changes` without a write."""
 
     names: list[str] | None = None
     rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -130,16 +137,12 @@ def run_write(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
     if names is not None:
         outcome.names = names
         outcome.rows = [
-            flatten_row(row, len(names))
-            for result in answer.results[::2]
-            for row in result.rows
+            flatten_row(row, len(names)) for result in answer.results[::2] for row in result.rows
         ]
     return outcome
 
 
-def run_many(
-    database: Database, plan: Plan, rows: Sequence[Sequence[Value]]
-) -> Outcome:
+def run_many(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) -> Outcome:
     """Run a write once for each list of values; each batch of up to 1,000 statements is atomic."""
     statement, _ = _prepare_write(database, plan)
     outcome = Outcome(changes=0)
@@ -159,7 +162,10 @@ def run_many(
 
 
 def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
-    """Return each statement followed by its counters: D1's own meta adds triggers and cascades to the changes."""
+    """Return each statement followed by its counters.
+
+    The changes in D1's own meta include those of triggers and cascades.
+    """
     counters: Asked = (Fitted(COUNTERS, []), JSON)
     return [asked for piece in pieces for asked in ((piece, form), counters)]
 
@@ -187,7 +193,7 @@ def run_other(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
 
 
 def run_script(database: Database, statements: Sequence[str]) -> Outcome:
-    """Run statements without values as atomic batches, schema statements among them; returns the counters."""
+    """Run statements without values, schema statements among them, as atomic batches."""
     plans = [read_plan(sql) for sql in statements]
     outcome = Outcome(changes=0)
     for start in range(0, len(plans), _BATCH_STATEMENTS):

@@ -1,7 +1,8 @@
-"""Puts values into SQL so that D1 keeps them exact and its limits hold; one write may become several statements.
+"""Puts values into SQL so that D1 keeps them exact and its limits hold.
 
-Integers become literals: D1 binds every number as REAL, and a CAST would change the affinity of comparisons.
-Text, blobs and finite floats are bound. Limits (D1 limits page): 100 parameters, 100,000 bytes of SQL.
+Integers become literals: D1 binds every number as REAL, and a CAST would change the affinity of
+comparisons. Text, blobs and finite floats are bound. Limits (D1 limits page): 100 parameters,
+100,000 bytes of SQL.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from typing import Any, NamedTuple
 from edgelift.worker.sqlite3.errors import DataError, make_error
 from edgelift.worker.sqlite3.statement import Slot, Statement
 from edgelift.worker.sqlite3.tokens import (
-    PARAM, STRING, WORD, quote_text, skip_parentheses, split_at, unquote,
+    PARAM,
+    STRING,
+    WORD,
+    quote_text,
+    skip_parentheses,
+    split_at,
+    unquote,
 )  # fmt: skip
 from edgelift.worker.sqlite3.values import LARGEST_VALUE_BYTES, Value
 
@@ -54,7 +61,7 @@ def to_bound(value: Value) -> Any:
 
 
 def must_inline(value: Value) -> bool:
-    """Return whether D1 cannot bind this value as SQLite would: integers, infinities, -0.0 (and NULL, to save one)."""
+    """Return whether D1 cannot bind this value as SQLite would; NULL is inlined to save one."""
     if value is None or isinstance(value, int):
         return True
     if not isinstance(value, float):
@@ -69,7 +76,8 @@ class Draft:
     statement: Statement
     values: Sequence[Value]
     inline: set[int] = field(default_factory=set)
-    # By index of the first token: (index after the last, replacement text or a text to bind in `{}`).
+    # By index of the first token: (index after the last, replacement text or a text to bind
+    # in `{}`).
     spans: dict[int, tuple[int, str, str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -136,11 +144,13 @@ class Draft:
         return f"?{places[slot.number]}"
 
 
-def fit(statement: Statement, values: Sequence[Value], room: int = LARGEST_SQL_BYTES) -> list[Fitted]:
+def fit(
+    statement: Statement, values: Sequence[Value], room: int = LARGEST_SQL_BYTES
+) -> list[Fitted]:
     """Return the statement as one or, for a long VALUES list, several statements that D1 takes.
 
-    `room` is what the text may measure in bytes. Raises OperationalError ("too many SQL variables") or DataError ("query string is too large") when nothing
-    makes it fit.
+    `room` is what the text may measure in bytes. Raises OperationalError ("too many SQL variables")
+    or DataError ("query string is too large") when nothing makes it fit.
     """
     draft = Draft(statement, values)
     fitted = draft.write()
@@ -167,9 +177,7 @@ def _size(text: str) -> int:
 
 
 def _fits(fitted: Fitted, room: int) -> bool:
-    return (
-        len(fitted.parameters) <= LARGEST_PARAMETERS and _size(fitted.sql) <= room
-    )
+    return len(fitted.parameters) <= LARGEST_PARAMETERS and _size(fitted.sql) <= room
 
 
 def _check(fitted: Fitted, room: int) -> None:
@@ -185,7 +193,10 @@ def _check(fitted: Fitted, room: int) -> None:
 
 
 def _lift_lists(draft: Draft) -> None:
-    """Turn `IN (?, ?, ...)` into `IN (SELECT value FROM json_each(?))`: one parameter, same affinity and collation."""
+    """Turn `IN (?, ?, ...)` into `IN (SELECT value FROM json_each(?))`.
+
+    One parameter, and the same affinity and collation: json_each declares no types.
+    """
     tokens = draft.statement.tokens
     numbers = {slot.token: slot.number for slot in draft.statement.slots}
     for index, token in enumerate(tokens[:-1]):
@@ -204,7 +215,7 @@ def _lift_lists(draft: Draft) -> None:
 
 
 def _encode_list(values: Sequence[Value]) -> str | None:
-    """Return the JSON array of a list, None when JSON does not carry a value through SQLite exactly."""
+    """Return the JSON array of a list, None when JSON would not carry a value exactly."""
     if any(isinstance(v, float | bytes) or (isinstance(v, str) and "\0" in v) for v in values):
         return None
     encoded = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
@@ -212,7 +223,7 @@ def _encode_list(values: Sequence[Value]) -> str | None:
 
 
 def find_rows(statement: Statement) -> list[tuple[int, int]]:
-    """Return the token ranges of the rows of `INSERT ... VALUES (...), (...)`; empty for other statements."""
+    """Return the token ranges of the rows of `INSERT ... VALUES (...), (...)`, else []."""
     tokens = list(statement.tokens)
     if statement.verb not in {"INSERT", "REPLACE"}:
         return []
@@ -235,7 +246,7 @@ def find_rows(statement: Statement) -> list[tuple[int, int]]:
 
 
 def _split_rows(draft: Draft, rows: Sequence[tuple[int, int]], room: int) -> list[Fitted]:
-    """Return one statement for each group of rows that fits; what stands around the rows is repeated."""
+    """Return one statement for each group of rows that fits, all with the same head and tail."""
     last = len(draft.statement.tokens)
     head, tail = (0, rows[0][0]), (rows[-1][1], last)
     fixed = draft.write([head, tail])
@@ -245,9 +256,7 @@ def _split_rows(draft: Draft, rows: Sequence[tuple[int, int]], room: int) -> lis
     for index, row in enumerate(rows):
         written = draft.write([row])
         more, longer = len(written.parameters), _size(written.sql) + 2
-        if index > first and (
-            bound + more > LARGEST_PARAMETERS or size + longer > room
-        ):
+        if index > first and (bound + more > LARGEST_PARAMETERS or size + longer > room):
             pieces.append(draft.write([head, _span(rows, first, index), tail]))
             first, bound, size = index, len(fixed.parameters), _size(fixed.sql)
         bound, size = bound + more, size + longer
@@ -274,14 +283,15 @@ def _inline_text(draft: Draft, bound: int) -> None:
 
 
 def _lift_literals(draft: Draft, room: int) -> None:
-    """Bind long string literals of a text that is too long; not in schema statements, which keep their text."""
+    """Bind long string literals of a text that is too long; a schema statement keeps its text."""
     statement = draft.statement
     if statement.first in {"CREATE", "ALTER"}:
         return
     fitted = draft.write()
     excess, free = _size(fitted.sql) - room, LARGEST_PARAMETERS - len(fitted.parameters)
     longest = sorted(
-        ((_size(t.text), i) for i, t in enumerate(statement.tokens) if t.kind == STRING), reverse=True
+        ((_size(t.text), i) for i, t in enumerate(statement.tokens) if t.kind == STRING),
+        reverse=True,
     )
     for size, index in longest:
         if excess <= 0 or free <= 0 or size < _LONG_LITERAL_BYTES:

@@ -1,4 +1,4 @@
-"""Answers PRAGMAs: those D1 refuses are answered here as a database file would, the others go to D1."""
+"""Answers the PRAGMAs that D1 refuses, as a database file would; the others go to D1."""
 
 from __future__ import annotations
 
@@ -67,17 +67,20 @@ _WORD_VALUES = {
     "temp_store": {"default": 0, "file": 1, "memory": 2},
     "auto_vacuum": {"none": 0, "full": 1, "incremental": 2},
 }
-# Numbers that live in the database file's header, which D1 does not show: kept in a table of the driver's.
+# Numbers that live in the database file's header, which D1 does not show: kept in a table of the
+# driver's.
 _STORED = frozenset({"user_version", "application_id"})
 STORE_TABLE = "_edgelift_pragmas"
 
-# What D1's authorizer lets through (workerd src/workerd/util/sqlite.c++), or should refuse by its own words.
+# What D1's authorizer lets through (workerd src/workerd/util/sqlite.c++), or should refuse by its
+# own words.
 _FOR_D1 = frozenset(
     {
-        "case_sensitive_like", "data_version", "defer_foreign_keys", "foreign_key_check", "foreign_key_list",
-        "function_list", "ignore_check_constraints", "index_info", "index_list", "index_xinfo",
-        "legacy_alter_table", "module_list", "optimize", "page_count", "page_size", "pragma_list", "quick_check",
-        "recursive_triggers", "table_info", "table_xinfo",
+        "case_sensitive_like", "data_version", "defer_foreign_keys", "foreign_key_check",
+        "foreign_key_list", "function_list", "ignore_check_constraints", "index_info",
+        "index_list", "index_xinfo", "legacy_alter_table", "module_list", "optimize",
+        "page_count", "page_size", "pragma_list", "quick_check", "recursive_triggers",
+        "table_info", "table_xinfo",
     }
 )  # fmt: skip
 _NAMES = {
@@ -92,7 +95,7 @@ Table = tuple[list[str], list[tuple[object, ...]]]
 
 
 class Pragma(NamedTuple):
-    """A PRAGMA statement: lower-case name, argument text or None, whether it names the temp schema."""
+    """A PRAGMA: lower-case name, argument or None, whether it names the temp schema."""
 
     name: str
     argument: str | None
@@ -152,7 +155,8 @@ def _read_value(name: str, text: str, current: object) -> object:
 def _run_stored(connection: Connection, pragma: Pragma) -> Table:
     database = connection.database
     if pragma.argument is None:
-        exists = f"SELECT json_array(count(*)) AS j FROM sqlite_master WHERE name={quote_text(STORE_TABLE)}"
+        named = f"sqlite_master WHERE name={quote_text(STORE_TABLE)}"
+        exists = f"SELECT json_array(count(*)) AS j FROM {named}"
         if not database.ask([(Fitted(exists, []), JSON)]).results[0].rows[0][0]:
             return [pragma.name], [(0,)]
         query = (
@@ -164,11 +168,10 @@ def _run_stored(connection: Connection, pragma: Pragma) -> Table:
         value = int(pragma.argument, 0)
     except ValueError:
         value = 0
-    statements = (
-        f"CREATE TABLE IF NOT EXISTS {STORE_TABLE}(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID",
-        f"INSERT OR REPLACE INTO {STORE_TABLE} VALUES({quote_text(pragma.name)}, {value})",
-    )
-    database.ask([(Fitted(sql, []), RUN) for sql in statements])
+    columns = "(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID"
+    create = f"CREATE TABLE IF NOT EXISTS {STORE_TABLE}{columns}"
+    store = f"INSERT OR REPLACE INTO {STORE_TABLE} VALUES({quote_text(pragma.name)}, {value})"
+    database.ask([(Fitted(sql, []), RUN) for sql in (create, store)])
     return [], []
 
 
@@ -177,7 +180,9 @@ def _run_foreign_keys(connection: Connection, pragma: Pragma) -> Table:
     if pragma.argument is None:
         return ["foreign_keys"], [(1,)]
     if _read_value("query_only", pragma.argument, 1) == 0:
-        log.warning("edgelift: PRAGMA foreign_keys=OFF has no effect: D1 always checks foreign keys")
+        log.warning(
+            "edgelift: PRAGMA foreign_keys=OFF has no effect: D1 always checks foreign keys"
+        )
     return [], []
 
 

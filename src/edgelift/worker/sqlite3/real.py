@@ -1,4 +1,4 @@
-"""The interpreter's own sqlite3, for everything that is no configured database; None where it is missing."""
+"""The interpreter's own sqlite3, for every path that is no configured database."""
 
 from __future__ import annotations
 

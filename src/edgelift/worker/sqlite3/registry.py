@@ -13,16 +13,20 @@ _databases: dict[str, Database] = {}
 
 
 def configure(databases: Iterable[Mapping[str, Any]], transport: Transport | None = None) -> None:
-    """Take the databases of the settings JSON ("binding", "path", "strategy": "d1") instead of what was known."""
+    """Take the databases of the settings JSON in place of what was known."""
     carrier = transport or HostTransport()
     _databases.clear()
     for database in databases:
         if database.get("strategy", "d1") == "d1":
-            _databases[os.path.abspath(database["path"])] = Database(database["binding"], carrier)  # noqa: PTH100
+            path = os.path.abspath(database["path"])  # noqa: PTH100 - links stay
+            _databases[path] = Database(database["binding"], carrier)
 
 
 def find_database(database: Any, *, uri: bool = False) -> tuple[Database, str, bool] | None:
-    """Return the database at a path, the path, and whether it is opened for reading only; None for other paths."""
+    """Return the database at a path, the path, and whether it is only to be read.
+
+    None for a path that is not configured.
+    """
     if not isinstance(database, (str, bytes, os.PathLike)):
         return None
     path = os.fsdecode(database)

@@ -1,7 +1,7 @@
-"""Rewrites SQL so that D1 answers exactly what SQLite would: result rows as JSON, schema reads without D1's own tables.
+"""Rewrites SQL so that D1 answers what SQLite would: rows as JSON, no tables of D1's own.
 
-A row read as a JavaScript number array loses integers beyond 2^53 and the difference of 1 and 1.0; a row read as
-`json_array(...)` text loses nothing (sql-in-python.md 4, python-holes.md 3).
+A row read as a JavaScript number array loses integers beyond 2^53 and the difference of 1 and 1.0;
+a row read as `json_array(...)` text loses nothing (sql-in-python.md 4, python-holes.md 3).
 """
 
 from __future__ import annotations
@@ -9,9 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgelift.worker.sqlite3.statement import (
-    COLUMN, EXPRESSION, STAR, ResultColumn, Statement, parse,
+    COLUMN,
+    EXPRESSION,
+    STAR,
+    ResultColumn,
+    Statement,
+    parse,
 )  # fmt: skip
-from edgelift.worker.sqlite3.tokens import QUOTED, WORD, Token, quote_name, quote_text, unquote
+from edgelift.worker.sqlite3.tokens import (
+    QUOTED,
+    WORD,
+    Token,
+    quote_name,
+    quote_text,
+    skip_parentheses,
+    split_at,
+    unquote,
+)  # fmt: skip
 
 # The SQLite of workerd 1.20261117.1; D1 refuses the function that would tell it.
 SQLITE_VERSION = "3.54.1"
@@ -24,8 +38,9 @@ _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 _TEMP_SCHEMA_TABLES = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})
 _NO_TABLE_ALIAS = frozenset(
     {
-        "WHERE", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "ON", "USING", "ORDER",
-        "GROUP", "HAVING", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "WINDOW", "INDEXED", "NOT",
+        "WHERE", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "ON", "USING",
+        "ORDER", "GROUP", "HAVING", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "WINDOW",
+        "INDEXED", "NOT",
     }
 )  # fmt: skip
 COUNTERS = "SELECT json_array(changes(), last_insert_rowid()) AS j"
@@ -34,8 +49,8 @@ COUNTERS = "SELECT json_array(changes(), last_insert_rowid()) AS j"
 def build_cell(name: str) -> str:
     """Return the JSON-ready expression of a column.
 
-    `||''` takes from text the mark of being JSON, which json_array would otherwise embed as an object; -0.0
-    would be printed as 0.0, and only atan2 tells them apart.
+    `||''` takes from text the mark of being JSON, which json_array would otherwise embed as an
+    object; -0.0 would be printed as 0.0, and only atan2 tells them apart.
     """
     return (
         f"CASE typeof({name}) WHEN 'text' THEN {name}||'' WHEN 'real' THEN "
@@ -55,8 +70,8 @@ def build_array(count: int) -> str:
 def wrap_query(sql: str, count: int) -> str:
     """Return the query whose rows are the rows of `sql`, each as one JSON array.
 
-    The two LIMITs keep SQLite from merging the queries, which would evaluate every expression of `sql` several
-    times (select.c, flattenSubquery, restriction 13); the order of the rows stays.
+    The two LIMITs keep SQLite from merging the queries, which would evaluate every expression of
+    `sql` several times (select.c, flattenSubquery, restriction 13); the order of the rows stays.
     """
     names = ",".join(f"c{number}" for number in range(1, count + 1))
     return (
@@ -75,10 +90,11 @@ def flatten_row(row: list[object], count: int) -> tuple[object, ...]:
 def read_names(statement: Statement) -> list[str] | None:
     """Return the result columns' names where the text alone tells them, else None.
 
-    A plain column is named as the table declares it (SELECT ID gives "id"), so its name must be asked for.
+    A plain column is named as the table declares it (SELECT ID gives "id"), so its name must be
+    asked for.
     """
     if statement.verb == "VALUES":
-        return [f"column{number}" for number in range(1, count_columns(statement) + 1)]
+        return [f"column{number}" for number in range(1, _count_values(statement) + 1)]
     columns = statement.columns
     if any(c.kind == STAR or (c.kind == COLUMN and c.alias is None) for c in columns):
         return None
@@ -93,7 +109,7 @@ def read_name(statement: Statement, column: ResultColumn) -> str:
 
 
 def merge_names(statement: Statement, asked: Sequence[str]) -> list[str]:
-    """Return D1's names with the text's own where ours was another text (parameters, inlined values)."""
+    """Return D1's names, with the text's own where D1 was given another (inlined values)."""
     columns = statement.columns
     if len(columns) != len(asked) or any(column.kind == STAR for column in columns):
         return list(asked)
@@ -106,16 +122,17 @@ def merge_names(statement: Statement, asked: Sequence[str]) -> list[str]:
 def count_columns(statement: Statement) -> int | None:
     """Return how many columns a query gives, None when a star hides it."""
     if statement.verb == "VALUES":
-        tokens, depth, count = statement.tokens, 0, 1
-        for token in tokens[statement.main + 1 :]:
-            depth += (token.text == "(") - (token.text == ")")
-            if depth == 0:
-                break
-            count += depth == 1 and token.text == ","
-        return count
+        return _count_values(statement)
     if any(column.kind == STAR for column in statement.columns):
         return None
     return len(statement.columns)
+
+
+def _count_values(statement: Statement) -> int:
+    """Return the number of cells in the first row of VALUES."""
+    tokens = list(statement.tokens)
+    end = skip_parentheses(tokens, statement.main + 1)
+    return len(split_at(tokens, ",", statement.main + 2, end - 1))
 
 
 Edit = tuple[int, int, str]
@@ -138,7 +155,10 @@ def adapt_text(statement: Statement) -> Statement:
         if token.kind not in {WORD, QUOTED}:
             continue
         name = unquote(token).lower()
-        if name == "sqlite_version" and [t.text for t in tokens[index + 1 : index + 3]] == ["(", ")"]:
+        if name == "sqlite_version" and [t.text for t in tokens[index + 1 : index + 3]] == [
+            "(",
+            ")",
+        ]:
             edits.append((token.start, tokens[index + 2].end, quote_text(SQLITE_VERSION)))
         elif name in _SCHEMA_TABLES or name in _TEMP_SCHEMA_TABLES:
             edit = _edit_schema_table(tokens, index, name)
@@ -189,7 +209,9 @@ def wrap_returning(statement: Statement, read_columns: ReadColumns) -> tuple[Sta
             expressions.append(statement.text(column.start, column.end))
             names.append(read_name(statement, column))
     inner = ", ".join(f"{text} AS c{number}" for number, text in enumerate(expressions, 1))
-    clause = f"RETURNING (SELECT {build_array(len(names))} FROM (SELECT {inner} LIMIT -1) LIMIT -1) AS j"
+    clause = (
+        f"RETURNING (SELECT {build_array(len(names))} FROM (SELECT {inner} LIMIT -1) LIMIT -1) AS j"
+    )
     start = statement.tokens[statement.returning].start
     return parse(statement.sql[:start] + clause), names
 

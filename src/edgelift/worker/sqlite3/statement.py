@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgelift.worker.sqlite3.tokens import (
-    BAD, BLOB, NUMBER, OPERATOR, PARAM, QUOTED, STRING, WORD, Token, read_tokens, skip_parentheses, split_at, unquote,
+    BAD,
+    BLOB,
+    NUMBER,
+    OPERATOR,
+    PARAM,
+    QUOTED,
+    STRING,
+    WORD,
+    Token,
+    read_tokens,
+    skip_parentheses,
+    split_at,
+    unquote,
 )  # fmt: skip
 
 MAIN_VERBS = frozenset({"SELECT", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE"})
@@ -19,13 +32,24 @@ _END_OF_COLUMNS = frozenset(
     {"FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT"}
 )
 _ENDS_TERMS = frozenset(
-    {"LIMIT", "HAVING", "SELECT", "WHERE", "UNION", "EXCEPT", "INTERSECT", "WINDOW", "ROWS", "RANGE"}
+    {
+        "LIMIT",
+        "HAVING",
+        "SELECT",
+        "WHERE",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "WINDOW",
+        "ROWS",
+        "RANGE",
+    }
 )
 # Words after which a name is an operand and no alias.
 _BEFORE_OPERAND = frozenset(
     {
-        "NOT", "AND", "OR", "IS", "IN", "LIKE", "GLOB", "REGEXP", "MATCH", "BETWEEN", "COLLATE", "CASE",
-        "WHEN", "THEN", "ELSE", "ESCAPE", "DISTINCT", "FROM", "EXISTS", "ALL", "AS",
+        "NOT", "AND", "OR", "IS", "IN", "LIKE", "GLOB", "REGEXP", "MATCH", "BETWEEN", "COLLATE",
+        "CASE", "WHEN", "THEN", "ELSE", "ESCAPE", "DISTINCT", "FROM", "EXISTS", "ALL", "AS",
     }
 )  # fmt: skip
 _NO_ALIAS = frozenset({"ISNULL", "NOTNULL", "END", "NULL"})
@@ -46,7 +70,8 @@ class Slot(NamedTuple):
 class ResultColumn(NamedTuple):
     """One entry of a result list: its kind, the tokens of its expression, its alias and its path.
 
-    `path` is the (schema, table, column) of a plain column or the (table,) of a star, without what is not said.
+    `path` is the (schema, table, column) of a plain column or the (table,) of a star, without what
+    is not said.
     """
 
     kind: str
@@ -60,7 +85,8 @@ class ResultColumn(NamedTuple):
 class Statement:
     """A parsed statement; `sql` ends with its last token, `multiple` says that another one follows.
 
-    `full` goes on to the semicolon: SQLite names an expression after its text with the comments behind it.
+    `full` goes on to the semicolon: SQLite names an expression after its text with the comments
+    behind it.
     """
 
     sql: str
@@ -105,7 +131,7 @@ class Statement:
         tokens = self.tokens
         called = {
             unquote(token).lower()
-            for token, following in zip(tokens, tokens[1:], strict=False)
+            for token, following in itertools.pairwise(tokens)
             if following.text == "(" and token.kind in {WORD, QUOTED}
         }
         words = {token.upper for token in tokens if token.kind == WORD}
@@ -114,7 +140,7 @@ class Statement:
     @functools.cached_property
     def collations(self) -> frozenset[str]:
         """The collations the text names, in lower case."""
-        pairs = zip(self.tokens, self.tokens[1:], strict=False)
+        pairs = itertools.pairwise(self.tokens)
         return frozenset(unquote(b).lower() for a, b in pairs if a.upper == "COLLATE")
 
     @functools.cached_property
@@ -159,7 +185,7 @@ class Statement:
         return self.find_word("RETURNING", self.main)
 
     def find_word(self, word: str, start: int, end: int | None = None) -> int | None:
-        """Return the index of the last such word outside parentheses in a range, None without one."""
+        """Return the index of the last such word outside parentheses, None without one."""
         found, depth = None, 0
         for index in range(start, len(self.tokens) if end is None else end):
             token = self.tokens[index]
@@ -219,7 +245,7 @@ class Statement:
         return tuple(unquote(name) for name in names)
 
     def column_text(self, column: ResultColumn) -> str:
-        """Return the text SQLite names an expression after: up to the next token, comments included."""
+        """Return the text SQLite names an expression after, comments behind it included."""
         end = len(self.full)
         if column.end < len(self.tokens):
             end = self.tokens[column.end].start
@@ -228,7 +254,7 @@ class Statement:
 
 @functools.lru_cache(maxsize=1024)
 def parse(sql: str) -> Statement:
-    """Return the first statement of `sql`; text without any statement gives one with an empty verb."""
+    """Return the first statement of `sql`; without any, one with an empty verb."""
     tokens = read_tokens(sql)
     start = 0
     while start < len(tokens) and tokens[start].text == ";":
@@ -279,7 +305,7 @@ def _find_main(tokens: list[Token], first: str) -> int:
 
 
 def _read_slots(tokens: list[Token]) -> tuple[tuple[Slot, ...], tuple[str | None, ...]]:
-    """Number the parameters as sqlite3_bind_parameter_index does (sqlite.org/lang_expr.html#varparam)."""
+    """Return the parameters, numbered as SQLite does (sqlite.org/lang_expr.html#varparam)."""
     slots: list[Slot] = []
     names: list[str | None] = []
     numbers: dict[str, int] = {}

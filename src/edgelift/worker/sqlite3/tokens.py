@@ -1,4 +1,4 @@
-"""Cuts SQL text into SQLite's tokens; every rewriting of the driver works on tokens, never on raw text."""
+"""Cuts SQL text into SQLite's tokens; every rewriting of the driver works on tokens."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Kinds of tokens. BAD is text that SQLite's own tokenizer refuses; it is passed on for D1 to refuse.
+# Kinds of tokens. BAD is text that SQLite's own tokenizer refuses; it is passed on for D1 to
+# refuse.
 SPACE, COMMENT, STRING, BLOB, QUOTED, PARAM, NUMBER, WORD, OPERATOR, BAD = (
     "space", "comment", "string", "blob", "quoted", "param", "number", "word", "operator", "bad",
 )  # fmt: skip
 
-# Lexical rules: sqlite.org/lang_expr.html and src/tokenize.c (characters from 0x80 on belong to words).
+# Lexical rules: sqlite.org/lang_expr.html and src/tokenize.c (characters from 0x80 on belong to
+# words).
 _TOKEN = re.compile(
     r"""
       (?P<space>[ \t\n\f\r]+)
@@ -21,17 +23,17 @@ _TOKEN = re.compile(
     | (?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
     | (?P<param>\?[0-9]*|[:@\#][A-Za-z0-9_$\u0080-\U0010ffff]+
         |\$(?:[A-Za-z0-9_$\u0080-\U0010ffff]|::)+(?:\([^)\s]*\))?)
-    | (?P<number>0[xX][0-9a-fA-F]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
-    | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*)
-    | (?P<operator>->>|->|\|\||<<|>>|<=|>=|==|!=|<>|[-+*/%&|~<>=(),.;])
-    | (?P<bad>['"`\[].*\Z|.)
+    |
+    (?P<number>0[xX][0-9a-fA-F]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
+    | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*) |
+    (?P<operator>->>|->|\|\||<<|>>|<=|>=|==|!=|<>|[-+*/%&|~<>=(),.;]) | (?P<bad>['"`\[].*\Z|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 
 
 class Token(NamedTuple):
-    """A token and where it lies in the text; `upper` is the text in capitals for words, else the text."""
+    """A token and where it lies in the text; `upper` has a word's text in capitals."""
 
     kind: str
     text: str
@@ -74,7 +76,7 @@ def unquote(token: Token) -> str:
 
 
 def split_at(tokens: list[Token], separator: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Return the index ranges between `separator`s that lie outside parentheses, within tokens[start:end]."""
+    """Return the index ranges between `separator`s outside parentheses in tokens[start:end]."""
     ranges = []
     depth, first = 0, start
     for index in range(start, end):
@@ -88,7 +90,7 @@ def split_at(tokens: list[Token], separator: str, start: int, end: int) -> list[
 
 
 def skip_parentheses(tokens: list[Token], index: int) -> int:
-    """Return the index after the parenthesis that closes the one at `index` (or the number of tokens)."""
+    """Return the index after the parenthesis that closes the one at `index`."""
     depth = 0
     while index < len(tokens):
         text = tokens[index].text
@@ -107,12 +109,14 @@ def _is_trigger(tokens: list[Token]) -> bool:
 
 
 def split_statements(sql: str) -> Iterator[str]:
-    """Yield the statements of a script without the semicolon; a trigger's body stays in one piece."""
+    """Yield a script's statements without the semicolon; a trigger's body stays in one piece."""
     statement: list[Token] = []
     for token in read_tokens(sql):
-        if token.text != ";" or token.kind != OPERATOR:
-            statement.append(token)
-        elif statement and _is_open_trigger(statement):
+        if (
+            token.text != ";"
+            or token.kind != OPERATOR
+            or (statement and _is_open_trigger(statement))
+        ):
             statement.append(token)
         elif statement:
             yield sql[statement[0].start : statement[-1].end]
@@ -122,16 +126,14 @@ def split_statements(sql: str) -> Iterator[str]:
 
 
 def _is_open_trigger(statement: list[Token]) -> bool:
-    """Return whether a semicolon after these tokens lies inside a trigger: its last is not `; END`."""
+    """Return whether a semicolon after these tokens lies inside a trigger."""
     if not _is_trigger(statement):
         return False
-    return not (
-        len(statement) > 1 and statement[-1].upper == "END" and statement[-2].text == ";"
-    )
+    return not (len(statement) > 1 and statement[-1].upper == "END" and statement[-2].text == ";")
 
 
 def complete_statement(statement: str) -> bool:
-    """Return whether the text ends with a complete statement, as sqlite3.complete_statement does."""
+    """Return whether the text ends with a complete statement."""
     tokens = read_tokens(statement)
     if not tokens or tokens[-1].text != ";":
         return False

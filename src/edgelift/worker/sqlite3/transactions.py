@@ -1,7 +1,7 @@
 """Keeps the books of transactions for a database that commits every statement at once.
 
-BEGIN, COMMIT and SAVEPOINT change nothing in D1. What must never happen silently is a ROLLBACK that does not
-bring the old rows back: after a write it raises LostRollbackError and says so in the log.
+BEGIN, COMMIT and SAVEPOINT change nothing in D1. What must never happen silently is a ROLLBACK that
+does not bring the old rows back: after a write it raises LostRollbackError and says so in the log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE
 
 
 class Transaction:
-    """One connection's transaction: whether it is open, its savepoints, the writes since its begin."""
+    """One connection's transaction: open or not, savepoints, writes since its begin."""
 
     def __init__(self, binding: str) -> None:
         self.binding = binding
@@ -28,7 +28,7 @@ class Transaction:
         self._begun_by_savepoint = False
 
     def note_write(self) -> None:
-        """Count a write that D1 has committed; outside a transaction nobody expects it to come back."""
+        """Count a write that D1 has committed; outside a transaction nobody wants it back."""
         if self.open:
             self.writes += 1
 
@@ -50,7 +50,7 @@ class Transaction:
             raise self._lost(lost, "ROLLBACK")
 
     def run(self, statement: Statement) -> None:
-        """Do what a BEGIN, COMMIT, ROLLBACK, SAVEPOINT or RELEASE statement says, with SQLite's errors."""
+        """Do what a statement of `CONTROL` says, with SQLite's errors."""
         words = [token.upper for token in statement.tokens]
         if words[0] == "BEGIN":
             if self.open:
@@ -92,8 +92,9 @@ class Transaction:
 
     def _lost(self, writes: int, what: str) -> LostRollbackError:
         text = (
-            f"{what} cannot undo {writes} write{'s' if writes > 1 else ''}: D1 ({self.binding}) has committed each "
-            "statement when it ran. The rows stay. Code that relies on rollback needs the `object` strategy."
+            f"{what} cannot undo {writes} write{'s' if writes > 1 else ''}: D1 ({self.binding}) "
+            "has committed each statement when it ran. The rows stay. Code that relies on rollback "
+            "needs the `object` strategy."
         )
         log.error("edgelift: LOST ROLLBACK: %s", text)
         return make_error(text, "SQLITE_ERROR", LostRollbackError)  # type: ignore[return-value]

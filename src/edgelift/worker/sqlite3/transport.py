@@ -1,4 +1,4 @@
-"""Carries requests to D1 and results back; the one seam between the driver and the runtime it runs in."""
+"""Carries requests to D1 and results back: the seam between the driver and its runtime."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Asked = tuple[Fitted, str]
 
 
 class Transport(Protocol):
-    """Sends one JSON request (d1_query.mjs) for a binding and returns the JSON answer, blocking the caller."""
+    """Sends one JSON request (d1_query.mjs) for a binding and waits for the JSON answer."""
 
     def send(self, binding: str, request: str) -> str:
         """Return the answer; raises OperationalError when there is none."""
@@ -36,7 +36,7 @@ class HostTransport:
 
         if not can_suspend():
             raise OperationalError(
-                f"D1 ({binding}) cannot be asked here: this code runs where nothing can be waited for"
+                f"D1 ({binding}) cannot be asked here: this code runs where nothing can wait"
             )
         try:
             return str(run_sync(read_host().d1(binding, request)))
@@ -72,7 +72,7 @@ def _read_object(found: dict[str, Any]) -> Any:
 
 
 class Database:
-    """A configured database: its binding, the transport, and what all its connections know about it."""
+    """A configured database: binding, transport, and what its connections know of it."""
 
     def __init__(self, binding: str, transport: Transport) -> None:
         self.binding = binding
@@ -109,7 +109,7 @@ class Database:
         return Answer(results, answer.get("names"))
 
     def read_table(self, table: str) -> list[tuple[str, str]]:
-        """Return (name, declared type) of a table's visible columns; empty when there is no such table."""
+        """Return (name, declared type) of a table's visible columns, [] without such a table."""
         key = table.lower()
         if key not in self.tables:
             pragma = f"PRAGMA table_xinfo({quote_name(table)})"

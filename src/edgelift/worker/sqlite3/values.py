@@ -1,4 +1,4 @@
-"""Turns the parameters an application gives into the values SQLite would bind, with CPython's checks."""
+"""Turns an application's parameters into the values SQLite would bind, with CPython's checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from edgelift.worker.sqlite3.statement import Statement
 Value = int | float | str | bytes | None
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
-# D1 limits page: "Maximum string, BLOB or table row size 2,000,000 bytes"; workerd itself would take more.
+# D1 limits page: "Maximum string, BLOB or table row size 2,000,000 bytes"; workerd itself would
+# take more.
 LARGEST_VALUE_BYTES = 2_000_000
 _PLAIN = frozenset({int, float, str, bytes, bytearray, type(None)})
 _T = TypeVar("_T", str, bytes)
@@ -53,7 +54,8 @@ def _bind_mapping(statement: Statement, parameters: Mapping[str, Any]) -> list[V
     for number, name in enumerate(statement.names, 1):
         if name is None:
             raise ProgrammingError(
-                f"Binding {number} has no name, but you supplied a dictionary (which has only names)."
+                f"Binding {number} has no name, but you supplied a dictionary "
+                "(which has only names)."
             )
         try:
             given = parameters[name[1:]]
@@ -96,7 +98,7 @@ def _check_integer(value: int) -> int:
 def _check_size(value: _T, size: int) -> _T:
     if size > LARGEST_VALUE_BYTES:
         raise make_error(
-            f"string or blob too big: {size:,} bytes, D1 stores at most {LARGEST_VALUE_BYTES:,} in a value",
+            f"string or blob too big: {size:,} bytes, D1 stores at most {LARGEST_VALUE_BYTES:,}",
             "SQLITE_TOOBIG",
         )
     return value
@@ -106,4 +108,6 @@ def _type_name(kind: type) -> str:
     """Return the name CPython prints: with the module for types made in C, without for classes."""
     made_in_python = "__dict__" in vars(kind) or "__weakref__" in vars(kind)
     module = kind.__module__
-    return kind.__qualname__ if made_in_python or module == "builtins" else f"{module}.{kind.__name__}"
+    return (
+        kind.__qualname__ if made_in_python or module == "builtins" else f"{module}.{kind.__name__}"
+    )
