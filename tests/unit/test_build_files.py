@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import tomllib
 from pathlib import Path
@@ -28,6 +29,7 @@ from edgelift.stages.build.parts import Parts, read_parts
 from edgelift.stages.build.source import select_source
 from edgelift.stages.build.wrangler import strip_comments, told_errors
 from edgelift.targets.packages import Resolution, Wheel
+from edgelift.worker.production import anchor_paths, build_entrypoint
 
 WHEEL = Wheel(
     name="flask", version="3.1.3", filename="flask-3.1.3-py3-none-any.whl", sha256="0", size_bytes=1
@@ -167,6 +169,30 @@ def test_the_entry_holds_settings_relative_to_itself(tmp_path: Path) -> None:
     assert settings["jobs"] == [{"name": "j", "schedule": "* * * * *", "call": "a:b"}]
     assert settings["models"] == ["m.joblib"]
     assert environment == {"DATABASE_URL": "sqlite:////session/metadata/instance/x.db"}
+
+
+def test_the_deployed_worker_gets_the_settings_of_the_local_one(tmp_path: Path) -> None:
+    parts = make_parts(tmp_path, app_root="src")
+    settings, _ = run_entry(parts, "/app")
+    assert anchor_paths(settings, Path("/app")) == parts.build_settings("/app")
+    assert list(inspect.signature(build_entrypoint).parameters) == ["settings", "root"]
+
+
+@pytest.mark.parametrize(
+    ("url", "value", "told"),
+    [
+        ("sqlite:///data/x.db", "sqlite:////app/data/x.db", True),
+        ("data/x.db", "/app/data/x.db", False),
+        ("file:data/x.db", "file:/app/data/x.db", False),
+        ("sqlite+pysqlite:///x.db", "sqlite+pysqlite:////app/x.db", False),
+    ],
+)
+def test_the_variable_of_a_database_keeps_its_form(
+    tmp_path: Path, url: str, value: str, told: bool
+) -> None:
+    parts = make_parts(tmp_path, url=url)
+    assert parts.read_environment() == {"DATABASE_URL": value}
+    assert ("env" in parts.build_settings("/app")["databases"][0]) is told
 
 
 @pytest.mark.parametrize("url", ['sqlite:///it\'s "{odd}".db', "sqlite:////var/lib/x.db"])
