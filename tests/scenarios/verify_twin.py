@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgelift.errors import OriginError, TargetError
@@ -32,7 +32,7 @@ entry = "app:app"
 python = "{sys.executable}"
 [[databases]]
 name = "main"
-url = "sqlite:///data/ledger.db"
+url = "data/ledger.db"
 env = "LEDGER_DB"
 [[static]]
 path = "static"
@@ -96,7 +96,9 @@ def make_ledger(folder: Path) -> Run:
     database = DatabasePlan(
         name="main", url="sqlite:///data/ledger.db", binding="DB", strategy="d1", reason=""
     )
-    journal.write_document("plan", Plan(placement="worker", placement_reason="", databases=(database,)))
+    journal.write_document(
+        "plan", Plan(placement="worker", placement_reason="", databases=(database,))
+    )
     import hashlib
 
     style = (folder / "static" / "style.css").read_bytes()
@@ -113,13 +115,13 @@ class Twin:
     bench_folder: Path
     run: Run
     alter: Callable[[Path], None] = lambda _copy: None
-    starts: int = 0
+    tags: list[str] = field(default_factory=list)
     extra_env: dict[str, str] | None = None
 
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
-        self.starts += 1
-        folder = self.bench_folder / f"{self.starts}-{tag}"
+        self.tags.append(tag)
+        folder = self.bench_folder / f"{len(self.tags)}-{tag}"
         shutil.copytree(self.run.project.root, folder, ignore=shutil.ignore_patterns(".edgelift"))
         self.alter(folder)
         server = start_origin(

@@ -43,7 +43,12 @@ def now() -> str:
 
 
 def show(row) -> dict:
-    return {"id": row["id"], "name": row["name"], "price": row["price"], "tags": row["tags"].split()}
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "price": row["price"],
+        "tags": row["tags"].split(),
+    }
 
 
 @app.get("/")
@@ -60,7 +65,9 @@ def items():
         return jsonify(error="page must be positive"), 400
     rows = db().execute("SELECT * FROM items ORDER BY id LIMIT 5 OFFSET ?", ((page - 1) * 5,))
     found = [show(row) for row in rows]
-    return jsonify(items=found, page=page, total=db().execute("SELECT count(*) FROM items").fetchone()[0])
+    return jsonify(
+        items=found, page=page, total=db().execute("SELECT count(*) FROM items").fetchone()[0]
+    )
 
 
 @app.get("/api/items/<int:item_id>")

@@ -20,7 +20,9 @@ def make(path: Path, rows: int = 40) -> None:
             for i in range(1, rows + 1)
         ],
     )
-    db.execute("INSERT INTO orders VALUES ('6b0cd4a8-0d0f-4d63-9d5c-1f1c7a9f9b11', 'tok', '2024-01-01')")
+    db.execute(
+        "INSERT INTO orders VALUES ('6b0cd4a8-0d0f-4d63-9d5c-1f1c7a9f9b11', 'tok', '2024-01-01')"
+    )
     db.commit()
     db.close()
 

@@ -44,7 +44,8 @@ def test_cookies_and_words_of_a_page_are_carried_over():
     received = say(f'<input value="{NEW}">'.encode(), HTML, ("Set-Cookie", "s=cookie-2222; Path=/"))
     later = ask("/x", body=f"csrf={OLD}".encode(), headers=(("Cookie", "s=cookie-1111"),))
     (sent,) = carry(given, received, later)
-    assert sent.body == f"csrf={NEW}".encode() and sent.headers == (("Cookie", "s=cookie-2222"),)
+    assert sent.body == f"csrf={NEW}".encode()
+    assert sent.headers == (("Cookie", "s=cookie-2222"),)
 
 
 def test_numbers_are_bound_as_whole_segments_and_only_when_named_as_ids():

@@ -72,7 +72,8 @@ def test_replies_are_kept_decoded_and_bind_later_requests(tmp_path):
         entry("http://h/a/fixed", headers=[("Authorization", f"Bearer {token}")]),
     )
     first, second = read_har(file, ROUTES).requests
-    assert first.rule == "/f/{name}" and second.rule == "/a/fixed"
+    assert first.rule == "/f/{name}"
+    assert second.rule == "/a/fixed"
     assert first.reply.headers == (("Content-Type", "application/json"),)
     assert second.bindings == (token,)
 

@@ -26,7 +26,8 @@ def test_a_template_keeps_what_stays(first, second, text):
     template = build_template(first, second)
     assert template.text == text
     expression = parse_template(text)
-    assert expression.fullmatch(first) and expression.fullmatch(second)
+    assert expression.fullmatch(first)
+    assert expression.fullmatch(second)
 
 
 def test_a_template_refuses_other_words_and_other_formats():

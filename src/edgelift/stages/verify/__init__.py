@@ -113,6 +113,8 @@ def verify_parts(run: Run, target: Launcher | None = None) -> Result:
     bench = _read_bench(run, target)
     bench.clean()
     kept = {} if run.only else run.journal.read_checkpoints(STEP)
+    if not kept:
+        bench.captured.unlink(missing_ok=True)
     parts = Parts(bench, run.only, kept)
     try:
         _run_parts(parts)

@@ -166,7 +166,7 @@ def _figures(outcomes: Sequence[FlowOutcome]) -> dict[str, float]:
 
 
 def name_differences(differences: Sequence[Difference]) -> list[str]:
-    """Return one line per kind and place: the first of it, and how often it was seen."""
+    """Return one line per kind and place, kinds by turns: the first of it, and how many more."""
     groups: dict[tuple[str, str, str], list[Difference]] = {}
     for difference in differences:
         groups.setdefault((difference.route, difference.kind, difference.pattern), []).append(
@@ -174,13 +174,23 @@ def name_differences(differences: Sequence[Difference]) -> list[str]:
         )
     lines = [
         found[0].text + (f" (and {len(found) - 1} more like it)" if len(found) > 1 else "")
-        for found in list(groups.values())[:MOST_NAMED]
+        for found in _take_turns(list(groups.values()))[:MOST_NAMED]
     ]
     if len(groups) > MOST_NAMED:
         lines.append(
             f"... and {len(groups) - MOST_NAMED} more places: .edgelift/verify/differences.json"
         )
     return lines
+
+
+def _take_turns(groups: list[list[Difference]]) -> list[list[Difference]]:
+    """Return groups of differences so that each kind's first comes before any kind's second."""
+    turns: Counter[str] = Counter()
+    ranked = []
+    for position, group in enumerate(groups):
+        ranked.append((turns[group[0].kind], position, group))
+        turns[group[0].kind] += 1
+    return [group for *_, group in sorted(ranked, key=lambda entry: entry[:2])]
 
 
 def name_noise(masks: Sequence[NoiseMask]) -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
+import socket
 import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -50,19 +52,21 @@ class Client:
         """Return the reply, or one with `error` set when the server gave none."""
         started = time.perf_counter()
         try:
-            reused = self._connection is not None
-            try:
-                return self._exchange(request, started)
-            except (ConnectionError, http.client.BadStatusLine):
-                self.close()
-                if not reused:
-                    raise
-            # A kept-alive connection may have been closed by the server meanwhile.
-            return self._exchange(request, time.perf_counter())
+            self._drop_stale()
+            return self._exchange(request, started)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             told = str(error) or type(error).__name__
             return Reply(status=0, error=told, duration_s=time.perf_counter() - started)
+
+    def _drop_stale(self) -> None:
+        """Close a kept-alive connection that the server has closed meanwhile.
+
+        Nothing is sent twice: a request that was sent and not answered may have been carried out.
+        """
+        sock = self._connection.sock if self._connection else None
+        if sock is not None and select.select([sock], [], [], 0)[0]:
+            self.close()
 
     def _exchange(self, request: Request, started: float) -> Reply:
         connection = self._connection or http.client.HTTPConnection(
@@ -75,8 +79,9 @@ class Client:
         for name, value in wire_headers(request):
             connection.putheader(name, value.encode("latin-1", "replace"))
         connection.endheaders(request.body or None)
+        sock = connection.sock  # the connection forgets it when the reply says `close`
         response = connection.getresponse()
-        body, cut = self._read(response)
+        body, cut = _read(response, sock)
         reply = Reply(
             status=response.status,
             headers=tuple(response.getheaders()),
@@ -87,22 +92,6 @@ class Client:
         if cut or response.will_close:
             self.close()
         return reply
-
-    def _read(self, response: http.client.HTTPResponse) -> tuple[bytes, bool]:
-        """Return the body and whether it is the beginning of an endless one."""
-        if not is_endless(response.getheader("content-type"), response.length):
-            return response.read(), False
-        body = b""
-        sock = self._connection.sock if self._connection else None
-        if sock is not None:
-            sock.settimeout(STREAM_QUIET_S)
-        with contextlib.suppress(TimeoutError):
-            while len(body) < STREAM_BYTES:
-                part = response.read1(STREAM_BYTES)
-                if not part:
-                    return body, False
-                body += part
-        return body, True
 
     def close(self) -> None:
         """Close the connection; the next request opens a new one."""
@@ -115,6 +104,21 @@ class Client:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+
+def _read(response: http.client.HTTPResponse, sock: socket.socket) -> tuple[bytes, bool]:
+    """Return the body and whether it is the beginning of an endless one."""
+    if not is_endless(response.getheader("content-type"), response.length):
+        return response.read(), False
+    body = b""
+    sock.settimeout(STREAM_QUIET_S)
+    with contextlib.suppress(TimeoutError):
+        while len(body) < STREAM_BYTES:
+            part = response.read1(STREAM_BYTES)
+            if not part:
+                return body, False
+            body += part
+    return body, True
 
 
 def is_endless(content_type: str | None, length: int | None) -> bool:

@@ -62,7 +62,7 @@ def run_tests(bench: Bench, url: str, tag: str) -> TestsOutcome:
     project = bench.run.project
     tests = project.settings.tests
     assert tests is not None
-    with bench.scratch(f"tests-{tag}") as folder:
+    with bench.scratch(f"suite-{tag}") as folder:
         copy = copy_origin(project, folder / "app").absolute()
         report = folder / "junit.xml"
         env = build_origin_env(project, copy, bench.python, {tests.base_url_env: url})
@@ -71,7 +71,7 @@ def run_tests(bench: Bench, url: str, tag: str) -> TestsOutcome:
             extra = ensure_pytest(project, bench.python, bench.run.note)
             if extra is not None:
                 env["PYTHONPATH"] += f"{os.pathsep}{extra}"
-        log = bench.log(f"tests-{tag}")
+        log = bench.log(f"suite-{tag}")
         started = time.monotonic()
         process = SupervisedProcess(command, cwd=copy, env=env, log=log)
         code = process.wait(TIMEOUT_S)

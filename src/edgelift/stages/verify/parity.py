@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -141,12 +142,12 @@ class Replayer:
 
     def _replay_all(self, flow: Flow, suffix: str) -> _Pass:
         """Replay on origin, target and origin again; all three start from the same state."""
-        tag = flow.name.replace(":", "-").replace("/", "-")
+        tag = "flow-" + re.sub(r"[^A-Za-z0-9._-]", "-", flow.name)
         with contextlib.ExitStack() as stack:
             bench = self.bench
             origin, side_a = self._replay(stack, flow, bench.origin, f"{tag}-origin{suffix}")
             target, side_t = self._replay(stack, flow, bench.worker, f"{tag}-target{suffix}")
-            again, side_b = self._replay(stack, flow, bench.origin, f"{tag}-again{suffix}")
+            again, side_b = self._replay(stack, flow, bench.origin_again, f"{tag}-again{suffix}")
             self._learn(flow, origin, again)
             states = [
                 compare_states(

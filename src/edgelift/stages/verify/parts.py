@@ -11,7 +11,7 @@ import msgspec
 
 from edgelift.errors import EdgeliftError, Interrupted, OriginError
 from edgelift.model.findings import Check, Status
-from edgelift.model.flows import Flow
+from edgelift.model.flows import Difference, Flow
 from edgelift.project import JobSection
 from edgelift.stages.verify import checks
 from edgelift.stages.verify.checks import build_check, skip
@@ -34,7 +34,11 @@ from edgelift.stages.verify.static import check_static
 
 T = TypeVar("T")
 STEP = "verify"
-_FROM_FLOWS = (checks.STATE, checks.MUTANTS)  # checks that are drawn from the replayed flows
+_FROM_FLOWS = (
+    checks.STATE,
+    checks.MUTANTS,
+    checks.MODELS,
+)  # checks that are drawn from the replayed flows
 
 
 @dataclass
@@ -64,9 +68,9 @@ class Parts:
         if key in self.kept:
             return msgspec.convert(self.kept[key], type_)
         outcome = make()
+        self.kept[key] = msgspec.to_builtins(outcome)  # two checks may need it
         if good(outcome):
-            body = msgspec.to_builtins(outcome)
-            self.bench.run.journal.write_checkpoint(STEP, key, body)
+            self.bench.run.journal.write_checkpoint(STEP, key, self.kept[key])
         return outcome
 
     def attempt(
@@ -229,7 +233,7 @@ class Parts:
             if not self.bench.inventory.models:
                 why = "the project holds no serialized model"
                 return [build_check(self.bench.run, checks.MODELS, Status.SKIPPED, why)]
-            return [compare_models(self.bench)]
+            return [compare_models(self.bench, self.bench.captured)]
 
         self.attempt((checks.MODELS,), work)
 
@@ -255,8 +259,8 @@ class Parts:
             save_flows(folder / "flows.json", self.flows)
             found = {
                 name: {
-                    "differences": [*map(msgspec.to_builtins, outcome.differences)],
-                    "unstable": [*map(msgspec.to_builtins, outcome.unstable)],
+                    "differences": [*map(_to_json, outcome.differences)],
+                    "unstable": [*map(_to_json, outcome.unstable)],
                     "states": [*map(msgspec.to_builtins, outcome.states)],
                 }
                 for name, outcome in self.outcomes.items()
@@ -264,3 +268,7 @@ class Parts:
             write_json(folder / "differences.json", found)
             noise = {name: list(outcome.masks) for name, outcome in self.outcomes.items()}
             write_json(folder / "noise.json", noise)
+
+
+def _to_json(difference: Difference) -> dict[str, object]:
+    return {"text": difference.text, **msgspec.structs.asdict(difference)}

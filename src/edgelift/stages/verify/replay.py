@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from edgelift.model.flows import Flow, Reply
 from edgelift.stages.verify.binding import Bindings
 from edgelift.stages.verify.client import Client
 
+DYING_S = 0.5
 Step = Callable[[int], None]
 
 
@@ -23,8 +25,16 @@ def replay_flow(flow: Flow, url: str, check_alive: Callable[[], None], step: Ste
         for position, request in enumerate(flow.requests):
             reply = client.send(bindings.apply(request))
             if reply.error:
-                check_alive()
+                _watch_end(check_alive)
             bindings.learn(request.reply, reply)
             replies.append(reply)
             step(position + 1)
     return replies
+
+
+def _watch_end(check_alive: Callable[[], None]) -> None:
+    """Ask for a while whether a server that dropped a connection has ended."""
+    deadline = time.monotonic() + DYING_S
+    while time.monotonic() < deadline:
+        check_alive()
+        time.sleep(0.02)

@@ -19,6 +19,7 @@ from edgelift.model.inventory import Inventory
 from edgelift.model.plan import Plan
 from edgelift.project import JobSection, Project
 from edgelift.run import Run
+from edgelift.sources.estimators import capture_environment
 from edgelift.sources.origin_server import (
     SCRIPTS,
     OriginServer,
@@ -105,6 +106,11 @@ class Bench:
 
         return ensure_origin_python(self.run.project, self.run.note)
 
+    @property
+    def captured(self) -> Path:
+        """Return the file of what the origin's models were given during replays (JSON lines)."""
+        return self.folder / "captured.jsonl"
+
     def snapshot_hashes(self, name: str) -> dict[str, str]:
         """Return the hash of each table of a snapshot, as compare_databases makes it."""
         return {table.table: table.origin_hash for table in self.initial(name)}
@@ -128,6 +134,11 @@ class Bench:
     def origin(self) -> Launcher:
         """Return the launcher of the origin."""
         return OriginLauncher(self)
+
+    @property
+    def origin_again(self) -> Launcher:
+        """Return the launcher of the second origin, which also captures the inputs of models."""
+        return OriginLauncher(self, self.captured if self.inventory.models else None)
 
     @cached_property
     def worker(self) -> Launcher:
@@ -176,9 +187,13 @@ class Bench:
 
 @dataclass(frozen=True)
 class OriginLauncher:
-    """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots."""
+    """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots.
+
+    With `capture` the app's models append what they are given to that file.
+    """
 
     bench: Bench
+    capture: Path | None = None
 
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
@@ -192,7 +207,7 @@ class OriginLauncher:
                 copy=copy_origin(project, folder / "app"),
                 python=self.bench.python,
                 databases={name: self.bench.snapshot(name) for name in self.bench.databases},
-                env={},
+                env=capture_environment(self.capture) if self.capture else {},
                 log=self.bench.log(tag),
             )
             with server:
