@@ -340,7 +340,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def hash_files(root: Path, files: list[Path]) -> str:
-    """Return a SHA-256 over relative names and contents; raises UsageError for an unreadable file."""
+    """Return a SHA-256 over names and contents; raises UsageError for an unreadable file."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(root).as_posix().encode() + b"\0")

@@ -140,7 +140,7 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
 @cli.command("verify")
 @common()
 @click.option("--only", metavar="ID", help="Repeat one check, as the report's `reproduce` says.")
-def verify(  # noqa: PLR0913 - one parameter per option
+def verify(
     path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool, only: str | None
 ) -> None:
     """Prove that the Worker answers like the origin; exit 6 when it does not.

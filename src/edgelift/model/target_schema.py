@@ -6,7 +6,7 @@ import msgspec
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One statement; `kind` is table, virtual table, index, view or trigger, `name` its object's."""
+    """One statement; `kind` is table, virtual table, index, view or trigger."""
 
     kind: str
     name: str
