@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from edgelift.worker.sqlite3.adapters import converters
+from edgelift.worker.sqlite3.adapting import converters
 from edgelift.worker.sqlite3.decltypes import read_types
 from edgelift.worker.sqlite3.errors import ProgrammingError
 from edgelift.worker.sqlite3.execution import Outcome, Plan, read_plan, run_many

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from edgelift.worker.sqlite3 import registry
-from edgelift.worker.sqlite3.adapters import (
+from edgelift.worker.sqlite3.adapting import (
     Binary,
     Date,
     DateFromTicks,
@@ -43,7 +43,7 @@ from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_opt
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.rewrite import SQLITE_VERSION
 from edgelift.worker.sqlite3.rows import Row
-from edgelift.worker.sqlite3.tokens import complete_statement
+from edgelift.worker.sqlite3.tokens import complete_statement as read_completeness
 
 log = logging.getLogger("edgelift.sqlite3")
 
@@ -56,6 +56,7 @@ version = "2.6.0"
 version_info = (2, 6, 0)
 SQLITE_OK, SQLITE_DENY, SQLITE_IGNORE = 0, 1, 2
 
+complete_statement = real.complete_statement if real else read_completeness
 _told: set[str] = set()
 
 

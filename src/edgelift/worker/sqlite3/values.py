@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from edgelift.worker.sqlite3.adapters import PrepareProtocol, adapt
+from edgelift.worker.sqlite3.adapting import PrepareProtocol, adapt
 from edgelift.worker.sqlite3.errors import ProgrammingError, make_error
 from edgelift.worker.sqlite3.statement import Statement
 
