@@ -186,7 +186,11 @@ def release_threads() -> int:
 
 
 def _launch_deferred() -> None:
-    global _deferred
-    held, _deferred = _deferred or [], []
-    for flow, body in held:
+    """Start the newest of the threads held back: most likely the one that is waited for.
+
+    The next wait starts the next. A thread that polls for ever stays held back that way; once
+    started, its suspended stack would keep the snapshot from being made.
+    """
+    if _deferred:
+        flow, body = _deferred.pop()
         post(flow, 0, body)

@@ -62,7 +62,20 @@ def check_header(name: object, value: object) -> tuple[str, str]:
 
 def join_headers(headers: Iterable[tuple[str, str]]) -> str:
     """Return the flat form of checked headers."""
-    return "\n".join([f"{name}\n{value}" for name, value in headers])
+    return "\n".join([f"{name}\n{to_javascript_text(value)}" for name, value in headers])
+
+
+def to_javascript_text(value: str) -> str:
+    """Return a header value of bytes-as-Latin-1 as workerd wants it, which sends text as UTF-8.
+
+    Bytes that are no UTF-8 cannot be sent as they are; they are taken for Latin-1 letters.
+    """
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 def to_wsgi_text(value: str) -> str:

@@ -102,7 +102,7 @@ def ask_adapter(server: WsgiServer, asked: Asked, port: int) -> Outcome:
     try:
         while answer.rest and (part := answer.rest.read()) is not None:
             body += part
-    except Exception:  # noqa: BLE001 - any error breaks the connection
+    except Exception:
         broken = True
     headers = split_headers(answer.headers)
     length = next((int(v) for k, v in headers if k.lower() == "content-length"), None)
@@ -131,5 +131,5 @@ def load_probe() -> Any:
 def list_paths() -> list[str]:
     """Return the names of the probe's cases, as they stand in its source."""
     source = (PROBE / "probe.py").read_text("utf-8")
-    names = re.findall(r"^def (\w+)\(environ, start_response\)", source, re.M)
+    names = re.findall(r"^def (\w+)\(environ, start_response\)", source, re.MULTILINE)
     return [name for name in names if name not in {"environ", "show_log"}]
