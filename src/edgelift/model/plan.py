@@ -25,8 +25,22 @@ class PackagePlan(msgspec.Struct, frozen=True, kw_only=True):
     substitute: str = ""
 
 
+class CostLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the estimated monthly bill: `amount` units, of which `included` cost nothing."""
+
+    title: str
+    amount: float
+    included: float
+    usd: float
+    source: str
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All decisions; `placement` says where the app runs (`worker`)."""
+    """All decisions; `placement` says where the app runs (`worker`).
+
+    `models` are the serialized estimators to export, `crons` the cron triggers without repeats,
+    `costs` the estimated bill of a month under the assumptions that plan.md states.
+    """
 
     placement: str
     placement_reason: str
@@ -35,3 +49,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     crons: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    costs: tuple[CostLine, ...] = ()

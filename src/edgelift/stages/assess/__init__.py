@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+import edgelift
 from edgelift.errors import OriginError
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.model.inventory import EnvVariable, Inventory, Job
@@ -49,7 +50,7 @@ def inputs(run: Run) -> str:
         hash_files(project.root, small),
         [f.relative_to(project.root).as_posix() for f in files if _is_source(f)],
         {name: os.environ.get(name) for name in names},
-        [RULES, sys.version_info[:3]],
+        [RULES, Inventory.__struct_fields__, edgelift.__version__, sys.version_info[:3]],
     )
 
 

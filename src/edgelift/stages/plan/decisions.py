@@ -1,0 +1,165 @@
+"""Decides: a strategy for each database, a place for the app, packages, models, crons, steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelift.model.findings import Finding, Level
+from edgelift.model.inventory import Inventory, ModelFile
+from edgelift.model.plan import DatabasePlan, PackagePlan, Plan
+from edgelift.project import DatabaseSection, Project, expand_variables
+from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
+from edgelift.stages.plan import rules
+from edgelift.stages.plan.costs import estimate_costs, read_prices
+
+# What find_model_files calls an estimator; anything else is a sentence that says why not.
+_ESTIMATOR = re.compile(r"^(\w+ of )*[\w.]+$")
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The databases' plans, their sizes in bytes by name, and what was found about them."""
+
+    plans: tuple[DatabasePlan, ...]
+    sizes: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+def plan_databases(project: Project, audit: Sequence[Finding]) -> Databases:
+    """Choose a strategy for each database; `audit` is what D1 would lose of its transactions."""
+    plans, sizes, findings = [], {}, []
+    for section in project.settings.databases:
+        url = expand_variables(section.url)
+        if not is_sqlite_url(url):
+            shown = url.partition("://")[0]
+            findings.append(rules.ENGINE.at(f"{section.name}: {shown}", None, None))
+            continue
+        size = _read_size(find_sqlite_file(section.url, project.root))
+        sizes[section.name] = size
+        findings += _check_size(section.name, size)
+        plans.append(
+            DatabasePlan(
+                name=section.name,
+                url=section.url,
+                binding=section.binding,
+                strategy="d1",
+                reason=explain_strategy(section, audit),
+                env=section.env,
+            )
+        )
+    return Databases(tuple(plans), sizes, tuple(findings))
+
+
+def _read_size(file: Path) -> int:
+    """Return the database's size with its log; 0 when it is not there, which schema tells."""
+    names = (file, Path(f"{file}-wal"))
+    return sum(name.stat().st_size for name in names if name.is_file())
+
+
+def _check_size(name: str, size_bytes: int) -> Iterator[Finding]:
+    limits = read_prices().limits
+    if size_bytes > limits["d1_bytes_paid"].value:
+        yield rules.SIZE.at(f"{name} has {size_bytes:,} bytes", None, None)
+    elif size_bytes > limits["d1_bytes_free"].value:
+        yield rules.FREE_SIZE.at(f"{name} has {size_bytes:,} bytes", None, None)
+
+
+def explain_strategy(section: DatabaseSection, audit: Sequence[Finding]) -> str:
+    """Return why D1 is the strategy, in a sentence with the counts of the audit."""
+    blocking = [f for f in audit if f.blocks]
+    accepted = [f for f in audit if f.accepted]
+    warnings = [f for f in audit if f.level is Level.WARNING]
+    chosen = "chosen in edgelift.toml" if section.strategy == "d1" else "chosen by the audit"
+    if blocking:
+        return (
+            f"D1 would lose {len(blocking)} rollback(s) or block(s) of the app; `object`, which "
+            "keeps them, comes with a later version"
+        )
+    if accepted:
+        return f"{chosen}: {len(accepted)} finding(s) of the transaction audit are accepted"
+    if warnings:
+        return f"{chosen}: no rollback would be lost; {len(warnings)} warning(s) about atomicity"
+    return f"{chosen}: nothing that the app's transactions promise would be lost"
+
+
+def explain_placement(findings: Sequence[Finding]) -> str:
+    """Return why the app runs in stateless isolates, and what that means for its state."""
+    state = sorted({f.rule for f in findings if f.rule.startswith("STATE-")})
+    if not state:
+        return "no module state changes between requests, so any isolate can answer any request"
+    return (
+        f"stateless isolates; what the app keeps in memory ({', '.join(state)}) is per isolate, "
+        "which its code takes for a cache"
+    )
+
+
+def check_models(models: Sequence[ModelFile]) -> tuple[tuple[str, ...], list[Finding]]:
+    """Return the paths of estimators to export, and findings for what has no export."""
+    good = tuple(model.path for model in models if _ESTIMATOR.match(model.kind))
+    findings = [
+        rules.MODEL.at(model.kind, model.path, None)
+        for model in models
+        if not _ESTIMATOR.match(model.kind)
+    ]
+    return good, findings
+
+
+def check_crons(crons: Sequence[str]) -> Iterator[Finding]:
+    """Yield a finding when there are more cron triggers than the free plan has."""
+    if len(crons) > read_prices().limits["crons_free"].value:
+        yield rules.CRONS.at(f"{len(crons)} different schedules", None, None)
+
+
+def build_plan(
+    project: Project,
+    inventory: Inventory,
+    databases: Databases,
+    packages: tuple[PackagePlan, ...],
+    findings: Sequence[Finding],
+) -> Plan:
+    """Put all decisions together."""
+    crons = tuple(dict.fromkeys(job.schedule for job in project.settings.jobs))
+    models, _ = check_models(inventory.models)
+    size_bytes = sum(databases.sizes.values())
+    return Plan(
+        placement="worker",
+        placement_reason=explain_placement(findings),
+        databases=databases.plans,
+        packages=packages,
+        models=models,
+        crons=crons,
+        steps=tuple(_list_steps(project, inventory, databases, models)),
+        costs=estimate_costs(crons, size_bytes),
+    )
+
+
+def _list_steps(
+    project: Project, inventory: Inventory, databases: Databases, models: Sequence[str]
+) -> Iterator[str]:
+    for database in databases.plans:
+        size = format_bytes(databases.sizes.get(database.name, 0))
+        yield f"schema: convert {database.name} and load it into the real engine"
+        yield f"data: copy {size} of {database.name}, proving every row by hash on both sides"
+    folders = [section.path for section in project.settings.static]
+    if folders:
+        yield f"files: copy {', '.join(folders)} byte by byte"
+    if models:
+        yield f"build: export {len(models)} model(s) and prove each equal"
+    yield f"build: make the Worker project of {len(inventory.sources)} source files"
+    yield f"verify: replay requests on {len(inventory.routes)} routes against origin and Worker"
+    if project.settings.tests is not None:
+        yield f"verify: run the app's own tests ({' '.join(project.settings.tests.command)})"
+    yield "report: write what was proven"
+
+
+def format_bytes(size_bytes: int) -> str:
+    """Return a size for people, in decimal units."""
+    size = float(size_bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,45 @@
+"""Rules of the plan itself: databases it cannot move, sizes it cannot take."""
+
+from __future__ import annotations
+
+from edgelift.model.findings import Level
+from edgelift.model.rules import Rule
+from edgelift.stages.plan.transactions.rules import RULES as TRANSACTION_RULES
+
+ENGINE = Rule(
+    id="DB-ENGINE",
+    level=Level.ERROR,
+    title="A database is not SQLite",
+    why="this version moves SQLite only",
+    tip="keep the backend where it is until PostgreSQL and MySQL are supported",
+)
+SIZE = Rule(
+    id="LIMIT-D1-SIZE",
+    level=Level.ERROR,
+    title="A database is larger than D1 takes",
+    why="a D1 database holds 10 GB, which cannot be raised",
+    tip="split it, or move old rows elsewhere first",
+)
+FREE_SIZE = Rule(
+    id="LIMIT-D1-FREE",
+    level=Level.NOTE,
+    title="A database needs the paid plan",
+    why="on the free plan a D1 database holds 500 MB",
+    tip="use Workers Paid",
+)
+CRONS = Rule(
+    id="LIMIT-CRONS",
+    level=Level.WARNING,
+    title="More cron triggers than the free plan has",
+    why="the free plan has 5 in an account, the paid plan 250",
+    tip="give jobs the same schedule where that does no harm, or use Workers Paid",
+)
+MODEL = Rule(
+    id="MODEL-KIND",
+    level=Level.WARNING,
+    title="A serialized object has no export",
+    why="only estimators of scikit-learn that edgelift knows are exported; other files are copied "
+    "as they are, and loading them needs the package that wrote them",
+    tip="see docs/reference/rules.md; leave the file out when the app does not load it",
+)
+RULES = (ENGINE, SIZE, FREE_SIZE, CRONS, MODEL, *TRANSACTION_RULES)
