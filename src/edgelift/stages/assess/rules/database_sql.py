@@ -120,9 +120,9 @@ def _is_sql(text: str) -> bool:
     found = _STATEMENT.match(text)
     if found is None:
         return False
-    # Prose begins with such words too ("Select a colour", "update failed").
+    # Prose begins with such words too ("Select a colour from", "update failed").
     return found[1].isupper() or bool(
-        re.search(r"\b(from|into|set|table|index|view|where|values)\b", text, re.IGNORECASE)
+        found[1].islower() and re.search(r"\b(from|into|set|table|index|view|values|as)\b", text)
     )
 
 

@@ -116,7 +116,7 @@ def _find_rule(view: CodeView, site: Site, call: ast.Call, name: str) -> Rule | 
         return LOG
     if name in anywhere or REQUEST not in site.phases:
         return anywhere.get(name)
-    if name.startswith("tempfile."):
+    if name.startswith("tempfile.") and "()" not in name:
         return TEMPORARY
     if _is_upload(view, site, call):
         return UPLOAD

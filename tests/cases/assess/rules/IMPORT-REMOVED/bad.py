@@ -1,0 +1,7 @@
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+import cgi  # <- IMPORT-REMOVED
+from distutils.util import strtobool  # <- IMPORT-REMOVED

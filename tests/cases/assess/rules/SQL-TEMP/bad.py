@@ -1,0 +1,7 @@
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+def prepare(db):
+    db.execute("CREATE TEMP TABLE chosen (id INTEGER)")  # <- SQL-TEMP

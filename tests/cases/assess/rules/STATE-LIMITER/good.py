@@ -1,0 +1,8 @@
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+from flask_limiter import Limiter
+
+limiter = Limiter(lambda: "x", app=app, storage_uri="redis://cache:6379")
