@@ -69,18 +69,13 @@ sql_values = st.one_of(
 )
 
 
-@given(st.lists(sql_values, min_size=1, max_size=150))
+# 100 at most may hold NUL, which only a parameter can carry.
+@given(st.lists(sql_values, min_size=1, max_size=LARGEST_PARAMETERS))
 def test_values_arrive_exactly(values: list[Any]) -> None:
     connection = sqlite3.connect(":memory:")
     columns = ", ".join("?" for _ in values)
-    try:
-        rows = run(fit(parse(f"SELECT {columns}"), values), connection)
-    except OperationalError as error:
-        assert "too many SQL variables" in str(error)
-        assert sum(isinstance(v, str) and "\0" in v for v in values) > LARGEST_PARAMETERS
-        return
-    finally:
-        connection.close()
+    rows = run(fit(parse(f"SELECT {columns}"), values), connection)
+    connection.close()
     assert [(type(v), v) for v in rows[0]] == [(type(v), v) for v in values]
 
 
@@ -132,7 +127,7 @@ def test_a_long_literal_is_bound(memory: sqlite3.Connection) -> None:
     text = "it's " * 30_000
     sql = "SELECT length('" + text.replace("'", "''") + "'), 'short', ?"
     (fitted,) = fit(parse(sql), ["v"])
-    assert fitted.parameters == [text, "v"] or fitted.parameters == ["v", text]
+    assert sorted(fitted.parameters) == [text, "v"]
     assert run([fitted], memory) == [(len(text), "short", "v")]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import sqlite3
 
 import pytest
@@ -53,7 +54,7 @@ def test_tokens(sql: str, expected: list[tuple[str, str]]) -> None:
 @given(st.text())
 def test_every_character_is_in_one_token_or_between_two(sql: str) -> None:
     tokens = read_tokens(sql)
-    for before, after in zip(tokens, tokens[1:], strict=False):
+    for before, after in itertools.pairwise(tokens):
         assert before.end <= after.start
     assert all(sql[token.start : token.end] == token.text for token in tokens)
 
