@@ -24,14 +24,10 @@ LIBRARY = "/lib/python3.14"
 SITE_PACKAGES = f"{LIBRARY}/site-packages"
 APP = "/app"
 WORKER_PACKAGE = Path(__file__).parents[2] / "worker"
-# Level 6 takes three times as long and saves another 5 %.
+# Measured on 35.6 MB of compiled files: level 2 gives 15.3 MB in 0.42 s, 6 gives 14.2 MB in 0.94 s.
 DEFLATE_LEVEL = 2
 SMALLEST_DEFLATED = 512
 
-# Parts of the standard library that no server program imports: 40 % of its bytes.
-_UNUSED_LIBRARY = re.compile(
-    r"^(test|idlelib|turtledemo|turtle\.py|lib2to3|ensurepip|_pyrepl|pydoc_data|venv|tkinter)(/|$)"
-)
 _UNUSED_FILE = re.compile(r"(^|/)(__pycache__|\.git|\.DS_Store)(/|$)|\.py[cdi]$|\.pyi$")
 
 
@@ -92,7 +88,7 @@ def add_standard_library(files: FileSet, pyodide: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             for name in opened.namelist():
-                if name.endswith("/") or _UNUSED_LIBRARY.match(name):
+                if name.endswith("/"):
                     continue
                 data = opened.read(name)
                 if name in LIBRARY_FILES:
