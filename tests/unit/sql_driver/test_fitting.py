@@ -114,6 +114,15 @@ def test_rows_are_split(memory: sqlite3.Connection, size: int) -> None:
     assert memory.execute("SELECT count(*), count(DISTINCT c) FROM t").fetchone() == (size, size)
 
 
+def test_only_the_rows_of_an_insert_are_split(memory: sqlite3.Connection) -> None:
+    memory.execute("CREATE TABLE t(a)")
+    marks = ",".join("(?)" for _ in range(150))
+    sql = f"INSERT INTO t SELECT count(*) FROM (VALUES {marks})"
+    (fitted,) = fit(parse(sql), [f"v{i}" for i in range(150)])
+    run([fitted], memory)
+    assert memory.execute("SELECT a FROM t").fetchall() == [(150,)]
+
+
 def test_rows_are_split_by_size(memory: sqlite3.Connection) -> None:
     memory.execute("CREATE TABLE t(a)")
     rows = ", ".join(f"('{'é' * 9000}{i}')" for i in range(20))

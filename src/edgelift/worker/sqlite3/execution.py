@@ -21,7 +21,12 @@ from edgelift.worker.sqlite3.rewrite import (
     wrap_query,
     wrap_returning,
 )  # fmt: skip
-from edgelift.worker.sqlite3.statement import Statement, parse
+from edgelift.worker.sqlite3.statement import (
+    KEPT_TEXTS,
+    LONGEST_KEPT_TEXT,
+    Statement,
+    parse,
+)  # fmt: skip
 from edgelift.worker.sqlite3.transport import JSON, RAW, RUN, Answer, Asked, Database
 from edgelift.worker.sqlite3.values import Value
 
@@ -66,7 +71,12 @@ class Plan:
 
 
 _QUERY_ROOM = LARGEST_SQL_BYTES - _WRAPPING_BYTES
-read_plan = functools.lru_cache(maxsize=1024)(Plan)
+_read_plan_once = functools.lru_cache(maxsize=KEPT_TEXTS)(Plan)
+
+
+def read_plan(sql: str) -> Plan:
+    """Return the plan of a statement, kept from its last run unless it is very long."""
+    return Plan(sql) if len(sql) > LONGEST_KEPT_TEXT else _read_plan_once(sql)
 
 
 def run_query(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:

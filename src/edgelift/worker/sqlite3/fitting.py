@@ -19,7 +19,6 @@ from edgelift.worker.sqlite3.statement import Slot, Statement
 from edgelift.worker.sqlite3.tokens import (
     PARAM,
     STRING,
-    WORD,
     quote_text,
     skip_parentheses,
     split_at,
@@ -227,17 +226,10 @@ def find_rows(statement: Statement) -> list[tuple[int, int]]:
     tokens = list(statement.tokens)
     if statement.verb not in {"INSERT", "REPLACE"}:
         return []
-    start = next(
-        (
-            i + 1
-            for i in range(statement.main, len(tokens) - 1)
-            if tokens[i].upper == "VALUES" and tokens[i].kind == WORD and tokens[i + 1].text == "("
-        ),
-        None,
-    )
-    if start is None:
+    values = statement.find_word("VALUES", statement.main)
+    if values is None:
         return []
-    end = start
+    start = end = values + 1
     while end < len(tokens) and tokens[end].text == "(":
         end = skip_parentheses(tokens, end)
         if end < len(tokens) and tokens[end].text == ",":

@@ -6,6 +6,7 @@ a row read as `json_array(...)` text loses nothing (sql-in-python.md 4, python-h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from edgelift.worker.sqlite3.statement import (
@@ -59,6 +60,7 @@ def build_cell(name: str) -> str:
     )
 
 
+@functools.cache
 def build_array(count: int) -> str:
     """Return the json_array of columns c1 to c<count>; beyond 32 columns an array of arrays."""
     cells = [build_cell(f"c{number}") for number in range(1, count + 1)]

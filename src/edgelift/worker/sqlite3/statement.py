@@ -252,9 +252,17 @@ class Statement:
         return self.full[self.tokens[column.start].start : end].strip(" \t\n\r\f")
 
 
-@functools.lru_cache(maxsize=1024)
+# Texts beyond this are seldom run twice, and their tokens would fill the isolate's memory.
+LONGEST_KEPT_TEXT = 10_000
+KEPT_TEXTS = 256
+
+
 def parse(sql: str) -> Statement:
     """Return the first statement of `sql`; without any, one with an empty verb."""
+    return _read(sql) if len(sql) > LONGEST_KEPT_TEXT else _read_once(sql)
+
+
+def _read(sql: str) -> Statement:
     tokens = read_tokens(sql)
     start = 0
     while start < len(tokens) and tokens[start].text == ";":
@@ -278,6 +286,9 @@ def parse(sql: str) -> Statement:
         multiple=multiple,
         main=main,
     )
+
+
+_read_once = functools.lru_cache(maxsize=KEPT_TEXTS)(_read)
 
 
 def _find_end(tokens: list[Token]) -> int:
