@@ -24,6 +24,8 @@ _HOOK_DECORATORS = frozenset(
      "listens_for", "api_view", "action"}
 )  # fmt: skip
 _MOST_CANDIDATES = 3
+# Objects of libraries that stand for one of the app's own.
+_PROXIES = frozenset({"flask_login.current_user", "flask.g", "flask_jwt_extended.current_user"})
 _RUN_BY_CLASS = ("__init__", "__post_init__", "__enter__", "__exit__", "__call__")
 _VIEW_METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "dispatch_request"})
 # Methods every library has: one class of the project that has them too proves nothing.
@@ -131,7 +133,7 @@ class CodeGraph:
         direct = self._find_function(dotted)
         if direct:
             return direct
-        if isinstance(node, ast.Attribute) and not dotted and node.attr not in _GENERIC:
+        if isinstance(node, ast.Attribute) and _is_unknown(dotted) and node.attr not in _GENERIC:
             candidates = self._methods.get(node.attr, [])
             return [c.id for c in candidates] if len(candidates) <= _MOST_CANDIDATES else []
         return []
@@ -208,6 +210,17 @@ class CodeGraph:
             if f.file is file and f.first_line <= line <= (f.node.end_lineno or line)
         ]
         return max(around, key=lambda f: f.first_line, default=None)
+
+
+def _is_unknown(dotted: str) -> bool:
+    """Return whether a method's receiver may be of any type: a library function returned it."""
+    if not dotted:
+        return True
+    owner = dotted.rpartition(".")[0]
+    if owner in _PROXIES:
+        return True
+    maker = owner.removesuffix("()").rpartition(".")[2]
+    return owner.endswith("()") and not maker[:1].isupper()
 
 
 def _is_self(node: ast.expr) -> bool:

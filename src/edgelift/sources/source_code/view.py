@@ -127,12 +127,17 @@ class CodeView:
 
     def _read(self, file: SourceFile) -> Iterator[Site]:
         skipped: set[int] = set()
+        later: set[int] = set()
         for node, function in walk_with_function(file.tree):
             if is_main_guard(node) or is_type_checking(node):
                 skipped |= {id(inner) for inner in ast.walk(node)}
+            if isinstance(node, ast.Lambda):
+                later |= {id(inner) for inner in ast.walk(node.body)}
             if id(node) in skipped:
                 continue
             phases = frozenset({IMPORT}) if function is None else self._phases[id(function)]
+            if id(node) in later:  # a lambda runs when it is called, which is not seen
+                phases = (phases - {IMPORT}) or frozenset({UNKNOWN})
             site = Site(file, node, function, phases)
             if site.serves:
                 yield site

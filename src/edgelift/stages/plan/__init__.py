@@ -117,7 +117,9 @@ def _blocked(blockers: Sequence[Finding]) -> BlockersFound:
         shown.append(f"{rule}{place}{times}")
     listed = ", ".join(f'"{rule}"' for rule in counts)
     return BlockersFound(
-        f"{len(blockers)} finding{'s' if len(blockers) > 1 else ''} stop the lift",
+        "1 finding stops the lift"
+        if len(blockers) == 1
+        else f"{len(blockers)} findings stop the lift",
         why=f"{'; '.join(shown)}. The first: {blockers[0].message}",
         tip=f"read plan/{FILE}; to go on in spite of them write [accept] rules = [{listed}] into "
         "edgelift.toml",

@@ -1,0 +1,5 @@
+from flask import Flask
+
+import settings
+
+app = Flask(settings.NAME)

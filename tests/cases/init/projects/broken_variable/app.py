@@ -1,0 +1,5 @@
+import os
+
+from flask import Flask
+
+app = Flask(os.environ['CASE_REQUIRED'])

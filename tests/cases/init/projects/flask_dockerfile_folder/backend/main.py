@@ -1,0 +1,5 @@
+from flask import Flask
+
+from helpers import NAME
+
+server = Flask(NAME)

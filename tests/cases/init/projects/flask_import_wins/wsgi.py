@@ -1,0 +1,3 @@
+import importlib
+
+application = getattr(importlib.import_module("flask"), "Flask")("hidden")
