@@ -20,6 +20,7 @@ EVERYWHERE = (
     "hashing",
 )
 IN_WORKER = (
+    "prefix",
     "waiting",
     "event_loop",
     "threads",
