@@ -89,7 +89,10 @@ class Client:
             duration_s=time.perf_counter() - started,
             cut=cut,
         )
-        if cut or response.will_close:
+        # A server that refuses a body without reading it closes the connection, sooner or later;
+        # the next request must not meet that moment.
+        refused = bool(request.body) and response.status >= http.client.BAD_REQUEST
+        if cut or response.will_close or refused:
             self.close()
         return reply
 
