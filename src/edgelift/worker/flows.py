@@ -121,18 +121,20 @@ _tokens = itertools.count(1)
 _deferred: list[tuple[Flow, Callable[[], object]]] | None = None
 
 
-def post(flow: Flow, delay_s: float, callback: Callable[[], object]) -> None:
+def post(flow: Flow, delay_s: float, callback: Callable[[], object]) -> bool:
     """Run `callback` on a stack of its own in the I/O context of the flow's request.
 
-    When that request is over, it runs in the one that calls, whose timers are then as good.
+    When that request is over, it runs in the one that calls, whose timers are then as good; False
+    is returned then, since the callback is lost if that one ends first.
     """
     if flow.request_id:
         token = next(_tokens)
         _callbacks[token] = callback
         if read_host().post(flow.request_id, delay_s * 1000, token) is not False:
-            return
+            return True
         del _callbacks[token]
     host.run_soon(lambda: _run_as_stack(callback), delay_s)
+    return False
 
 
 def run_posted(token: int) -> None:

@@ -37,8 +37,7 @@ def schedule(flow: Flow, handle: asyncio.Handle, delay_s: float) -> None:
 def post_pending(flow: Flow) -> None:
     """Have a flow's queued callbacks run from JavaScript, since no driver will."""
     if flow.ready and not flow.posted:
-        flow.posted = True
-        post(flow, 0, lambda: _run_posted(flow))
+        flow.posted = post(flow, 0, lambda: _run_posted(flow))
     elif flow.timers and not flow.ready:
         when = flow.timers[0][0]
         post(flow, max(0, when - time.monotonic()), lambda: _run_posted(flow))

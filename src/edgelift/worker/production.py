@@ -67,10 +67,12 @@ class Gateway:
     def _ensure_resumed(self) -> None:
         if self._resumed:
             return
+        import js
+
         self._resumed = True
         variables = {
             name: value
-            for name, value in self._host.workers_module().env.as_object_map().items()
+            for name, value in js.Object.entries(self._host.workers_module().env)
             if isinstance(value, str)
         }
         try:
@@ -120,9 +122,10 @@ class Gateway:
             headers.append(name, value)
         body: Any = None
         if status not in _EMPTY_STATUSES and method != "HEAD":
-            body = to_javascript(content or b"")
             if stream_id:
-                body = build_stream(stream_id, body, headers.get("content-length"))
+                body = build_stream(stream_id, content, headers.get("content-length"))
+            else:
+                body = to_javascript(content or b"")
         return js.Response.new(body, status=status, headers=headers, encodeBody="manual")
 
     def scheduled(self, controller: Any) -> None:
@@ -135,7 +138,7 @@ class Gateway:
             raise JobsFailedError("; ".join(failed))
 
 
-def build_stream(stream_id: int, first: Any, length: Any) -> Any:
+def build_stream(stream_id: int, first: bytes | None, length: Any) -> Any:
     """Return a ReadableStream of a body that is produced while the client reads it."""
     import js
     from pyodide.ffi import create_proxy
@@ -146,24 +149,21 @@ def build_stream(stream_id: int, first: Any, length: Any) -> Any:
         while proxies:
             proxies.pop().destroy()
 
-    async def start(controller: Any) -> None:
-        if first.length:
-            controller.enqueue(first)
-
     async def pull(controller: Any) -> None:
-        part = runtime.next_chunk(stream_id)
+        nonlocal first
+        part, first = (first, None) if first else (runtime.next_chunk(stream_id), None)
         if part is None:
             controller.close()
             finish()
         else:
-            controller.enqueue(part)
+            controller.enqueue(to_javascript(part))
 
     async def cancel(_reason: Any = None) -> None:
         runtime.close_stream(stream_id)
         finish()
 
-    proxies += [create_proxy(start), create_proxy(pull), create_proxy(cancel)]
-    stream = js.ReadableStream.new(start=proxies[0], pull=proxies[1], cancel=proxies[2])
+    proxies += [create_proxy(pull), create_proxy(cancel)]
+    stream = js.ReadableStream.new(pull=proxies[0], cancel=proxies[1])
     if not isinstance(length, str):
         return stream
     fixed = js.FixedLengthStream.new(int(length))
