@@ -113,6 +113,7 @@ def place_module(tree: SourceTree, file: SourceFile) -> tuple[str, str]:
 
 def _find_objects(graph: CodeGraph) -> Iterator[Candidate]:
     makers = _find_makers(graph)
+    classes = _find_classes(graph)
     for file in graph.files:
         seen: set[str] = set()
         for node in walk_module(file.tree):
@@ -120,7 +121,7 @@ def _find_objects(graph: CodeGraph) -> Iterator[Candidate]:
                 continue
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             made = graph.names.resolve(node.value, file.module)
-            framework = FRAMEWORK_CLASSES.get(made) or makers.get(made.removesuffix("()"), "")
+            framework = classes.get(made) or makers.get(made.removesuffix("()"), "")
             name = targets[0].id if isinstance(targets[0], ast.Name) else ""
             if framework and name and name not in seen:
                 seen.add(name)
@@ -132,19 +133,32 @@ def _find_objects(graph: CodeGraph) -> Iterator[Candidate]:
 def _find_makers(graph: CodeGraph) -> dict[str, str]:
     """Return framework by id of functions that make and return an app."""
     makers: dict[str, str] = {}
+    classes = _find_classes(graph)
     for function in graph.functions.values():
-        framework = _made_by(graph, function)
+        framework = _made_by(graph, function, classes)
         if framework:
             makers[function.id] = framework
     return makers
 
 
-def _made_by(graph: CodeGraph, function: Function) -> str:
+def _find_classes(graph: CodeGraph) -> dict[str, str]:
+    """Return framework by resolved constructor call, subclasses of the project included."""
+    found = dict(FRAMEWORK_CLASSES)
+    for name, node in graph.classes.items():
+        file = next((f for f in graph.files if name.startswith(f"{f.module}.")), None)
+        for base in node.bases if file else ():
+            resolved = graph.names.resolve(base, file.module) if file else ""
+            if f"{resolved}()" in FRAMEWORK_CLASSES:
+                found[f"{name}()"] = FRAMEWORK_CLASSES[f"{resolved}()"]
+    return found
+
+
+def _made_by(graph: CodeGraph, function: Function, classes: dict[str, str]) -> str:
     for node in walk_own(function.node):
         if isinstance(node, ast.Return) and node.value is not None:
             made = graph.names.resolve(node.value, function.file.module, function.node)
-            if made in FRAMEWORK_CLASSES:
-                return FRAMEWORK_CLASSES[made]
+            if made in classes:
+                return classes[made]
     return ""
 
 

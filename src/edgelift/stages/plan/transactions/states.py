@@ -83,13 +83,12 @@ class State:
         return replace(self, pending=(), written=kept)
 
     def join(self, other: State) -> State:
-        """Return a state that covers both ways of getting here."""
-        return State(
-            _merge(self.pending, other.pending),
-            _merge(self.written, other.written),
-            self.flushed or other.flushed,
-            self.begun or other.begun,
-        )
+        """Return the state after one of two ways: the one that wrote more.
+
+        A union would take the two branches of an `if` for two writes.
+        """
+        more = max(self, other, key=lambda state: (count(state.writes), count(state.written)))
+        return replace(more, flushed=self.flushed or other.flushed, begun=self.begun or other.begun)
 
     def repeat(self, before: State) -> State:
         """Return the state after a loop: writes it made and left open happen many times."""
