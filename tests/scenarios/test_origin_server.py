@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -22,10 +23,15 @@ APP = """
 import os
 from flask import Flask, jsonify
 app = Flask(__name__)
+app.config["PROPAGATE_EXCEPTIONS"] = True
 
 @app.get("/")
 def index():
     return jsonify(pid=os.getpid(), parent=os.getppid(), cwd=os.getcwd(), env=dict(os.environ))
+
+@app.get("/raise")
+def fail():
+    raise KeyError("left to the server")
 
 @app.get("/die")
 def die():
@@ -216,3 +222,19 @@ def test_a_missing_snapshot_is_an_error(project, tmp_path):
     made = project(more='[[databases]]\nname="main"\nurl="a.db"\n')
     with pytest.raises(OriginError, match="cannot be copied"):
         place_databases(made, tmp_path / "copy", {"main": tmp_path / "none"})
+
+
+def test_both_servers_answer_alike_when_the_app_raises(project, tmp_path, monkeypatch):
+    said = []
+    for gunicorn in (True, False):
+        monkeypatch.setattr(
+            origin_server,
+            "has_module",
+            lambda _python, module, known=gunicorn: module != "gunicorn" or known,
+        )
+        with start(project(), tmp_path) as origin:
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(f"{origin.url}/raise")
+            said.append((caught.value.code, caught.value.headers["Content-Type"], caught.value.read()))
+            caught.value.close()
+    assert said[0] == said[1]

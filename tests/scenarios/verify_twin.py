@@ -18,7 +18,7 @@ from edgelift.model.inventory import Inventory, Route
 from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.project import read_project
 from edgelift.run import Run
-from edgelift.sources.origin_server import start_origin
+from edgelift.sources.origin_server import prepare_origin, serve_origin
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.stages.verify import inputs, verify_parts
 from edgelift.stages.verify.sides import Bench, Side, run_origin_jobs
@@ -116,7 +116,6 @@ class Twin:
     run: Run
     alter: Callable[[Path], None] = lambda _copy: None
     tags: list[str] = field(default_factory=list)
-    extra_env: dict[str, str] | None = None
 
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
@@ -124,14 +123,15 @@ class Twin:
         folder = self.bench_folder / f"{len(self.tags)}-{tag}"
         shutil.copytree(self.run.project.root, folder, ignore=shutil.ignore_patterns(".edgelift"))
         self.alter(folder)
-        server = start_origin(
+        place = prepare_origin(
             self.run.project,
             copy=folder,
             python=Path(sys.executable),
             databases={"main": self.run.project.state / "data" / "target" / "main.sqlite"},
-            env=self.extra_env or {},
-            log=folder / "twin.log",
+            env={},
         )
+        log = folder / "twin.log"
+        server = serve_origin(self.run.project, place, log)
 
         def check_alive() -> None:
             try:
@@ -139,6 +139,7 @@ class Twin:
             except OriginError as error:
                 raise TargetError("The Worker stopped", why=error.why, tip=error.tip) from error
 
+        bench = Bench(self.run, INVENTORY, Plan(placement="", placement_reason=""), {})
         with server:
             yield Side(
                 url=server.url,
@@ -146,7 +147,7 @@ class Twin:
                 check_alive=check_alive,
                 read_log_tail=server.read_log_tail,
                 stop=server.stop,
-                run_jobs=lambda _schedule, jobs: run_origin_jobs(self.run.project, server, jobs),
+                run_jobs=lambda _schedule, jobs: run_origin_jobs(bench, place, jobs, log),
             )
 
 

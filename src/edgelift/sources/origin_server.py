@@ -8,6 +8,7 @@ the origin's Python has it (one worker, four threads), else under wsgiref; ASGI 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -180,18 +181,30 @@ class SupervisedProcess:
         self._process.wait()
 
 
+@dataclass(frozen=True)
+class OriginPlace:
+    """A scratch copy ready to run: its databases by name, and the app's whole environment."""
+
+    copy: Path
+    python: Path
+    databases: dict[str, Path]
+    env: dict[str, str]
+
+
 @dataclass
 class OriginServer:
     """A running origin; `databases` are its live SQLite files by name."""
 
     url: str
     server: str
-    copy: Path
-    python: Path
-    databases: dict[str, Path]
-    env: dict[str, str]
+    place: OriginPlace
     log: Path
     process: SupervisedProcess
+
+    @property
+    def databases(self) -> dict[str, Path]:
+        """Return the live SQLite files by name, free to read after `stop`."""
+        return self.place.databases
 
     def check_alive(self) -> None:
         """Raise OriginError, with the end of its log, when the origin's server has ended."""
@@ -229,9 +242,27 @@ def start_origin(
     the declared variables. The port is chosen by the system. Raises OriginError with the last line
     of the log when the app does not come up.
     """
+    place = prepare_origin(project, copy=copy, python=python, databases=databases, env=env)
+    return serve_origin(project, place, log)
+
+
+def prepare_origin(
+    project: Project,
+    *,
+    copy: Path,
+    python: Path,
+    databases: Mapping[str, Path],
+    env: Mapping[str, str],
+) -> OriginPlace:
+    """Place the databases in a scratch copy and return all that is needed to run the app there."""
     copy, python = copy.absolute(), python.absolute()  # not resolved: a venv's python is a link
     placed, variables = place_databases(project, copy, databases)
     values = build_origin_env(project, copy, python, {**variables, **env})
+    return OriginPlace(copy, python, placed, values)
+
+
+def serve_origin(project: Project, place: OriginPlace, log: Path) -> OriginServer:
+    """Start the origin's server in a prepared copy; see start_origin."""
     listener = socket.socket()
     # The socket is made here and inherited: no other program can take the port in between.
     with listener:
@@ -239,19 +270,16 @@ def start_origin(
         listener.listen(128)
         listener.set_inheritable(True)
         port = int(listener.getsockname()[1])
-        name, arguments = build_server_command(project, python, listener.fileno())
+        name, arguments = build_server_command(project, place.python, listener.fileno())
         process = SupervisedProcess(
-            arguments, cwd=copy, env=values, log=log, fds=(listener.fileno(),)
+            arguments, cwd=place.copy, env=place.env, log=log, fds=(listener.fileno(),)
         )
-    origin = OriginServer(
-        f"http://127.0.0.1:{port}", name, copy, python, placed, values, log, process
-    )
     try:
         _wait_ready(process, port, log)
     except BaseException:
         process.stop()
         raise
-    return origin
+    return OriginServer(f"http://127.0.0.1:{port}", name, place, log, process)
 
 
 def build_server_command(project: Project, python: Path, fd: int) -> tuple[str, list[str]]:
@@ -274,6 +302,7 @@ def build_server_command(project: Project, python: Path, fd: int) -> tuple[str, 
     return "wsgiref", [str(python), str(SCRIPTS / "serve_wsgi.py"), str(fd), entry]
 
 
+@functools.cache
 def has_module(python: Path, module: str) -> bool:
     """Return whether a Python can import a module; raises OriginError when it does not run."""
     code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"

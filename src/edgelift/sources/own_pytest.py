@@ -60,4 +60,5 @@ def ensure_pytest(project: Project, python: Path, note: Callable[[str], None]) -
             why=" ".join(error.stderr.split())[-300:],
             tip="install them into the origin's Python yourself, and name it as app.python",
         ) from error
+    has_module.cache_clear()
     return None if own else folder

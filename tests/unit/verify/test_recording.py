@@ -108,6 +108,12 @@ def test_a_dropped_connection_is_told_and_the_next_request_goes_on(server):
     assert [path for _, path, _, _ in Echo.seen] == ["/drop", "/g"]
 
 
+def test_only_what_may_be_repeated_is_sent_again_on_a_connection_that_broke(server):
+    send(server, ask("/g"), ask("/drop-get"), ask("/g"), ask("/drop-post", method="POST"))
+    asked = [path for _, path, _, _ in Echo.seen]
+    assert asked == ["/g", "/drop-get", "/drop-get", "/g", "/drop-post"]
+
+
 def test_an_endless_stream_is_read_until_it_is_quiet(server):
     stream, after = send(server, ask("/stream"), ask("/g"))
     assert (stream.body, stream.cut, after.status) == (b"data: 1\n\n", True, 200)
@@ -157,7 +163,8 @@ def test_the_proxy_passes_a_dropped_connection_on(server):
 
 def test_a_recorded_flow_replays_and_asks_whether_the_server_lives(server):
     with record(server) as (url, recorder):
-        send(url, ask("/a/1"), ask("/drop"))
+        send(url, ask("/a/1"))
+        send(url, ask("/drop"))
         flow = recorder.build_flow("tests", "", ROUTES)
     asked, steps = [], []
     replies = replay_flow(flow, server, lambda: asked.append(1), steps.append)

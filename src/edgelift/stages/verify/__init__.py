@@ -8,7 +8,6 @@ were made for the current inputs. Files: verify/{flows,differences,noise}.json.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import msgspec
@@ -117,7 +116,7 @@ def verify_parts(run: Run, target: Launcher | None = None) -> Result:
         bench.captured.unlink(missing_ok=True)
     parts = Parts(bench, run.only, kept)
     try:
-        _run_parts(parts)
+        parts.run()
     finally:
         bench.clean()
     parts.write_files()
@@ -141,27 +140,6 @@ def _read_bench(run: Run, target: Launcher | None) -> Bench:
     app = run.project.settings.app
     inventory = inventory or Inventory(framework=app.framework, entry=app.entry)
     return Bench(run, inventory, plan, catalogues, target)
-
-
-def _run_parts(parts: Parts) -> None:
-    """Run all parts in order, and note how long each took on its checks."""
-    for part in (
-        parts.data,
-        parts.recorded,
-        parts.generated,
-        parts.states,
-        parts.jobs,
-        parts.tests,
-        parts.models,
-        parts.mutations,
-        parts.static,
-    ):
-        count, started = len(parts.checks), time.monotonic()
-        part()
-        took = round(time.monotonic() - started, 3)
-        parts.checks[count:] = [
-            msgspec.structs.replace(check, duration_s=took) for check in parts.checks[count:]
-        ]
 
 
 def _merge(run: Run, made: list[Check], *, keep: bool) -> list[Check]:

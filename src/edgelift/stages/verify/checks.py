@@ -50,6 +50,7 @@ def build_check(  # noqa: PLR0913 - the fields of a check
     detail: Sequence[str] = (),
     counts: dict[str, int] | None = None,
     figures: dict[str, float] | None = None,
+    duration_s: float = 0.0,
 ) -> Check:
     """Return a check of this stage with the command that repeats exactly it."""
     return Check(
@@ -62,6 +63,7 @@ def build_check(  # noqa: PLR0913 - the fields of a check
         detail=tuple(detail),
         counts=counts or {},
         figures=figures or {},
+        duration_s=round(duration_s, 3),
     )
 
 
@@ -137,6 +139,7 @@ def check_parity(
         detail=detail,
         counts=counts,
         figures=_figures(outcomes),
+        duration_s=sum(outcome.duration_s for outcome in outcomes),
     )
 
 
@@ -299,6 +302,7 @@ def check_tests(run: Run, origin: TestsOutcome, target: TestsOutcome) -> Check:
             "origin_s": round(origin.duration_s, 3),
             "target_s": round(target.duration_s, 3),
         },
+        duration_s=target.duration_s,
     )
 
 

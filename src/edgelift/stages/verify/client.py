@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import select
 import socket
 import time
 from typing import TYPE_CHECKING, Self
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0
 # An event stream has no end; its first events are read until it is quiet for this long.
-STREAM_QUIET_S = 1.0
+STREAM_QUIET_S = 0.3
+STREAM_FIRST_S = 5.0  # for its first event
 STREAM_BYTES = 65536
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # Every server is asked under this name, so that the addresses it writes are the same on all sides.
 HOST = "localhost"
 # Set per connection by whoever sends the request.
@@ -52,21 +53,28 @@ class Client:
         """Return the reply, or one with `error` set when the server gave none."""
         started = time.perf_counter()
         try:
-            self._drop_stale()
-            return self._exchange(request, started)
+            return self._try(request, started)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             told = str(error) or type(error).__name__
             return Reply(status=0, error=told, duration_s=time.perf_counter() - started)
 
-    def _drop_stale(self) -> None:
-        """Close a kept-alive connection that the server has closed meanwhile.
+    def _try(self, request: Request, started: float) -> Reply:
+        """Send on the kept connection, which the server may have closed in this very moment.
 
-        Nothing is sent twice: a request that was sent and not answered may have been carried out.
+        Only methods that may be repeated are sent again then (RFC 9110 9.2.2); the others get a
+        connection of their own, so that nothing is ever carried out twice.
         """
-        sock = self._connection.sock if self._connection else None
-        if sock is not None and select.select([sock], [], [], 0)[0]:
+        if request.method not in REPEATABLE:
             self.close()
+        reused = self._connection is not None
+        try:
+            return self._exchange(request, started)
+        except (ConnectionError, http.client.BadStatusLine):
+            self.close()
+            if not reused:
+                raise
+        return self._exchange(request, time.perf_counter())
 
     def _exchange(self, request: Request, started: float) -> Reply:
         connection = self._connection or http.client.HTTPConnection(
@@ -78,7 +86,9 @@ class Client:
         )
         for name, value in wire_headers(request):
             connection.putheader(name, value.encode("latin-1", "replace"))
-        connection.endheaders(request.body or None)
+        # A server may answer and hang up before it has read a large body (413): the answer counts.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.endheaders(request.body or None)
         sock = connection.sock  # the connection forgets it when the reply says `close`
         response = connection.getresponse()
         body, cut = _read(response, sock)
@@ -114,13 +124,14 @@ def _read(response: http.client.HTTPResponse, sock: socket.socket) -> tuple[byte
     if not is_endless(response.getheader("content-type"), response.length):
         return response.read(), False
     body = b""
-    sock.settimeout(STREAM_QUIET_S)
+    sock.settimeout(STREAM_FIRST_S)
     with contextlib.suppress(TimeoutError):
         while len(body) < STREAM_BYTES:
             part = response.read1(STREAM_BYTES)
             if not part:
                 return body, False
             body += part
+            sock.settimeout(STREAM_QUIET_S)
     return body, True
 
 

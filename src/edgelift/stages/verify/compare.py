@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from edgelift.model.flows import Reply
 from edgelift.stages.verify.formats import show
 from edgelift.stages.verify.json_diff import Delta, JsonDiff
+from edgelift.stages.verify.signed import read_signed
 from edgelift.stages.verify.text_diff import compare_lines
 
 # The only headers that are not compared, each with its reason.
@@ -142,7 +143,7 @@ def parse_cookie(text: str) -> tuple[str, dict[str, str]]:
 
 
 def compare_cookies(origin: Reply, target: Reply) -> list[Delta]:
-    """Return the differences of the cookies that the two replies set."""
+    """Return the differences of the cookies that the two replies set; signed ones by content."""
     origin_cookies = dict(map(parse_cookie, origin.values("set-cookie")))
     target_cookies = dict(map(parse_cookie, target.values("set-cookie")))
     deltas = []
@@ -158,7 +159,10 @@ def compare_cookies(origin: Reply, target: Reply) -> list[Delta]:
             continue
         for key in {**before, **after}:
             pair = before.get(key, "<missing>"), after.get(key, "<missing>")
-            if pair[0] != pair[1]:
+            said = (read_signed(pair[0]), read_signed(pair[1])) if key == "value" else (None, None)
+            if said[0] is not None and said[1] is not None:
+                deltas += JsonDiff().compare(said[0], said[1], at=("cookie", name, "signed"))
+            elif pair[0] != pair[1]:
                 deltas.append(Delta("cookie", ("cookie", name, key), *pair))
     return deltas
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import wait
 
 import msgspec
 
@@ -35,31 +36,37 @@ def compare_jobs(bench: Bench, schedule: str, jobs: Sequence[JobSection]) -> Job
 
     Raises OriginError when a job fails on the origin itself.
     """
+    launchers = {"origin": bench.origin_idle, "target": bench.worker, "again": bench.origin_idle}
     with contextlib.ExitStack() as stack:
-        origin = _run(stack, bench.origin, "jobs-origin", jobs)
-        target = _run(stack, bench.worker, "jobs-target", jobs)
-        again = _run(stack, bench.origin, "jobs-again", jobs)
-        for failed in (*origin[1], *again[1]):
+        runs = {
+            role: bench.pool.submit(_run, stack, launcher, f"jobs-{role}", jobs)
+            for role, launcher in launchers.items()
+        }
+        wait(runs.values())  # all have ended before the stack closes what they opened
+        files, failed = {}, {}
+        for role, run in runs.items():
+            side, failed[role] = run.result()
+            files[role] = side.databases
+        for line in (*failed["origin"], *failed["again"]):
             raise OriginError(
                 "A scheduled job fails on the origin",
-                why=failed,
+                why=line,
                 tip="mend the job, or remove it from edgelift.toml",
             )
-        tolerance = bench.run.project.settings.parity.tolerance
         states = [
             compare_states(
                 name,
                 catalogue,
-                EndStates(*(side.databases[name] for side in (origin[0], again[0], target[0]))),
+                EndStates(files["origin"][name], files["again"][name], files["target"][name]),
                 bench.snapshot_hashes(name),
-                tolerance,
+                bench.run.project.settings.parity.tolerance,
             )
             for name, catalogue in bench.catalogues.items()
         ]
     return JobsOutcome(
         schedule=schedule,
         names=tuple(job.name for job in jobs),
-        failed=tuple(target[1]),
+        failed=tuple(failed["target"]),
         states=tuple(states),
     )
 

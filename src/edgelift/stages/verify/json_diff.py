@@ -66,10 +66,10 @@ class JsonDiff:
     widest: float = 0.0
     _found: list[Delta] = field(default_factory=list)
 
-    def compare(self, origin: object, target: object) -> list[Delta]:
-        """Return the differences in document order."""
+    def compare(self, origin: object, target: object, at: Path = ("body",)) -> list[Delta]:
+        """Return the differences in document order; `at` is where the documents stand."""
         self._found = []
-        self._walk(("body",), origin, target)
+        self._walk(at, origin, target)
         return self._found
 
     def _add(self, kind: str, path: Path, origin: object, target: object, note: str = "") -> None:

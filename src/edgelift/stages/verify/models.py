@@ -25,7 +25,7 @@ def compare_models(bench: Bench, captured: Path) -> Check:
         return skip(bench.run, MODELS, "the plan exports none of the project's models")
     with bench.scratch("models") as folder:
         models = export_estimators(
-            bench.run.project.root, files, bench.python, folder, bench.run.note, captured=captured
+            bench.run.project.root, files, bench.python, folder, bench.note, captured=captured
         )
     return check_models(bench, models)
 

@@ -41,6 +41,7 @@ class FlowOutcome(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[StateOutcome, ...] = ()
     mutants: tuple[MutantOutcome, ...] = ()
     stopped: str = ""
+    duration_s: float = 0.0
     log: tuple[str, ...] = ()
 
     @property

@@ -68,14 +68,15 @@ def run_tests(bench: Bench, url: str, tag: str) -> TestsOutcome:
         env = build_origin_env(project, copy, bench.python, {tests.base_url_env: url})
         command = build_command(tests, bench.python, report, env["PATH"])
         if is_pytest(command):
-            extra = ensure_pytest(project, bench.python, bench.run.note)
+            extra = ensure_pytest(project, bench.python, bench.note)
             if extra is not None:
                 env["PYTHONPATH"] += f"{os.pathsep}{extra}"
         log = bench.log(f"suite-{tag}")
         started = time.monotonic()
         process = SupervisedProcess(command, cwd=copy, env=env, log=log)
-        code = process.wait(TIMEOUT_S)
-        process.stop()
+        with bench.running(process.stop):
+            code = process.wait(TIMEOUT_S)
+            process.stop()
         counts = read_junit(report)
         return msgspec.structs.replace(
             counts,

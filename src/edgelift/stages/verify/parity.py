@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+
+import msgspec
 
 from edgelift.errors import OriginError, TargetError
 from edgelift.model.flows import Difference, Flow, Reply
@@ -17,29 +21,117 @@ from edgelift.stages.verify.replay import replay_flow
 from edgelift.stages.verify.sides import Bench, Launcher, Side
 from edgelift.stages.verify.state import EndStates, StateOutcome, compare_states
 
-
-@dataclass
-class _Pass:
-    """One replay on all three sides: their replies, and the judgement of the end states."""
-
-    origin: list[Reply]
-    target: list[Reply]
-    again: list[Reply]
-    states: list[StateOutcome]
+ORIGIN, TARGET, AGAIN = "origin", "target", "again"
 
 
-class _TargetStopped(Exception):  # noqa: N818 - carries a result out of a `with`, reported as a check
+class _TargetStopped(Exception):  # noqa: N818 - carries a result, which becomes a failed check
     def __init__(self, error: TargetError, position: int, log: list[str]) -> None:
         super().__init__(error.what)
         self.error, self.position, self.log = error, position, log
 
 
 @dataclass
-class Replayer:
-    """Replays one flow; `noise` is what the origin's own runs of it disagreed on."""
+class Trial:
+    """One flow on three fresh sides that start from the same state, each in a thread of its own."""
 
     bench: Bench
+    flow: Flow
+    suffix: str = ""
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    _sides: dict[str, Future[Side]] = field(default_factory=dict)
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def open(self) -> None:
+        """Begin to start all three sides at once."""
+        bench = self.bench
+        launchers = {ORIGIN: bench.origin, TARGET: bench.worker, AGAIN: bench.origin_again}
+        for role, launcher in launchers.items():
+            self._sides[role] = bench.pool.submit(self._start, launcher, self._tag(role))
+
+    def _tag(self, role: str) -> str:
+        return "flow-" + re.sub(r"[^A-Za-z0-9._-]", "-", f"{self.flow.name}-{role}{self.suffix}")
+
+    def _start(self, launcher: Launcher, tag: str) -> Side:
+        return self._stack.enter_context(launcher.open(tag))
+
+    def wait(self) -> None:
+        """Wait until all sides run; raises the error of one that does not start."""
+        for side in self._sides.values():
+            side.result()
+
+    def replay(self, role: str) -> None:
+        """Send the flow to one side and stop it; its databases stay until `close`."""
+        side = self._sides[role].result()
+        total = len(self.flow.requests)
+        done = 0
+
+        def step(count: int) -> None:
+            nonlocal done
+            done = count
+            self.bench.progress(f"requests of {self.flow.name} ({role})", count, total)
+
+        try:
+            replies = replay_flow(self.flow, side.url, side.check_alive, step)
+        except TargetError as error:
+            raise _TargetStopped(error, done, side.read_log_tail()) from error
+        side.stop()
+        if role != TARGET:
+            self._check_replies(replies, side)
+        self.replies[role] = replies
+
+    def _check_replies(self, replies: Sequence[Reply], side: Side) -> None:
+        """Raise OriginError when the origin itself left a request without reply."""
+        broken = next((i for i, reply in enumerate(replies) if reply.error), None)
+        if broken is not None:
+            raise OriginError(
+                f"The origin gave no reply to {self.flow.requests[broken].label}",
+                why=f"{replies[broken].error}; {' '.join(side.read_log_tail()[-1:])}",
+                tip="mend the origin: its behaviour there cannot be compared",
+            )
+
+    def replay_all(self) -> None:
+        """Send the flow to all three sides, one after the other."""
+        self.wait()
+        for role in (ORIGIN, TARGET, AGAIN):
+            self.replay(role)
+
+    def compare_states(self, tolerance: float) -> list[StateOutcome]:
+        """Compare what the flow left in the databases."""
+        files = {role: side.result().databases for role, side in self._sides.items()}
+        return [
+            compare_states(
+                name,
+                catalogue,
+                EndStates(files[ORIGIN][name], files[AGAIN][name], files[TARGET][name]),
+                self.bench.snapshot_hashes(name),
+                tolerance,
+            )
+            for name, catalogue in self.bench.catalogues.items()
+        ]
+
+    def close(self) -> None:
+        """Stop what still runs and remove all traces."""
+        for side in self._sides.values():
+            side.exception()
+        self._stack.close()
+
+
+@dataclass
+class Replay:
+    """The steps of one flow's proof: `open`, `measure`, `start_again`, `finish`, `close`.
+
+    `noise` is what the origin's own runs of the flow disagreed on.
+    """
+
+    bench: Bench
+    flow: Flow
     noise: Noise = field(default_factory=Noise)
+    _took_s: float = 0.0
+    _stopped: _TargetStopped | None = None
+    _again: Future[None] | None = None
+
+    def __post_init__(self) -> None:
+        self._trial = Trial(self.bench, self.flow)
 
     @property
     def rules(self) -> list[IgnoreRule]:
@@ -51,53 +143,118 @@ class Replayer:
         """Return the declared absolute difference allowed between floats."""
         return self.bench.run.project.settings.parity.tolerance
 
-    def make_judge(self, flow: Flow) -> Judge:
+    def make_judge(self) -> Judge:
         """Return a judge that has seen nothing of the flow yet."""
-        static = tuple(
-            prefix for s in self.bench.run.project.settings.static if (prefix := s.url) != "/"
-        )
-        return Judge(flow.name, self.noise, self.rules, self.tolerance, static)
+        folders = self.bench.run.project.settings.static
+        static = tuple(f"{url}/" for f in folders if (url := f.url.rstrip("/")))
+        return Judge(self.flow.name, self.noise, self.rules, self.tolerance, static)
 
-    def run(self, flow: Flow) -> FlowOutcome:
-        """Replay a flow and return what it showed.
+    def open(self) -> None:
+        """Begin to start the three sides."""
+        self._trial.open()
 
-        Differences are believed when a second replay, from the initial state again, shows them too.
+    def measure(self) -> None:
+        """Replay on the origin and then on the target, with nothing else at work."""
+        self._trial.wait()
+        started = time.monotonic()
+        try:
+            self._trial.replay(ORIGIN)
+            self._trial.replay(TARGET)
+        except _TargetStopped as stopped:
+            self._stopped = stopped
+        self._took_s += time.monotonic() - started
+
+    def start_again(self) -> None:
+        """Begin to replay on the second origin, whose times do not matter."""
+        if self._stopped is None:
+            self._again = self.bench.pool.submit(self._trial.replay, AGAIN)
+
+    def finish(self) -> FlowOutcome:
+        """Return what the flow showed.
+
+        Differences are believed when a second trial, from the initial state again, shows them too.
         Raises OriginError when the origin cannot be replayed.
         """
+        started = time.monotonic()
         try:
-            first = self._replay_all(flow, "")
-            judge = self.make_judge(flow)
-            differences = self._judge(flow, first, judge)
-            unstable: list[Difference] = []
-            if differences or any(state.differences for state in first.states):
-                self.bench.run.note(
-                    f"flow {flow.name}: differences seen, replaying to confirm them"
-                )
-                first, judge, differences, unstable = self._confirm(flow, first, differences)
+            outcome = self._judge_all()
         except _TargetStopped as stopped:
-            label = flow.requests[stopped.position].label
-            return FlowOutcome(
-                name=flow.name,
-                requests=stopped.position,
-                stopped=f"the Worker stopped at request {stopped.position + 1}, {label}: "
-                f"{stopped.error.why or stopped.error.what}",
-                log=tuple(stopped.log),
+            self._stopped = stopped
+        if self._stopped is not None:
+            outcome = self._report_stop(self._stopped)
+        took_s = self._took_s + time.monotonic() - started
+        return msgspec.structs.replace(outcome, duration_s=round(took_s, 3))
+
+    def close(self) -> None:
+        """Stop what still runs and remove all traces."""
+        if self._again is not None:
+            self._again.exception()
+        self._trial.close()
+
+    def _judge_all(self) -> FlowOutcome:
+        if self._stopped is not None:
+            raise self._stopped
+        assert self._again is not None
+        self._again.result()
+        replies = self._trial.replies
+        self._learn(replies[ORIGIN], replies[AGAIN])
+        states = self._trial.compare_states(self.tolerance)
+        judge = self.make_judge()
+        differences = self._judge(replies, judge)
+        unstable: list[Difference] = []
+        if differences or any(state.differences for state in states):
+            self.bench.note(f"flow {self.flow.name}: differences seen, replaying to confirm them")
+            second = Trial(self.bench, self.flow, "-confirm")
+            try:
+                second.open()
+                second.replay_all()
+                self._learn(replies[ORIGIN], second.replies[ORIGIN])
+                self._learn(replies[ORIGIN], second.replies[AGAIN])
+                judge = self.make_judge()
+                differences, unstable = self._keep_seen_twice(second, judge, differences)
+                again = second.compare_states(self.tolerance)
+                states = [_keep_common(a, b) for a, b in zip(states, again, strict=True)]
+            finally:
+                second.close()
+        return self._report(judge, states, differences, unstable)
+
+    def _learn(self, first: Sequence[Reply], second: Sequence[Reply]) -> None:
+        for position, request in enumerate(self.flow.requests):
+            name = f"{self.flow.name}#{position}"
+            self.noise.learn(request, name, first[position], second[position])
+
+    def _judge(self, replies: dict[str, list[Reply]], judge: Judge) -> list[Difference]:
+        return [
+            difference
+            for position, request in enumerate(self.flow.requests)
+            for difference in judge.judge(
+                position, request, replies[ORIGIN][position], replies[TARGET][position]
             )
-        return self._report(flow, first, judge, differences, unstable)
+        ]
+
+    def _keep_seen_twice(
+        self, second: Trial, judge: Judge, before: list[Difference]
+    ) -> tuple[list[Difference], list[Difference]]:
+        """Return the differences that both trials show, noise aside, and those that fell."""
+        still = self._judge(self._trial.replies, judge)
+        seen = {_identify(d) for d in self._judge(second.replies, self.make_judge())}
+        kept = [difference for difference in still if _identify(difference) in seen]
+        names = {_identify(difference) for difference in kept}
+        return kept, [difference for difference in before if _identify(difference) not in names]
 
     def _report(
         self,
-        flow: Flow,
-        done: _Pass,
         judge: Judge,
+        states: list[StateOutcome],
         differences: list[Difference],
         unstable: list[Difference],
     ) -> FlowOutcome:
+        requests, replies = self.flow.requests, self._trial.replies
         return FlowOutcome(
-            name=flow.name,
-            requests=len(flow.requests),
-            routes=tuple(sorted({f"{r.method} {r.rule}" for r in flow.requests if r.rule})),
-            statuses=dict(Counter(str(reply.status) for reply in done.origin)),
+            name=self.flow.name,
+            requests=len(requests),
+            routes=tuple(sorted({f"{r.method} {r.rule}" for r in requests if r.rule})),
+            statuses=dict(Counter(str(reply.status) for reply in replies[ORIGIN])),
             differences=tuple(differences),
             unstable=tuple(unstable),
             declared=judge.forgiven["declared"],
@@ -105,93 +262,21 @@ class Replayer:
             noise=judge.forgiven["noise"],
             masks=tuple(self.noise.masks.values()),
             widest=judge.widest,
-            origin_s=tuple(reply.duration_s for reply in done.origin),
-            target_s=tuple(reply.duration_s for reply in done.target),
-            states=tuple(done.states),
-            mutants=tuple(check_mutants(flow, done.origin, lambda: self.make_judge(flow))),
+            origin_s=tuple(reply.duration_s for reply in replies[ORIGIN]),
+            target_s=tuple(reply.duration_s for reply in replies[TARGET]),
+            states=tuple(states),
+            mutants=tuple(check_mutants(self.flow, replies[ORIGIN], self.make_judge)),
         )
 
-    def _judge(self, flow: Flow, done: _Pass, judge: Judge) -> list[Difference]:
-        return [
-            difference
-            for position, request in enumerate(flow.requests)
-            for difference in judge.judge(
-                position, request, done.origin[position], done.target[position]
-            )
-        ]
-
-    def _confirm(
-        self, flow: Flow, first: _Pass, differences: list[Difference]
-    ) -> tuple[_Pass, Judge, list[Difference], list[Difference]]:
-        """Replay once more: what the origin changed is noise, the rest must be seen again."""
-        second = self._replay_all(flow, "-confirm")
-        self._learn(flow, first.origin, second.origin)
-        judge = self.make_judge(flow)
-        still = self._judge(flow, first, judge)
-        seen = {_identify(d) for d in self._judge(flow, second, self.make_judge(flow))}
-        kept = [d for d in still if _identify(d) in seen]
-        lost = [d for d in differences if _identify(d) not in {_identify(k) for k in kept}]
-        states = [_keep_common(a, b) for a, b in zip(first.states, second.states, strict=True)]
-        done = _Pass(first.origin, first.target, first.again, states)
-        return done, judge, kept, lost
-
-    def _learn(self, flow: Flow, first: Sequence[Reply], second: Sequence[Reply]) -> None:
-        for position, request in enumerate(flow.requests):
-            name = f"{flow.name}#{position}"
-            self.noise.learn(request, name, first[position], second[position])
-
-    def _replay_all(self, flow: Flow, suffix: str) -> _Pass:
-        """Replay on origin, target and origin again; all three start from the same state."""
-        tag = "flow-" + re.sub(r"[^A-Za-z0-9._-]", "-", flow.name)
-        with contextlib.ExitStack() as stack:
-            bench = self.bench
-            origin, side_a = self._replay(stack, flow, bench.origin, f"{tag}-origin{suffix}")
-            target, side_t = self._replay(stack, flow, bench.worker, f"{tag}-target{suffix}")
-            again, side_b = self._replay(stack, flow, bench.origin_again, f"{tag}-again{suffix}")
-            self._learn(flow, origin, again)
-            states = [
-                compare_states(
-                    name,
-                    catalogue,
-                    EndStates(
-                        side_a.databases[name], side_b.databases[name], side_t.databases[name]
-                    ),
-                    bench.snapshot_hashes(name),
-                    self.tolerance,
-                )
-                for name, catalogue in bench.catalogues.items()
-            ]
-        return _Pass(origin, target, again, states)
-
-    def _replay(
-        self, stack: contextlib.ExitStack, flow: Flow, launcher: Launcher, tag: str
-    ) -> tuple[list[Reply], Side]:
-        """Replay on one fresh side, which is stopped but kept until the stack is closed."""
-        side = stack.enter_context(launcher.open(tag))
-        total = len(flow.requests)
-        done = 0
-
-        def step(count: int) -> None:
-            nonlocal done
-            done = count
-            self.bench.run.progress(f"requests ({tag})", count, total)
-
-        try:
-            replies = replay_flow(flow, side.url, side.check_alive, step)
-        except TargetError as error:
-            log = side.read_log_tail()
-            raise _TargetStopped(error, done, log) from error
-        side.stop()
-        if launcher is self.bench.worker:
-            return replies, side
-        broken = next((i for i, reply in enumerate(replies) if reply.error), None)
-        if broken is not None:
-            raise OriginError(
-                f"The origin gave no reply to {flow.requests[broken].label}",
-                why=f"{replies[broken].error}; {' '.join(side.read_log_tail()[-1:])}",
-                tip="mend the origin: its behaviour there cannot be compared",
-            )
-        return replies, side
+    def _report_stop(self, stopped: _TargetStopped) -> FlowOutcome:
+        label = self.flow.requests[stopped.position].label
+        return FlowOutcome(
+            name=self.flow.name,
+            requests=stopped.position,
+            stopped=f"the Worker stopped at request {stopped.position + 1}, {label}: "
+            f"{stopped.error.why or stopped.error.what}",
+            log=tuple(stopped.log),
+        )
 
 
 def _identify(difference: Difference) -> tuple[int, str, str]:
@@ -200,10 +285,7 @@ def _identify(difference: Difference) -> tuple[int, str, str]:
 
 def _keep_common(first: StateOutcome, second: StateOutcome) -> StateOutcome:
     """Return the first outcome with the differences whose place and kind the second shows too."""
-    import msgspec
-
     seen = {(d.table, d.column, d.kind) for d in second.differences}
     kept = tuple(d for d in first.differences if (d.table, d.column, d.kind) in seen)
-    return msgspec.structs.replace(
-        first, differences=kept, noisy=tuple(sorted({*first.noisy, *second.noisy}))
-    )
+    noisy = tuple(sorted({*first.noisy, *second.noisy}))
+    return msgspec.structs.replace(first, differences=kept, noisy=noisy)

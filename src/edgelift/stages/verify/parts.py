@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -28,7 +31,7 @@ from edgelift.stages.verify.models import compare_models
 from edgelift.stages.verify.mutants import check_row_mutants
 from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome
 from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
-from edgelift.stages.verify.parity import Replayer
+from edgelift.stages.verify.parity import Replay
 from edgelift.stages.verify.sides import Bench
 from edgelift.stages.verify.static import check_static
 
@@ -56,7 +59,9 @@ class Parts:
     error: EdgeliftError | None = None
     outcomes: dict[str, FlowOutcome] = field(default_factory=dict)
     flows: list[Flow] = field(default_factory=list)
-    mutants: list[MutantOutcome] = field(default_factory=list)
+    _planned: dict[str, list[Flow]] = field(default_factory=dict)
+    _replays: dict[str, Replay] = field(default_factory=dict)
+    _troubles: dict[str, EdgeliftError] = field(default_factory=dict)
 
     def wants(self, *ids: str) -> bool:
         """Return whether one of these checks was asked for; `id:` means all of its kind."""
@@ -82,6 +87,7 @@ class Parts:
         """
         if not self.wants(*ids, *also):
             return
+        started = time.monotonic()
         try:
             made = work()
         except Interrupted:
@@ -89,7 +95,12 @@ class Parts:
         except EdgeliftError as error:
             self.error = self.error or error
             made = [self.judge_error(check_id, error) for check_id in ids]
-        self.checks += [check for check in made if self.wants(check.id)]
+        took_s = round(time.monotonic() - started, 3)
+        self.checks += [
+            check if check.duration_s else msgspec.structs.replace(check, duration_s=took_s)
+            for check in made
+            if self.wants(check.id)
+        ]
 
     def judge_error(self, check_id: str, error: EdgeliftError) -> Check:
         """Return the check an error leaves: the origin's trouble proves nothing of the target."""
@@ -98,7 +109,27 @@ class Parts:
         evidence = f"{error.what}: {error.why}"
         return build_check(self.bench.run, check_id, Status.FAIL, evidence, detail=error.lines())
 
-    # the parts, in the order in which they run
+    def run(self) -> None:
+        """Do all parts that were asked for.
+
+        Replies are timed with nothing else at work; everything before and after shares the cores.
+        """
+        with self.bench.working():
+            recording = self._start_recording()
+            self.data()
+            self.jobs()
+            self._plan_flows(recording)
+            self._measure()
+            tests = self._start_tests(recording)
+            rows = self._alter_rows()
+            self.static()
+            self._finish_flows()
+            self.parity()
+            self.states()
+            self.tests(recording, tests)
+            self.models()
+            self.mutations(rows)
+
     def data(self) -> None:
         """Hash every row of both sides again, on private copies."""
 
@@ -122,54 +153,152 @@ class Parts:
 
         self.attempt((checks.STATIC,), work)
 
-    def generated(self) -> None:
-        """Replay the generated flow."""
+    def jobs(self) -> None:
+        """Run each scheduled job on both sides."""
+        for schedule, jobs in group_jobs(self.bench.run.project.settings.jobs).items():
+            self._jobs_of(schedule, jobs)
+
+    def _jobs_of(self, schedule: str, jobs: list[JobSection]) -> None:
+        def work() -> list[Check]:
+            outcome = self.keep(
+                f"jobs:{schedule}",
+                JobsOutcome,
+                lambda: compare_jobs(self.bench, schedule, jobs),
+                lambda done: not done.failed and not any(s.differences for s in done.states),
+            )
+            return checks.check_jobs(self.bench.run, outcome)
+
+        self.attempt([f"{checks.JOBS}{job.name}" for job in jobs], work)
+
+    # the origin's own tests: they are recorded on the origin and run on the target
+    def _start_recording(self) -> Future[Recorded] | None:
+        wanted = self.wants(checks.PARITY_RECORDED, checks.TESTS, *_FROM_FLOWS)
+        if not wanted or self.bench.run.project.settings.tests is None:
+            return None
+        if "recorded" in self.kept:
+            done: Future[Recorded] = Future()
+            done.set_result(msgspec.convert(self.kept["recorded"], Recorded))
+            return done
+        return self.bench.pool.submit(record_tests, self.bench)
+
+    def _start_tests(self, recording: Future[Recorded] | None) -> Future[TestsOutcome] | None:
+        if recording is None or not self.wants(checks.TESTS) or "tests" in self.kept:
+            return None
+        return self.bench.pool.submit(self._test_target)
+
+    def _test_target(self) -> TestsOutcome:
+        with self.bench.worker.open("tests-target") as side:
+            outcome = run_tests(self.bench, side.url, "target")
+            if not outcome.ok:
+                side.check_alive()
+            return outcome
+
+    def tests(
+        self, recording: Future[Recorded] | None, running: Future[TestsOutcome] | None
+    ) -> None:
+        """Judge how the origin's own tests went on both sides."""
 
         def work() -> list[Check]:
-            run, inventory = self.bench.run, self.bench.inventory
+            if recording is None:
+                return [skip(self.bench.run, checks.TESTS, "edgelift.toml names no tests")]
+            origin = recording.result().tests
+            target = self.keep(
+                "tests",
+                TestsOutcome,
+                running.result if running else self._test_target,
+                lambda outcome: outcome.ok,
+            )
+            return [checks.check_tests(self.bench.run, origin, target)]
+
+        self.attempt((checks.TESTS,), work)
+
+    # flows
+    def _plan_flows(self, recording: Future[Recorded] | None) -> None:
+        """Find the flows of both parity checks, and start nothing yet."""
+        run, inventory = self.bench.run, self.bench.inventory
+
+        def recorded() -> list[Check]:
+            flows = read_recordings(self.bench)
+            if recording is not None:
+                made = recording.result()
+                self.keep("recorded", Recorded, lambda: made, lambda done: done.tests.ok)
+                flows.insert(0, made.flow)
+            flows = [flow for flow in flows if flow.requests]
+            self._planned[checks.PARITY_RECORDED] = flows
+            if flows:
+                return []
+            why = "no tests are configured, no recordings given, or they ask nothing"
+            return [skip(run, checks.PARITY_RECORDED, why)]
+
+        def generated() -> list[Check]:
             if not inventory.routes:
                 why = inventory.import_error or "assess found no routes"
                 return [skip(run, checks.PARITY_GENERATED, why)]
-            outcome = self._replay(build_generated(self.bench))
-            return [checks.check_parity(run, checks.PARITY_GENERATED, [outcome], inventory)]
+            self._planned[checks.PARITY_GENERATED] = [build_generated(self.bench)]
+            return []
 
-        self.attempt((checks.PARITY_GENERATED,), work, also=_FROM_FLOWS)
+        self.attempt((checks.PARITY_RECORDED,), recorded, also=_FROM_FLOWS)
+        self.attempt((checks.PARITY_GENERATED,), generated, also=_FROM_FLOWS)
 
-    def recorded(self) -> None:
-        """Replay what the origin's own tests asked, and the HAR files."""
+    def _measure(self) -> None:
+        """Start fresh sides for all flows at once, then replay on one side after the other."""
+        self.flows = [flow for flows in self._planned.values() for flow in flows]
+        for flow in self.flows:
+            digest = hashlib.sha256(msgspec.json.encode(flow)).hexdigest()
+            key = f"flow:{flow.name}:{digest}"
+            if key in self.kept:
+                self.outcomes[flow.name] = msgspec.convert(self.kept[key], FlowOutcome)
+            else:
+                self._replays[key] = Replay(self.bench, flow)
+        replays = self._replays.values()
+        for replay in replays:
+            self._try(replay, self._prepare)
+            self._try(replay, replay.open)
+        for replay in replays:
+            self._try(replay, replay.measure)
+        for replay in replays:
+            self._try(replay, replay.start_again)
 
+    def _prepare(self) -> None:
+        """Make what threads will share before there are any."""
+        _ = self.bench.python, self.bench.worker
+
+    def _finish_flows(self) -> None:
+        for key, replay in self._replays.items():
+            self._try(replay, partial(self._finish_flow, key, replay))
+            replay.close()
+
+    def _finish_flow(self, key: str, replay: Replay) -> None:
+        outcome = self.keep(key, FlowOutcome, replay.finish, lambda done: done.passed)
+        self.outcomes[replay.flow.name] = outcome
+
+    def parity(self) -> None:
+        """Judge the replies of all flows."""
+        for check_id, flows in self._planned.items():
+            self._parity_of(check_id, flows)
+
+    def _parity_of(self, check_id: str, flows: list[Flow]) -> None:
         def work() -> list[Check]:
-            run = self.bench.run
-            flows = read_recordings(self.bench)
-            if run.project.settings.tests is not None:
-                flows.insert(0, self._recorded().flow)
-            flows = [flow for flow in flows if flow.requests]
-            if not flows:
-                why = "no tests are configured, no recordings given, or they ask nothing"
-                return [skip(run, checks.PARITY_RECORDED, why)]
-            outcomes = [self._replay(flow) for flow in flows]
-            return [
-                checks.check_parity(run, checks.PARITY_RECORDED, outcomes, self.bench.inventory)
-            ]
+            for flow in flows:
+                if flow.name in self._troubles:
+                    raise self._troubles[flow.name]
+            outcomes = [self.outcomes[flow.name] for flow in flows]
+            return [checks.check_parity(self.bench.run, check_id, outcomes, self.bench.inventory)]
 
-        self.attempt((checks.PARITY_RECORDED,), work, also=_FROM_FLOWS)
+        if flows:
+            self.attempt((check_id,), work, also=_FROM_FLOWS)
 
-    def _recorded(self) -> Recorded:
-        return self.keep(
-            "recorded", Recorded, lambda: record_tests(self.bench), lambda r: r.tests.ok
-        )
-
-    def _replay(self, flow: Flow) -> FlowOutcome:
-        self.flows.append(flow)
-        digest = hashlib.sha256(msgspec.json.encode(flow)).hexdigest()
-        outcome = self.keep(
-            f"flow:{flow.name}:{digest}",
-            FlowOutcome,
-            lambda: Replayer(self.bench).run(flow),
-            lambda done: done.passed,
-        )
-        self.outcomes[flow.name] = outcome
-        return outcome
+    def _try(self, replay: Replay, step: Callable[[], object]) -> None:
+        """Do a step of a flow unless an earlier one failed; the first trouble is kept for later."""
+        name = replay.flow.name
+        if name in self._troubles:
+            return
+        try:
+            step()
+        except Interrupted:
+            raise
+        except EdgeliftError as error:
+            self._troubles[name] = error
 
     def states(self) -> None:
         """Judge the end states that the flows left."""
@@ -190,42 +319,6 @@ class Parts:
                 why = stopped[0] if stopped else "no flow could be replayed"
                 self.checks.append(skip(self.bench.run, check_id, why))
 
-    def jobs(self) -> None:
-        """Run each scheduled job on both sides."""
-        for schedule, jobs in group_jobs(self.bench.run.project.settings.jobs).items():
-            self._jobs_of(schedule, jobs)
-
-    def _jobs_of(self, schedule: str, jobs: list[JobSection]) -> None:
-        def work() -> list[Check]:
-            outcome = self.keep(
-                f"jobs:{schedule}",
-                JobsOutcome,
-                lambda: compare_jobs(self.bench, schedule, jobs),
-                lambda done: not done.failed and not any(s.differences for s in done.states),
-            )
-            return checks.check_jobs(self.bench.run, outcome)
-
-        self.attempt([f"{checks.JOBS}{job.name}" for job in jobs], work)
-
-    def tests(self) -> None:
-        """Run the origin's own tests against the Worker."""
-
-        def work() -> list[Check]:
-            if self.bench.run.project.settings.tests is None:
-                return [skip(self.bench.run, checks.TESTS, "edgelift.toml names no tests")]
-            origin = self._recorded().tests
-            target = self.keep("tests", TestsOutcome, self._test_target, lambda t: t.ok)
-            return [checks.check_tests(self.bench.run, origin, target)]
-
-        self.attempt((checks.TESTS,), work)
-
-    def _test_target(self) -> TestsOutcome:
-        with self.bench.worker.open("tests-target") as side:
-            outcome = run_tests(self.bench, side.url, "target")
-            if not outcome.ok:
-                side.check_alive()
-            return outcome
-
     def models(self) -> None:
         """Score captured rows with the exported and the original models."""
 
@@ -237,14 +330,20 @@ class Parts:
 
         self.attempt((checks.MODELS,), work)
 
-    def mutations(self) -> None:
-        """Prove that the comparison notices alterations, of replies and of rows."""
-
-        def work() -> list[Check]:
-            made = [m for outcome in self.outcomes.values() for m in outcome.mutants]
+    # mutants
+    def _alter_rows(self) -> list[MutantOutcome]:
+        made: list[MutantOutcome] = []
+        if self.wants(checks.MUTANTS):
             with self.bench.scratch("mutants") as folder:
                 for name, catalogue in self.bench.catalogues.items():
                     made += check_row_mutants(self.bench.snapshot(name), catalogue, folder)
+        return made
+
+    def mutations(self, rows: list[MutantOutcome]) -> None:
+        """Judge whether the comparison noticed alterations, of replies and of rows."""
+
+        def work() -> list[Check]:
+            made = [m for outcome in self.outcomes.values() for m in outcome.mutants] + rows
             if not made:
                 why = "no flow was replayed and there is no database"
                 return [skip(self.bench.run, checks.MUTANTS, why)]

@@ -6,7 +6,9 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +19,18 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import TableComparison
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import Plan
-from edgelift.project import JobSection, Project
+from edgelift.project import JobSection
 from edgelift.run import Run
 from edgelift.sources.estimators import capture_environment
 from edgelift.sources.origin_server import (
     SCRIPTS,
+    OriginPlace,
     OriginServer,
     SupervisedProcess,
     copy_database,
+    prepare_origin,
     read_last_lines,
-    start_origin,
+    serve_origin,
 )
 from edgelift.sources.sqlite_compare import compare_databases
 from edgelift.stages.verify.samples import Samples, Source
@@ -50,6 +54,7 @@ class Side:
 
 
 JOB_TIMEOUT_S = 600.0
+THREADS = 8  # they wait for programs most of the time
 
 
 class Launcher(Protocol):
@@ -69,7 +74,41 @@ class Bench:
     plan: Plan
     catalogues: dict[str, Catalogue]
     target: Launcher | None = None
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS))
     _initial: dict[str, list[TableComparison]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: set[Callable[[], None]] = field(default_factory=set)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Keep the threads of the pool to this block; when it is broken off, all programs end."""
+        try:
+            yield
+        except BaseException:
+            for stop in list(self._running):
+                stop()
+            raise
+        finally:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    @contextlib.contextmanager
+    def running(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Know how to stop a program while this block runs, in whatever thread."""
+        self._running.add(stop)
+        try:
+            yield
+        finally:
+            self._running.discard(stop)
+
+    def note(self, text: str) -> None:
+        """Tell one line of information, from any thread."""
+        with self._lock:
+            self.run.note(text)
+
+    def progress(self, what: str, done: int, total: int | None = None) -> None:
+        """Tell how far a part is, from any thread."""
+        with self._lock:
+            self.run.progress(what, done, total)
 
     @property
     def folder(self) -> Path:
@@ -104,7 +143,7 @@ class Bench:
         """Return the origin's Python, made when there is none."""
         from edgelift.sources.python_env import ensure_origin_python
 
-        return ensure_origin_python(self.run.project, self.run.note)
+        return ensure_origin_python(self.run.project, self.note)
 
     @property
     def captured(self) -> Path:
@@ -128,7 +167,7 @@ class Bench:
         return self._initial[name]
 
     def _tell_rows(self, table: str, rows: int) -> None:
-        self.run.progress(f"rows of {table}", rows)
+        self.progress(f"rows of {table}", rows)
 
     @property
     def origin(self) -> Launcher:
@@ -136,9 +175,14 @@ class Bench:
         return OriginLauncher(self)
 
     @property
+    def origin_idle(self) -> Launcher:
+        """Return the launcher of an origin that serves nothing: its jobs can be run."""
+        return OriginLauncher(self, serves=False)
+
+    @property
     def origin_again(self) -> Launcher:
         """Return the launcher of the second origin, which also captures the inputs of models."""
-        return OriginLauncher(self, self.captured if self.inventory.models else None)
+        return OriginLauncher(self, capture=self.captured if self.inventory.models else None)
 
     @cached_property
     def worker(self) -> Launcher:
@@ -152,7 +196,7 @@ class Bench:
                 why="the local bundle is missing",
                 tip=self.run.command("build", "--force"),
             )
-        return WorkerLauncher(self, bundle, ensure_toolchain(note=self.run.note))
+        return WorkerLauncher(self, bundle, ensure_toolchain(note=self.note))
 
     @contextlib.contextmanager
     def scratch(self, tag: str) -> Iterator[Path]:
@@ -189,58 +233,74 @@ class Bench:
 class OriginLauncher:
     """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots.
 
-    With `capture` the app's models append what they are given to that file.
+    With `capture` the app's models append what they are given to that file. Without `serves` there
+    is only the copy, in which jobs can be run.
     """
 
     bench: Bench
     capture: Path | None = None
+    serves: bool = True
 
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
         """Start the origin; raises OriginError when it does not come up."""
         from edgelift.sources.origin_copy import copy_origin
 
-        project = self.bench.run.project
-        with self.bench.scratch(tag) as folder:
-            server = start_origin(
+        bench, project = self.bench, self.bench.run.project
+        with bench.scratch(tag) as folder:
+            place = prepare_origin(
                 project,
                 copy=copy_origin(project, folder / "app"),
-                python=self.bench.python,
-                databases={name: self.bench.snapshot(name) for name in self.bench.databases},
+                python=bench.python,
+                databases={name: bench.snapshot(name) for name in bench.databases},
                 env=capture_environment(self.capture) if self.capture else {},
-                log=self.bench.log(tag),
             )
-            with server:
-                yield Side(
-                    url=server.url,
-                    databases=server.databases,
-                    check_alive=server.check_alive,
-                    read_log_tail=server.read_log_tail,
-                    stop=server.stop,
-                    run_jobs=lambda _schedule, jobs: run_origin_jobs(project, server, jobs),
-                )
+            log = bench.log(tag)
+            if not self.serves:
+                yield self._to_side(place, log)
+                return
+            with serve_origin(project, place, log) as server, bench.running(server.stop):
+                yield self._to_side(place, log, server)
+
+    def _to_side(self, place: OriginPlace, log: Path, server: OriginServer | None = None) -> Side:
+        def run_jobs(_schedule: str, jobs: Sequence[JobSection]) -> list[str]:
+            return run_origin_jobs(self.bench, place, jobs, log)
+
+        return Side(
+            url=server.url if server else "",
+            databases=place.databases,
+            check_alive=server.check_alive if server else _nothing,
+            read_log_tail=lambda: read_last_lines(log, 20),
+            stop=server.stop if server else _nothing,
+            run_jobs=run_jobs,
+        )
+
+
+def _nothing() -> None:
+    """Do nothing: there is no server."""
 
 
 def run_origin_jobs(
-    project: Project, server: OriginServer, jobs: Sequence[JobSection]
+    bench: Bench, place: OriginPlace, jobs: Sequence[JobSection], log: Path
 ) -> list[str]:
-    """Run jobs beside a running origin, one process each, as cron would; return what failed."""
+    """Run jobs in a copy of the origin, one process each, as cron would; return what failed."""
     failed = []
     for job in jobs:
-        log = server.log.with_suffix(f".{job.name}.log")
-        log.unlink(missing_ok=True)
-        script = [str(server.python), str(SCRIPTS / "run_job.py")]
+        own_log = log.with_suffix(f".{job.name}.log")
+        own_log.unlink(missing_ok=True)
+        script = [str(place.python), str(SCRIPTS / "run_job.py")]
         process = SupervisedProcess(
-            [*script, project.settings.app.entry, job.name, job.call],
-            cwd=server.copy,
-            env=server.env,
-            log=log,
+            [*script, bench.run.project.settings.app.entry, job.name, job.call],
+            cwd=place.copy,
+            env=place.env,
+            log=own_log,
         )
-        code = process.wait(JOB_TIMEOUT_S)
-        process.stop()
+        with bench.running(process.stop):
+            code = process.wait(JOB_TIMEOUT_S)
+            process.stop()
         if code != 0:
             ended = f"no end after {JOB_TIMEOUT_S:g} s" if code is None else f"exit code {code}"
-            failed.append(f"{job.name}: {' '.join(read_last_lines(log))} ({ended})")
+            failed.append(f"{job.name}: {' '.join(read_last_lines(own_log))} ({ended})")
     return failed
 
 
@@ -269,7 +329,7 @@ class WorkerLauncher:
                 toolchain=self.toolchain,
                 warm=True,
             )
-            with worker:
+            with worker, self.bench.running(worker.stop):
                 yield Side(
                     url=worker.url,
                     databases=databases,

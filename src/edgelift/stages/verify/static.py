@@ -37,5 +37,5 @@ def check_static(bench: Bench, files: dict[str, str]) -> StaticOutcome:
                 wrong.append(f"GET {target} -> status: 200 != {reply.status}")
             elif (found := hashlib.sha256(body).hexdigest()) != expected:
                 wrong.append(f"GET {target} -> body: sha256 {expected[:16]} != {found[:16]}")
-            bench.run.progress("static files", done, len(files))
+            bench.progress("static files", done, len(files))
     return StaticOutcome(files=len(files), size_bytes=size, wrong=tuple(wrong))
