@@ -235,6 +235,8 @@ def test_both_servers_answer_alike_when_the_app_raises(project, tmp_path, monkey
         with start(project(), tmp_path) as origin:
             with pytest.raises(urllib.error.HTTPError) as caught:
                 urllib.request.urlopen(f"{origin.url}/raise")
-            said.append((caught.value.code, caught.value.headers["Content-Type"], caught.value.read()))
+            said.append(
+                (caught.value.code, caught.value.headers["Content-Type"], caught.value.read())
+            )
             caught.value.close()
     assert said[0] == said[1]

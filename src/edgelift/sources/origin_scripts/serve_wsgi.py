@@ -9,7 +9,19 @@ import importlib
 import socket
 import socketserver
 import sys
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+
+# What gunicorn answers when an app raises (gunicorn.util.write_error), which the Worker answers
+# too: otherwise an origin without gunicorn would seem to differ.
+ERROR_PAGE = b"""<html>
+  <head>
+    <title>Internal Server Error</title>
+  </head>
+  <body>
+    <h1><p>Internal Server Error</p></h1>
+    \n  </body>
+</html>
+"""
 
 
 class ThreadedServer(socketserver.ThreadingMixIn, WSGIServer):
@@ -49,6 +61,9 @@ def main(arguments: list[str]) -> None:
     server.server_name, server.server_port = "127.0.0.1", server.server_address[1]
     server.setup_environ()
     server.set_app(app)  # type: ignore[arg-type]
+    ServerHandler.error_status = "500 Internal Server Error"
+    ServerHandler.error_headers = [("Content-Type", "text/html")]
+    ServerHandler.error_body = ERROR_PAGE
     server.serve_forever()
 
 
