@@ -35,6 +35,8 @@ class Identity:
             local = reference()
             if local is not None:
                 object.__getattribute__(local, "_local__state")[0].pop(self.ident, None)
+                # It may still show the values of the thread that used it last: this one's.
+                object.__setattr__(local, "__dict__", {})
         self.touched.clear()
 
 

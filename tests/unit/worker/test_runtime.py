@@ -1,0 +1,121 @@
+"""Entry points, settings, jobs, header fields: what needs no JavaScript."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from edgelift.worker import exchange, http_fields, jobs, runtime
+from edgelift.worker.cloudflare_host import from_cell, read_answer
+
+
+@pytest.fixture
+def module() -> Iterator[Any]:
+    made: Any = types.ModuleType("origin_module")
+    sys.modules["origin_module"] = made
+    yield made
+    del sys.modules["origin_module"]
+
+
+def test_an_entry_names_an_object_or_a_call(module: Any) -> None:
+    module.app = module.application = lambda: "app"
+    module.make = lambda name="none", *, debug=False: lambda: (name, debug)
+    module.inner = types.SimpleNamespace(app=module.app)
+    assert runtime.load_app("origin_module:app") is module.app
+    assert runtime.load_app("origin_module") is module.app
+    assert runtime.load_app("origin_module:inner.app") is module.app
+    assert runtime.load_app("origin_module:make()")() == ("none", False)
+    assert runtime.load_app("origin_module:make('x', debug=True)")() == ("x", True)
+
+
+@pytest.mark.parametrize(
+    "entry", ["missing", "1 +", "make(name)", "a[0]", "inner.missing()", "none"]
+)
+def test_an_entry_that_names_nothing_is_refused(module: Any, entry: str) -> None:
+    module.make, module.none = lambda name: name, None
+    with pytest.raises(runtime.EntryError, match="entry"):
+        runtime.load_app(f"origin_module:{entry}")
+
+
+def test_what_a_factory_raises_goes_through(module: Any) -> None:
+    module.make = lambda: None.missing  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="missing"):
+        runtime.load_app("origin_module:make()")
+    with pytest.raises(ModuleNotFoundError):
+        runtime.load_app("no_such_module_here:app")
+
+
+def test_database_urls_replace_what_the_environment_says() -> None:
+    environment = {"DATABASE_URL": "sqlite:////home/me/app.db"}
+    databases = [{"path": "/app/instance/x.db", "env": "DATABASE_URL"}, {"path": "/b"}]
+    runtime.set_database_urls({"databases": databases}, environment)
+    assert environment == {"DATABASE_URL": "sqlite:////app/instance/x.db"}
+
+
+def test_jobs_by_name_of_their_cron(module: Any) -> None:
+    module.ran = []
+    module.tick = lambda: module.ran.append("tick")
+    module.fails = lambda: 1 / 0
+    declared = [
+        {"name": "a", "schedule": "*/5  * * * *", "call": "origin_module:tick"},
+        {"name": "b", "schedule": "*/5 * * * *", "call": "origin_module:fails"},
+        {"name": "c", "schedule": "*/5 * * * *", "call": "origin_module:missing"},
+        {"name": "d", "schedule": "0 0 * * *", "call": "origin_module:tick"},
+    ]
+    reports = jobs.run_due_jobs(declared, "*/5 * * * *", "wsgi", None)
+    assert [(r["name"], r["ok"]) for r in reports] == [("a", True), ("b", False), ("c", False)]
+    assert reports[1]["error"] == "ZeroDivisionError: division by zero"
+    assert module.ran == ["tick"]
+
+
+def test_a_job_of_the_schedule_library_by_function_or_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work() -> None:
+        """Do nothing."""
+
+    planned = types.SimpleNamespace(job_func=work, tags={"nightly"})
+    monkeypatch.setitem(sys.modules, "schedule", types.SimpleNamespace(jobs=[planned]))  # type: ignore[arg-type]
+    assert jobs.find_job({"name": "work", "call": ""}) is work
+    assert jobs.find_job({"name": "nightly", "call": ""}) is work
+    with pytest.raises(jobs.JobNotFoundError, match="other"):
+        jobs.find_job({"name": "other", "call": ""})
+
+
+@pytest.mark.parametrize(
+    ("origin", "parts"),
+    [
+        ("http://127.0.0.1:8787", ("http", "127.0.0.1", "8787")),
+        ("https://example.com", ("https", "example.com", "443")),
+        ("http://example.com", ("http", "example.com", "80")),
+        ("http://[::1]:8787", ("http", "::1", "8787")),
+        ("https://[::1]", ("https", "::1", "443")),
+    ],
+)
+def test_origins(origin: str, parts: tuple[str, str, str]) -> None:
+    assert exchange.split_origin(origin) == parts
+
+
+def test_header_values_cross_as_the_bytes_they_are() -> None:
+    for text in ("plain", "caf\u00e9 \u20ac"):
+        native = http_fields.to_wsgi_text(text)
+        assert native.encode("latin-1") == text.encode()
+        assert http_fields.to_javascript_text(native) == text
+    assert http_fields.to_javascript_text("caf\xe9") == "caf\xe9"
+    assert http_fields.split_headers("") == []
+    assert http_fields.split_headers("a\n1\na\n2") == [("a", "1"), ("a", "2")]
+
+
+def test_answers_of_d1_in_the_drivers_form() -> None:
+    answer = {"results": [{"a": 1, "b": [1, 255]}], "meta": {"changes": 0}}
+    assert from_cell([1, 255]) == {"blob": "Af8="}
+    assert read_answer(answer, "run") == '{"rows": [], "columns": [], "meta": {"changes": 0}}'
+    assert (
+        read_answer({"results": [{"j": "[1]"}, {"j": "[2]"}]}, "json")
+        == '{"rows":[[1],[2]],"meta":{}}'
+    )
+    assert read_answer(answer, "") == (
+        '{"rows": [[1, {"blob": "Af8="}]], "columns": ["a", "b"], "meta": {"changes": 0}}'
+    )
