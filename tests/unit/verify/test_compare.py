@@ -114,3 +114,18 @@ def test_a_changed_status_shows_what_the_target_said():
     (delta,) = compare_replies("GET", say({}), say({"error": "boom"}, status=500), PLAIN).deltas
     assert delta.note.startswith("200 != 500")
     assert "boom" in delta.note
+
+
+@pytest.mark.parametrize(
+    ("origin", "target", "same"),
+    [
+        ("image/svg+xml; charset=utf-8", "image/svg+xml", True),
+        ("text/css; charset=utf-8", "text/css; charset=utf-8", True),
+        ("text/css; charset=latin-1", "text/css; charset=utf-8", False),
+        ("image/svg+xml; charset=latin-1", "image/svg+xml", False),
+        ("image/svg+xml", "text/plain", False),
+    ],
+)
+def test_static_text_without_a_charset_is_utf8(origin, target, same):
+    sides = [say(b"x", ("Content-Type", value)) for value in (origin, target)]
+    assert (kinds(*sides, conditions=Conditions(static=True)) == []) is same

@@ -116,7 +116,9 @@ def compare_headers(method: str, origin: Reply, target: Reply, *, static: bool) 
             deltas.append(Delta("header missing", path, ", ".join(origin_values), "<missing>"))
         elif not origin_values:
             deltas.append(Delta("header extra", path, "<missing>", ", ".join(target_values)))
-        elif _normal(key, origin_values) != _normal(key, target_values):
+        elif _normal(key, origin_values, static=static) != _normal(
+            key, target_values, static=static
+        ):
             deltas.append(Delta("header", path, ", ".join(origin_values), ", ".join(target_values)))
     codings = origin.value("content-encoding").lower(), target.value("content-encoding").lower()
     if codings[0] != codings[1] and not static:
@@ -125,10 +127,22 @@ def compare_headers(method: str, origin: Reply, target: Reply, *, static: bool) 
     return deltas
 
 
-def _normal(key: str, values: list[str]) -> object:
+def _normal(key: str, values: list[str], *, static: bool) -> object:
+    if static and key == "content-type":
+        return [_plain_type(value) for value in values]
     if key not in UNORDERED_HEADERS:
         return values
     return {part.strip().lower() for value in values for part in value.split(",")}
+
+
+def _plain_type(content_type: str) -> str:
+    """Return a static file's type as the assets binding writes it.
+
+    It names UTF-8 for text/* only; other text (XML, scripts, JSON) is UTF-8 without being told.
+    """
+    kind, _, parameter = content_type.lower().partition(";")
+    is_default = not kind.startswith("text/") and parameter.strip() == "charset=utf-8"
+    return kind.strip() if is_default else content_type.lower()
 
 
 def parse_cookie(text: str) -> tuple[str, dict[str, str]]:
