@@ -44,15 +44,11 @@ def build_page() -> str:
 
 
 def _table(title: str, rules: tuple[Rule, ...]) -> str:
-    rows = [
-        f"## {title}",
-        "| rule | level | what | why it matters | what to do |",
-        "|---|---|---|---|---|",
-    ]
-    rows += [
-        f"| `{rule.id}` | {rule.level} | {_cell(rule.title)} | {_cell(rule.why)} | {_cell(rule.tip)} |"
-        for rule in rules
-    ]
+    head = "| rule | level | what | why it matters | what to do |"
+    rows = [f"## {title}", head, "|---|---|---|---|---|"]
+    for rule in rules:
+        cells = (f"`{rule.id}`", rule.level, rule.title, rule.why, rule.tip)
+        rows.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
     return "\n".join(rows) + "\n"
 
 

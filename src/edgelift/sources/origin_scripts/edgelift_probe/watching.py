@@ -175,9 +175,11 @@ class Watch:
         folder = f"{self.copy}.outside"
         os.makedirs(folder, exist_ok=True)
         target = os.path.join(folder, real.strip(os.sep).replace(os.sep, "_"))
+        before, self.on = self.on, False
         for suffix in ("", "-wal"):
             if os.path.exists(real + suffix) and not os.path.exists(target + suffix):
                 shutil.copyfile(real + suffix, target + suffix)
+        self.on = before
         return target
 
     def _note_database(self, shown: str) -> None:
