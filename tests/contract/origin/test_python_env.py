@@ -155,6 +155,15 @@ def test_a_database_in_use_is_copied_whole(tmp_path: Path) -> None:
     other.close()
 
 
+def test_a_damaged_database_in_use_is_copied_as_it_lies_there(tmp_path: Path) -> None:
+    origin, copy = tmp_path / "origin", tmp_path / "copy"
+    origin.mkdir()
+    (origin / "a.db").write_bytes(b"SQLite format 3\0" + bytes(500))
+    (origin / "a.db-wal").write_bytes(b"x")
+    copy_origin(make(origin), copy)
+    assert (copy / "a.db").read_bytes() == (origin / "a.db").read_bytes()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("x")

@@ -21,6 +21,7 @@ from edgelift.model.inventory import EnvVariable, Inventory, Job
 from edgelift.project import hash_files, hash_inputs, list_files
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.estimators import find_model_files
+from edgelift.sources.origin_copy import is_sqlite_file
 from edgelift.sources.probe import Probe, probe_app
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.sources.source_code.databases import find_databases
@@ -42,28 +43,21 @@ _HASHED_BYTES = 4_000_000
 def inputs(run: Run) -> str:
     """Hash settings, the project's files, and the values of variables the app may read."""
     project = run.project
-    files = list_files(project.root)
-    small = [f for f in files if f.stat().st_size <= _HASHED_BYTES and not _is_database(f)]
+    files = [f for f in list_files(project.root) if not _is_data(f)]
+    small = [f for f in files if f.stat().st_size <= _HASHED_BYTES]
     names = sorted(project.settings.env)
     return hash_inputs(
         project.settings,
         hash_files(project.root, small),
-        [f.relative_to(project.root).as_posix() for f in files if _is_source(f)],
+        [f.relative_to(project.root).as_posix() for f in files],
         {name: os.environ.get(name) for name in names},
         [RULES, Inventory.__struct_fields__, edgelift.__version__, sys.version_info[:3]],
     )
 
 
-def _is_source(file: Path) -> bool:
-    return file.suffix not in {"-wal", "-shm", "-journal", ".log"}
-
-
-def _is_database(file: Path) -> bool:
-    return file.name.endswith(("-wal", "-shm", "-journal", ".log")) or file.suffix in {
-        ".db",
-        ".sqlite",
-        ".sqlite3",
-    }
+def _is_data(file: Path) -> bool:
+    """Return whether a file changes while the app runs: a database, its journal, a log."""
+    return file.name.endswith(("-wal", "-shm", "-journal", ".log")) or is_sqlite_file(file)
 
 
 def work(run: Run) -> Result:
