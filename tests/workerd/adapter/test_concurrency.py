@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 
 import pytest
@@ -96,3 +97,11 @@ def test_garbage_and_waits_do_not_destroy_the_isolate(flask_app: Lifted) -> None
 def test_threads_of_the_import(flask_app: Lifted) -> None:
     assert flask_app.snapshot_error == ""
     assert flask_app.get_json("/imported") == [[2], True]
+
+
+def test_a_client_that_leaves_does_not_keep_the_lock(flask_app: Lifted) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", flask_app.worker.port)) as client:
+            client.sendall(b"GET /inside/lock HTTP/1.1\r\nHost: x\r\n\r\n")
+            flask_app.get("/plain")
+    assert {answer.text for answer in flask_app.get_together(["/inside/lock"] * 4)} == {"ok"}
