@@ -17,7 +17,8 @@ def copy_origin(project: Project, destination: Path) -> Path:
     """Copy the project's own files into an empty folder and return it; an old one is replaced.
 
     A SQLite file that is in use (it has a journal beside it) is copied by SQLite itself, so that
-    the copy is whole; when SQLite cannot, as it lies there. Empty folders are kept: the app may want to write into them.
+    the copy is whole; when SQLite cannot, as it lies there. Empty folders are kept: the app may
+    want to write into them.
     Raises OriginError for a file that cannot be read, UsageError for such a folder.
     """
     shutil.rmtree(destination, ignore_errors=True)
