@@ -8,6 +8,8 @@ import msgspec
 
 from edgelift.model.flows import Flow
 from edgelift.project import expand_variables
+from edgelift.stages.verify.browse import Browser
+from edgelift.stages.verify.client import Client
 from edgelift.stages.verify.generate import Generator
 from edgelift.stages.verify.har import read_har
 from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
@@ -26,11 +28,24 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_generated(bench: Bench) -> Flow:
     """Return the flow generated from the inventory; `parity.headers` may hold variables."""
-    settings = bench.run.project.settings
-    headers = {k: expand_variables(v) for k, v in settings.parity.headers.items()}
-    static = [folder.url for folder in settings.static if folder.url != "/"]
     files = sorted(bench.run.journal.read_document("files", dict[str, str]) or {})
+    headers, static = _read_headers(bench), _read_static(bench)
     return Generator(bench.inventory, bench.samples, headers, static, files).build()
+
+
+def _read_headers(bench: Bench) -> dict[str, str]:
+    declared = bench.run.project.settings.parity.headers
+    return {name: expand_variables(value) for name, value in declared.items()}
+
+
+def _read_static(bench: Bench) -> list[str]:
+    return [f.url for f in bench.run.project.settings.static if f.url != "/"]
+
+
+def browse(bench: Bench) -> Flow:
+    """Walk through the pages of the origin, and return what was done as a flow."""
+    with bench.origin.open("browse") as origin, Client(origin.url) as client:
+        return Browser(client, bench.inventory, _read_headers(bench), _read_static(bench)).walk()
 
 
 def record_tests(bench: Bench) -> Recorded:

@@ -17,9 +17,11 @@ from edgelift.model.findings import Check, Status
 from edgelift.model.flows import Difference, Flow
 from edgelift.project import JobSection
 from edgelift.stages.verify import checks
+from edgelift.stages.verify.browse import BROWSED
 from edgelift.stages.verify.checks import build_check, skip
 from edgelift.stages.verify.flows import (
     Recorded,
+    browse,
     build_generated,
     read_recordings,
     record_tests,
@@ -116,9 +118,10 @@ class Parts:
         """
         with self.bench.working():
             recording = self._start_recording()
+            browsing = self._start_browsing()
             self.data()
             self.jobs()
-            self._plan_flows(recording)
+            self._plan_flows(recording, browsing)
             self._measure()
             tests = self._start_tests(recording)
             rows = self._alter_rows()
@@ -213,7 +216,19 @@ class Parts:
         self.attempt((checks.TESTS,), work)
 
     # flows
-    def _plan_flows(self, recording: Future[Recorded] | None) -> None:
+    def _start_browsing(self) -> Future[Flow] | None:
+        wanted = self.wants(checks.PARITY_GENERATED, *_FROM_FLOWS)
+        if not wanted or not self.bench.inventory.routes:
+            return None
+        if BROWSED in self.kept:
+            done: Future[Flow] = Future()
+            done.set_result(msgspec.convert(self.kept[BROWSED], Flow))
+            return done
+        return self.bench.pool.submit(browse, self.bench)
+
+    def _plan_flows(
+        self, recording: Future[Recorded] | None, browsing: Future[Flow] | None
+    ) -> None:
         """Find the flows of both parity checks, and start nothing yet."""
         run, inventory = self.bench.run, self.bench.inventory
 
@@ -234,7 +249,10 @@ class Parts:
             if not inventory.routes:
                 why = inventory.import_error or "assess found no routes"
                 return [skip(run, checks.PARITY_GENERATED, why)]
-            self._planned[checks.PARITY_GENERATED] = [build_generated(self.bench)]
+            flows = [build_generated(self.bench)]
+            if browsing is not None:
+                flows.append(self.keep(BROWSED, Flow, browsing.result, lambda _flow: True))
+            self._planned[checks.PARITY_GENERATED] = [flow for flow in flows if flow.requests]
             return []
 
         self.attempt((checks.PARITY_RECORDED,), recorded, also=_FROM_FLOWS)
