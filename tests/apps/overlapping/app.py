@@ -189,6 +189,29 @@ async def asynchronous():
     return jsonify(await asyncio.gather(slow(1), slow(2)), request.path)
 
 
+@app.get("/shared")
+def shared():
+    """Two stacks wait for one promise, beside a third that awaits it."""
+    import js
+    from pyodide.ffi import run_sync
+
+    found = []
+    promise = js.scheduler.wait(20)
+    workers = [threading.Thread(target=lambda: found.append(run_sync(promise))) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+
+    async def main():
+        await promise
+        found.append("awaited")
+
+    asyncio.run(main())
+    run_sync(promise)
+    for worker in workers:
+        worker.join()
+    return jsonify(len(found))
+
+
 @app.get("/run")
 def run():
     async def main():

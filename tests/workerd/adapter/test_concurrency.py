@@ -76,6 +76,10 @@ def test_coroutines_in_synchronous_code(flask_app: Lifted) -> None:
     assert {a.status_code for a in flask_app.get_together(["/async", "/run"] * 8)} == {200}
 
 
+def test_several_stacks_wait_for_one_promise(flask_app: Lifted) -> None:
+    assert {a.text.strip() for a in flask_app.get_together(["/shared"] * 8)} == {"3"}
+
+
 def test_sessions_of_the_database_are_separate(flask_app: Lifted) -> None:
     answers = [a.json() for a in flask_app.get_together([f"/notes/n{n}" for n in range(8)], 4)]
     assert [answer["mine"] for answer in answers] == [[f"n{n}"] for n in range(8)]

@@ -54,19 +54,21 @@ def make_run_sync(
 
 
 def _aim_at_stack(future: Any) -> None:
-    """Keep aside the one callback that resumes the stack, so that set_result itself can call it.
+    """Keep aside the callbacks that resume stacks, so that set_result itself can call them.
 
-    Pyodide adds it only after the stack is suspended, when the future may be done already.
+    Pyodide adds each only after its stack is suspended, when the future may be done already.
+    Nothing of this stays on a future that is done: it would be a reference cycle per wait.
     """
-    if future.done():
+    if future.done() or getattr(future, "stacks", None) is not None:
         return
+    future.stacks = []
 
     def add_done_callback(resume: Callable[[Any], None]) -> None:
         if future.done():
             del future.add_done_callback
             resume(future)
         else:
-            future.resume = resume
+            future.stacks.append(resume)
 
     future.add_done_callback = add_done_callback
 
@@ -74,9 +76,13 @@ def _aim_at_stack(future: Any) -> None:
 def _resume_directly(settle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def settle_and_resume(self: Any, value: Any) -> None:
         settle(self, value)
-        resume = getattr(self, "resume", None)
-        if resume is not None:
-            del self.resume, self.add_done_callback
+        stacks = getattr(self, "stacks", None)
+        if stacks is None:
+            return
+        del self.stacks
+        if stacks:
+            del self.add_done_callback
+        for resume in stacks:
             resume(self)
 
     return settle_and_resume
