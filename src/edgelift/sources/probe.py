@@ -14,7 +14,7 @@ import msgspec
 
 from edgelift.errors import OriginError
 from edgelift.model.inventory import Route, StaticFolder
-from edgelift.project import Project
+from edgelift.project import Project, expand_variables
 from edgelift.sources.origin_copy import copy_origin
 from edgelift.sources.origin_server import (
     SCRIPTS,
@@ -22,6 +22,7 @@ from edgelift.sources.origin_server import (
     build_origin_env,
     read_last_lines,
 )
+from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 
 Note = Callable[[str], None]
 # An import that takes longer waits for something: a queue, a server, a loop. (Cloudflare allows a
@@ -182,6 +183,7 @@ def _run(project: Project, python: Path, copy: Path, timeout_s: float) -> Probe:
     entry = project.settings.app.entry
     output, log = copy.parent / "result.json", copy.parent / "output.log"
     settings = {"PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg"}
+    settings |= read_database_variables(project, copy)
     arguments = [str(python), str(SCRIPTS / "probe_app.py"), str(output), str(copy)]
     process = SupervisedProcess(
         [*arguments, str(project.root), entry],
@@ -207,6 +209,26 @@ def _run(project: Project, python: Path, copy: Path, timeout_s: float) -> Probe:
             tip=f"see it yourself: python -c 'import {entry.partition(':')[0]}'",
         )
     return msgspec.json.decode(output.read_bytes(), type=Probe)
+
+
+def read_database_variables(project: Project, copy: Path) -> dict[str, str]:
+    """Return the variables that name the app's databases; SQLite files inside are those of a copy.
+
+    Each has the form in which edgelift.toml writes it, a URL or a path. Raises UsageError when one
+    refers to a variable that is not set.
+    """
+    found = {}
+    for section in project.settings.databases:
+        if section.env is None:
+            continue
+        url = expand_variables(section.url)
+        file = find_sqlite_file(url, project.root) if is_sqlite_url(url) else None
+        if file is not None and file.is_relative_to(project.root):
+            place = copy / file.relative_to(project.root)
+            scheme, separator, _ = url.partition("://")
+            url = f"{scheme}:///{place}" if separator else str(place)
+        found[section.env] = url
+    return found
 
 
 def _last_line(log: Path) -> str:

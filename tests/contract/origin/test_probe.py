@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgelift.errors import OriginError
-from edgelift.project import AppSection, EnvSection, Project, Settings
+from edgelift.project import AppSection, DatabaseSection, EnvSection, Project, Settings
 from edgelift.sources.probe import Probe, probe_app, try_import
 
 PYTHON = Path(sys.executable)
@@ -102,6 +102,22 @@ def test_variables_with_defaults_and_places(tmp_path: Path) -> None:
         "CASE_D": (None, True, 7),
         "CASE_F": ("x.db", False, 9),
     }
+
+
+@pytest.mark.parametrize("form", ["sqlite:///data/a.db", "data/a.db"])
+def test_the_variable_of_a_database_names_it_in_the_copy(form: str, tmp_path: Path) -> None:
+    text = (
+        "import os\nvalue = os.environ['CASE_DB']\n"
+        "place = os.path.realpath(os.path.join('data', 'a.db'))\n"
+        "assert value in (place, 'sqlite:///' + place), value\n" + FLASK
+    )
+    (tmp_path / "app.py").write_text(text)
+    (tmp_path / "data").mkdir()
+    app = AppSection(framework="flask", entry="app:app")
+    database = DatabaseSection(name="main", url=form, env="CASE_DB")
+    settings = Settings(name="x", app=app, databases=(database,))
+    project = Project(tmp_path, settings, tmp_path / "edgelift.toml")
+    assert probe_app(project, PYTHON, lambda _: None).error is None
 
 
 def test_undeclared_variables_of_this_process_are_not_passed_on(
