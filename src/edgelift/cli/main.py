@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 import edgelift
 from edgelift.cli.display import Display, format_check, format_finding
@@ -193,7 +194,8 @@ def status(path: Path, *, as_json: bool, debug: bool) -> None:
     marks = {"done": "[green]✓[/]", "failed": "[red]✗[/]", "never": "·"}
     for stage in outcome.stages:
         mark = marks.get(stage.state, "[yellow]![/]")
-        console.print(f"{mark} {stage.name:<8} {stage.state:<8} {stage.error or stage.summary}")
+        text = escape(stage.error or stage.summary)
+        console.print(f"{mark} {stage.name:<8} {stage.state:<8} {text}", soft_wrap=True)
     for check in outcome.checks:
         console.print("  " + format_check(check), soft_wrap=True)
     for run in outcome.runs:
@@ -289,7 +291,7 @@ def _finish(
     elif stage is not None:
         for state in outcome.stages:
             if state.name == stage:
-                console.print(state.summary)
+                console.print(escape(state.summary), soft_wrap=True)
     warnings = [f for f in outcome.findings if f.level is not Level.NOTE]
     if summary and warnings:
         console.print("\n[bold]Findings[/]")
