@@ -56,13 +56,13 @@ def add_accounts(app, prefix):
         session["user"] = name
         return redirect("/")
 
+
+def add_notes(app):
     @app.post("/logout")
     def logout():
         session.pop("user", None)
         return redirect("/login")
 
-
-def add_notes(app):
     @app.route("/", methods=["GET", "POST"])
     def index():
         if "user" not in session:
