@@ -12,7 +12,6 @@ import os
 import shutil
 import sqlite3
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,9 +197,3 @@ def seed_state(project: Project, state: Path) -> None:
             db.execute("PRAGMA journal_mode=WAL")
         copy.replace(target)
         mark.write_text(version.hexdigest())
-
-
-def wait_for_interrupt() -> None:
-    """Block until Ctrl-C or SIGTERM."""
-    while True:
-        time.sleep(3600)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from edgelift import events
 from edgelift.cli.display import Display
+from edgelift.cli.main import count_checks
 from edgelift.model.findings import Check, Finding, Level, Status
 
 
@@ -66,3 +67,12 @@ def test_warnings_are_shown_and_notes_are_not() -> None:
     text = show(finding(Level.WARNING), finding(Level.NOTE))
     assert "R-1 a.py:3 a warning" in text
     assert "a note" not in text
+
+
+def test_checks_that_did_not_pass_are_counted_by_name() -> None:
+    def check(status: Status) -> Check:
+        return Check(id="a", stage="verify", title="", status=status, evidence="", reproduce="")
+
+    counted = [check(Status.PASS), check(Status.PASS), check(Status.NOT_RUN), check(Status.FAIL)]
+    assert count_checks(counted) == "2 of 4 checks PASS, 1 FAIL, 1 NOT RUN"
+    assert count_checks(counted[:2]) == "2 of 2 checks PASS"

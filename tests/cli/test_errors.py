@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ app = Flask(__name__)
 def index():
     return "hello"
 """
-TOML = """\
+# The origin's Python is the tests' own, which has Flask: no environment has to be made.
+TOML = f"""\
 name = "shop"
 [app]
 framework = "flask"
 entry = "app:app"
+python = "{sys.executable}"
 """
 
 
@@ -92,7 +95,7 @@ def test_status_before_init(edgelift, backend: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("name = ", "line 1"),
+        ("name = x\n", "line 1"),
         ("name = 'x'\n", "app"),
         (TOML + "colour = 'red'\n", "colour"),
         (TOML.replace("flask", "rails"), "rails"),

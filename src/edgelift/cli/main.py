@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,7 +21,7 @@ from rich.markup import escape
 import edgelift
 from edgelift.cli.display import Display, format_check, format_finding
 from edgelift.errors import EdgeliftError, Interrupted
-from edgelift.model.findings import Level, Status
+from edgelift.model.findings import Check, Level, Status
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -226,15 +229,22 @@ def lift(  # noqa: PLR0913 - one parameter per option
         _show_plan(path, "report", as_json=as_json)
         return
     with Display() as display:
-        outcome = edgelift.lift(path, options=edgelift.Options(force=force), emit=display)
+        try:
+            outcome = edgelift.lift(path, options=edgelift.Options(force=force), emit=display)
+        except EdgeliftError as error:
+            if isinstance(error.outcome, edgelift.Outcome) and not as_json:
+                _finish(error.outcome, as_json=False, summary=True)
+            raise
         _finish(outcome, as_json=as_json, summary=True)
     if exit_ or as_json or not sys.stdout.isatty():
         return
-    with Display() as display, edgelift.serve(path, port=port, emit=display) as worker:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Display() as display,
+        edgelift.serve(path, port=port, emit=display) as worker,
+    ):
         click.echo(f"\nThe lifted app: {worker.url}   (Ctrl-C ends it)")
-        from edgelift.serving import wait_for_interrupt
-
-        wait_for_interrupt()
+        threading.Event().wait()
 
 
 @cli.command("dev")
@@ -257,7 +267,7 @@ def dev(path: Path, *, as_json: bool, debug: bool, port: int) -> None:
             click.echo(f"Serving {url}   (Ctrl-C ends it)")
         sys.stdout.flush()
 
-    with Display() as display:
+    with contextlib.suppress(KeyboardInterrupt), Display() as display:
         edgelift.dev(path, port=port, emit=display, ready=ready)
 
 
@@ -283,22 +293,34 @@ def _finish(
         return
     console = Console(highlight=False)
     if summary:
-        console.print("\n[bold]Checks[/]")
-        for check in outcome.checks:
-            console.print("  " + format_check(check), soft_wrap=True)
-        passed = sum(check.status is Status.PASS for check in outcome.checks)
-        console.print(f"\n{passed} of {len(outcome.checks)} checks PASS")
-    elif stage is not None:
-        for state in outcome.stages:
-            if state.name == stage:
-                console.print(escape(state.summary), soft_wrap=True)
-    warnings = [f for f in outcome.findings if f.level is not Level.NOTE]
-    if summary and warnings:
-        console.print("\n[bold]Findings[/]")
-        for finding in warnings:
-            console.print("  " + format_finding(finding), soft_wrap=True)
+        _print_summary(console, outcome)
+    for state in outcome.stages:
+        if state.name == stage:
+            console.print(escape(state.summary), soft_wrap=True)
     if outcome.report:
-        console.print(f"Report: {os.path.relpath(outcome.report)}", soft_wrap=True)
+        shown = Path(outcome.report)
+        if shown.is_relative_to(Path.cwd()):
+            shown = shown.relative_to(Path.cwd())
+        console.print(f"Report: {escape(str(shown))}", soft_wrap=True)
+
+
+def _print_summary(console: Console, outcome: Outcome) -> None:
+    console.print("\n[bold]Checks[/]")
+    for check in outcome.checks:
+        console.print("  " + format_check(check), soft_wrap=True)
+    console.print(f"\n{count_checks(outcome.checks)}")
+    findings = [f for f in outcome.findings if f.level is not Level.NOTE]
+    if findings:
+        console.print("\n[bold]Findings[/]")
+    for finding in findings:
+        console.print("  " + format_finding(finding), soft_wrap=True)
+
+
+def count_checks(checks: Sequence[Check]) -> str:
+    """Return how many checks ended how: `21 of 23 checks PASS, 2 SKIPPED`."""
+    counts = collections.Counter(check.status for check in checks)
+    others = [f", {counts[s]} {s}" for s in Status if s is not Status.PASS and counts[s]]
+    return f"{counts[Status.PASS]} of {len(checks)} checks PASS" + "".join(others)
 
 
 def _on_signal(_number: int, _frame: FrameType | None) -> None:
