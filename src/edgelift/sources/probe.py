@@ -6,6 +6,7 @@ the origin is written. What the subprocess runs is in `origin_scripts/edgelift_p
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -236,11 +237,21 @@ def _last_line(log: Path) -> str:
     return f"its last output: {lines[-1]}" if lines else "it printed nothing"
 
 
+_SEE = "see it yourself: python"
+_MOST_NAMED = 4
+
+
+def _find_unset(probe: Probe, message: str) -> list[str]:
+    """Return the variables that the app's code reads and nobody sets, those in a message first."""
+    names = {e.name for e in probe.env if e.path and e.default is None and e.name not in os.environ}
+    return sorted(names, key=lambda name: (name not in message, name))[:_MOST_NAMED]
+
+
 def explain_failure(project: Project, probe: Probe) -> OriginError:
     """Return the error that tells a user why the app cannot be imported."""
     failure = probe.error or ImportFailure(type="Error", message="unknown")
     module = project.settings.app.entry.partition(":")[0]
-    tip = f"see it yourself: python -c 'import {module}'"
+    tip = f"{_SEE} -c 'import {module}'"
     required = [seen.name for seen in probe.env if seen.required]
     if failure.type == "KeyError" and failure.message.strip("'\"") in required:
         name = failure.message.strip("'\"")
@@ -250,6 +261,10 @@ def explain_failure(project: Project, probe: Probe) -> OriginError:
             f"add the package of {failure.missing_module} to the requirement files, or set "
             "app.python in edgelift.toml to a Python that has it"
         )
+    elif unset := _find_unset(probe, failure.message):
+        tip = f"the app reads variables that are not set; if it needs them: export {unset[0]}=..."
+        tip += f" (and {', '.join(unset[1:])}); or {_SEE}" if unset[1:] else f"; or {_SEE}"
+        tip += f" -c 'import {module}'"
     return OriginError(
         f"The app {project.settings.app.entry} cannot be imported", why=failure.text, tip=tip
     )
