@@ -237,6 +237,11 @@ class Journal:
         row = self._db.execute("SELECT body FROM documents WHERE name=?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=type_)
 
+    def list_documents(self, prefix: str) -> list[str]:
+        """Return the names of the documents that begin with `prefix`, sorted."""
+        rows = self._db.execute("SELECT name FROM documents ORDER BY name")
+        return [row[0] for row in rows if row[0].startswith(prefix)]
+
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")

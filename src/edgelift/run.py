@@ -41,7 +41,6 @@ class Run:
     run_id: int
     path: Path
     emit: Emit = ignore
-    dry_run: bool = False
     force: bool = False
     only: str | None = None
     stale: frozenset[str] = frozenset()

@@ -17,7 +17,7 @@ from edgelift.errors import EdgeliftError, Interrupted
 from edgelift.events import Emit, Note, ignore
 from edgelift.journal import Journal, RunRecord, hold_project
 from edgelift.model.findings import Check, Finding, Status
-from edgelift.project import check_root, find_settings, read_project
+from edgelift.project import STATE_FOLDER, check_root, find_settings, read_project
 from edgelift.run import Run
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How a verb runs: `force` redoes its stage, `only` repeats one check of verify."""
+    """How a verb runs: `force` redoes its stage, `only` repeats one check of verify.
+
+    `dry_run` counts for init only, which then writes nothing; `preview` is every other verb's.
+    """
 
     dry_run: bool = False
     force: bool = False
@@ -74,19 +77,25 @@ DEFAULTS = Options()
 def init(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
     """Detect what the backend is and write its edgelift.toml, unless there is one.
 
-    Raises UsageError when no app is found, OriginError when it cannot be imported.
+    With `dry_run` nothing is written and the outcome holds the text. Raises UsageError when no app
+    is found, OriginError when it cannot be imported.
     """
     from edgelift.stages.init import init_project
 
     root = check_root(Path(path))
     existing = find_settings(root)
-    if existing is not None and not options.force:
+    if existing is not None and not (options.force or options.dry_run):
         emit(Note(stage="init", text=f"{existing} is there already; nothing was changed"))
         return Outcome(verb="init", project=str(path), settings=str(existing))
-    with hold_project(root / ".edgelift"):
-        result = init_project(
-            root, force=options.force, note=lambda text: emit(Note(stage="init", text=text))
-        )
+
+    def note(text: str) -> None:
+        emit(Note(stage="init", text=text))
+
+    if options.dry_run:
+        result = init_project(root, force=True, dry_run=True, note=note)
+        return Outcome(verb="init", project=str(path), settings_text=result.text)
+    with hold_project(root / STATE_FOLDER):
+        result = init_project(root, force=options.force, note=note)
     return Outcome(verb="init", project=str(path), settings=str(result.settings_path))
 
 
@@ -143,7 +152,7 @@ def lift(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) 
     root = check_root(Path(path))
     if find_settings(root) is None:
         init(path, options=Options(), emit=emit)
-    return _run_until("plan" if options.dry_run else "report", path, options, emit, verb="lift")
+    return _run_until("report", path, options, emit, verb="lift")
 
 
 def status(path: str | Path) -> Outcome:
@@ -237,7 +246,7 @@ def open_run(verb: str, path: str | Path, options: Options, emit: Emit) -> Itera
         with contextlib.closing(journal):
             run_id = journal.begin_run(verb, " ".join(["edgelift", *sys.argv[1:]]))
             run = Run(project, journal, run_id, Path(path), emit)
-            run.dry_run, run.only = options.dry_run, options.only
+            run.only = options.only
             run.force = options.force and verb == "lift"
             code = Interrupted.exit_code
             try:

@@ -13,7 +13,7 @@ import pytest
 
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.stages.report import render
-from edgelift.stages.report.document import Document, Latency, StageLine
+from edgelift.stages.report.document import Document, Latency, StageLine, TableLine
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
@@ -62,6 +62,7 @@ def site(tmp_path: Path):
                 rule="R", level=Level.WARNING, message="m " * 80, path="p/" * 60 + "a.py", line=1
             ),
         ),
+        tables=(TableLine(database="main", table="t" * 60, rows=9, hash="a" * 32),),
         latency=(
             Latency(
                 check="verify.parity",

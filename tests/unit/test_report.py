@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgelift.journal import Journal
+from edgelift.model.data_document import DataDocument, TableRecord
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.project import AppSection, Project, Settings
 from edgelift.run import Run, run_stage
@@ -162,6 +163,7 @@ def test_totals_count_passed_proof_only(run: Run) -> None:
         [
             check("data.rows:a", Status.PASS, counts={"rows": 5, "bytes": 70}),
             check("data.rows:b", Status.FAIL, counts={"rows": 100}),
+            check("data.runtime:a", Status.PASS, counts={"rows": 5}),
         ]
     )
     assert build_document(run).totals["rows"] == 5
@@ -189,3 +191,12 @@ def test_seconds(seconds: float | None, text: str) -> None:
 )
 def test_bytes(size: int, text: str) -> None:
     assert format_bytes(size) == text
+
+
+def test_moved_tables_are_listed_largest_first(run: Run) -> None:
+    tables = {"a": TableRecord(rows=1, hash="11"), "b": TableRecord(rows=20_000, hash="22")}
+    moved = DataDocument(tables=tables, root="33", size_bytes=1, modified_ns=1)
+    run.journal.write_document("data:main", moved)
+    document = build_document(run)
+    assert [(line.table, line.rows) for line in document.tables] == [("b", 20_000), ("a", 1)]
+    assert "20,000" in report.render(document)["report.html"]

@@ -7,10 +7,18 @@ import datetime as dt
 import msgspec
 
 import edgelift
+from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.run import Run
 
 FORMAT = 1
+# The checks in which a total is counted, by the beginning of their id.
+ORIGINS_OF_TOTALS = {
+    "rows": "data.rows",
+    "bytes": "data.rows",
+    "files": "files.",
+    "requests": "verify.parity.",
+}
 
 
 class StageLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +29,15 @@ class StageLine(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     duration_s: float | None
     error: str | None = None
+
+
+class TableLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that was moved: its rows, and the hash that both sides share."""
+
+    database: str
+    table: str
+    rows: int
+    hash: str
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +62,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageLine, ...]
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
+    tables: tuple[TableLine, ...]
     latency: tuple[Latency, ...]
     totals: dict[str, int]
 
@@ -83,6 +101,7 @@ def build_document(run: Run) -> Document:
         stages=stages,
         checks=checks,
         findings=findings,
+        tables=_read_tables(run),
         latency=tuple(line for check in checks if (line := _read_latency(check)) is not None),
         totals=add_totals(checks),
     )
@@ -107,18 +126,16 @@ def judge(
 
 
 def add_totals(checks: tuple[Check, ...]) -> dict[str, int]:
-    """Return the sums of the counts `rows`, `bytes`, `requests` and `files` over passed checks.
+    """Return the sums of rows, bytes, requests and files over passed checks.
 
-    Rows and bytes count once, from the data stage: verify proves the same rows again.
+    Each is counted where it is proven first (ORIGINS_OF_TOTALS): later checks see the same again.
     """
-    totals = {"rows": 0, "bytes": 0, "requests": 0, "files": 0}
+    totals = dict.fromkeys(ORIGINS_OF_TOTALS, 0)
     for check in checks:
-        if check.status is not Status.PASS:
-            continue
-        for name in totals:
-            wanted = {"rows": "data", "bytes": "data", "files": "files"}.get(name, "verify")
-            if check.stage == wanted:
-                totals[name] += check.counts.get(name, 0)
+        if check.status is Status.PASS:
+            for name, prefix in ORIGINS_OF_TOTALS.items():
+                if check.id.startswith(prefix):
+                    totals[name] += check.counts.get(name, 0)
     return totals
 
 
@@ -129,6 +146,19 @@ def group_findings(findings: tuple[Finding, ...]) -> dict[str, list[Finding]]:
     for finding in sorted(findings, key=lambda f: (order[f.level], f.path or "", f.line or 0)):
         groups.setdefault(finding.path or "", []).append(finding)
     return groups
+
+
+def _read_tables(run: Run) -> tuple[TableLine, ...]:
+    """Return the moved tables of all databases, the largest first."""
+    lines = []
+    for name in run.journal.list_documents("data:"):
+        moved = run.journal.read_document(name, DataDocument)
+        database = name.removeprefix("data:")
+        lines += [
+            TableLine(database=database, table=table, rows=proof.rows, hash=proof.hash)
+            for table, proof in (moved.tables if moved else {}).items()
+        ]
+    return tuple(sorted(lines, key=lambda line: (line.database, -line.rows, line.table)))
 
 
 def _mark_stale(check: Check, stale: frozenset[str]) -> Check:
