@@ -18,6 +18,7 @@ import edgelift
 from edgelift.errors import OriginError
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.model.inventory import EnvVariable, Inventory, Job
+from edgelift.model.sarif import to_sarif
 from edgelift.project import hash_files, hash_inputs, list_files
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.estimators import find_model_files
@@ -30,7 +31,6 @@ from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.stages.assess.request_reads import RequestReads
 from edgelift.stages.assess.rules import RULES, check_code
 from edgelift.stages.assess.rules.databases import check_databases
-from edgelift.stages.assess.sarif import to_sarif
 from edgelift.targets.packages.origin import resolve_origin
 from edgelift.targets.packages.requirements import read_requirements
 

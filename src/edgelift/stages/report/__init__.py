@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import edgelift
 from edgelift.errors import UsageError
+from edgelift.model.sarif import to_sarif
 from edgelift.project import hash_inputs
 from edgelift.run import Result, Run, Stage
 from edgelift.stages.report.document import Document, build_document
 from edgelift.stages.report.junit import to_junit
 from edgelift.stages.report.pages import to_html, to_markdown
-from edgelift.stages.report.sarif import to_sarif
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def render(document: Document) -> dict[str, str]:
         "report.md": to_markdown(document),
         "report.html": to_html(document),
         "junit.xml": to_junit(document),
-        "findings.sarif": to_sarif(document),
+        "findings.sarif": to_sarif(document.findings, {}).decode(),
     }
 
 

@@ -6,7 +6,7 @@ import json
 
 from edgelift.model.findings import Finding, Level
 from edgelift.stages.assess.rules import RULES
-from edgelift.stages.assess.sarif import to_sarif
+from edgelift.model.sarif import to_sarif
 
 TEXTS = {rule.id: rule for rule in RULES}
 
