@@ -91,10 +91,10 @@ def _judge_numbers(table: Table, column: Column, big: int, infinite: int) -> Ite
         )  # fmt: skip
     if infinite:
         yield Issue(
-            "SCHEMA-FLOAT-INFINITE", WARNING, "table", table.name,
-            f"column {column.name} holds {infinite} infinite numbers; they are kept, but D1's "
-            "answers are JSON and show them as null",
-            "store a large finite number or text instead", column=column.name,
+            "SCHEMA-FLOAT-INFINITE", NOTE, "table", table.name,
+            f"column {column.name} holds {infinite} infinite numbers; they are kept exactly and "
+            "edgelift's driver reads them exactly, but JavaScript clients of D1 see null",
+            column=column.name,
         )  # fmt: skip
 
 
