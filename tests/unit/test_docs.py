@@ -66,3 +66,14 @@ def test_every_key_of_the_project_file_is_documented() -> None:
     text = (ROOT / "docs" / "reference" / "project-file.md").read_text()
     for name in Settings.__struct_fields__:
         assert f"`{name}`" in text or f"[{name}" in text, name
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
+
+
+def test_the_library_page_names_every_public_call() -> None:
+    text = (ROOT / "docs" / "library.md").read_text()
+    assert [name for name in edgelift.__all__ if name not in text] == []
