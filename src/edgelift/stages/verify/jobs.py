@@ -57,8 +57,9 @@ def compare_jobs(bench: Bench, schedule: str, jobs: Sequence[JobSection]) -> Job
             compare_states(
                 name,
                 catalogue,
-                EndStates(files["origin"][name], files["again"][name], files["target"][name]),
-                bench.snapshot_hashes(name),
+                EndStates(
+                    before=bench.snapshot(name), **{role: files[role][name] for role in launchers}
+                ),
                 bench.run.project.settings.parity.tolerance,
             )
             for name, catalogue in bench.catalogues.items()

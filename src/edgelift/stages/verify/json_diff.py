@@ -128,18 +128,24 @@ class JsonDiff:
         return next((k for k in extra if self._canonical(path, target[k]) == wanted), None)
 
     def _lists(self, path: Path, origin: list[object], target: list[object]) -> None:
-        element = (*path, 0)
-        origin_texts = [self._canonical(element, item) for item in origin]
-        target_texts = [self._canonical(element, item) for item in target]
         if len(origin) != len(target):
-            self._add("length", path, origin, target, _explain_length(origin_texts, target_texts))
-        elif origin_texts != target_texts and Counter(origin_texts) == Counter(target_texts):
+            texts = self._read_texts(path, origin), self._read_texts(path, target)
+            self._add("length", path, origin, target, _explain_length(*texts))
+            return
+        mark = len(self._found)
+        for index, pair in enumerate(zip(origin, target, strict=True)):
+            self._walk((*path, index), *pair)
+        if all(self.is_noise(delta.pattern) for delta in self._found[mark:]):
+            return
+        origin_texts, target_texts = self._read_texts(path, origin), self._read_texts(path, target)
+        if origin_texts != target_texts and Counter(origin_texts) == Counter(target_texts):
+            del self._found[mark:]
             moved = [i for i, t in enumerate(origin_texts) if t != target_texts[i]]
             note = f"reordered list: same {len(origin)} elements, {len(moved)} at another place"
             self._add("reordered", path, origin, target, f"{note}, first at [{moved[0]}]")
-        else:
-            for index, pair in enumerate(zip(origin, target, strict=True)):
-                self._walk((*path, index), *pair)
+
+    def _read_texts(self, path: Path, items: list[object]) -> list[str]:
+        return [self._canonical((*path, 0), item) for item in items]
 
     def _canonical(self, path: Path, value: object) -> str:
         return json.dumps(self._strip(path, value), sort_keys=True)

@@ -12,6 +12,7 @@ import gzip
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -46,10 +47,10 @@ def check_mutants(
     outcomes = []
     for kind, mutate in MUTATIONS.items():
         made, survivors = 0, []
-        for position, reply in enumerate(replies):
+        for position in _order_widely(flow, replies):
             if made == MOST_PER_KIND:
                 break
-            judge = make_judge()
+            reply, judge = replies[position], make_judge()
             request = flow.requests[position]
             if request.path.startswith(judge.static):
                 continue
@@ -71,6 +72,17 @@ def check_mutants(
             )
         )
     return outcomes
+
+
+def _order_widely(flow: Flow, replies: Sequence[Reply]) -> list[int]:
+    """Return the positions so that every route and status comes once before any comes twice."""
+    seen: Counter[tuple[str, int]] = Counter()
+    ranked = []
+    for position, (request, reply) in enumerate(zip(flow.requests, replies, strict=True)):
+        key = request.route, reply.status
+        ranked.append((seen[key], position))
+        seen[key] += 1
+    return [position for _, position in sorted(ranked)]
 
 
 def _rewrite(reply: Reply) -> Reply:

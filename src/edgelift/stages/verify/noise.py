@@ -95,7 +95,8 @@ class Noise:
 
     def learn(self, request: Request, position: str, first: Reply, second: Reply) -> int:
         """Learn from two replies of the origin itself; returns how many places differ."""
-        comparison = compare_replies(request.method, first, second, Conditions())
+        known = Conditions(is_noise=lambda pattern: self.hides(request.route, pattern))
+        comparison = compare_replies(request.method, first, second, known)
         for delta in comparison.deltas:
             self._add(self._route(request, delta, position), delta)
         return len(comparison.deltas)

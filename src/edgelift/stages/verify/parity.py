@@ -41,12 +41,13 @@ class Trial:
     _sides: dict[str, Future[Side]] = field(default_factory=dict)
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
-    def open(self) -> None:
-        """Begin to start all three sides at once."""
+    def open(self, *roles: str) -> None:
+        """Begin to start sides, at once."""
         bench = self.bench
         launchers = {ORIGIN: bench.origin, TARGET: bench.worker, AGAIN: bench.origin_again}
-        for role, launcher in launchers.items():
-            self._sides[role] = bench.pool.submit(self._start, launcher, self._tag(role))
+        for role in roles:
+            start = bench.pool.submit(self._start, launchers[role], self._tag(role))
+            self._sides[role] = start
 
     def _tag(self, role: str) -> str:
         return "flow-" + re.sub(r"[^A-Za-z0-9._-]", "-", f"{self.flow.name}-{role}{self.suffix}")
@@ -90,7 +91,8 @@ class Trial:
             )
 
     def replay_all(self) -> None:
-        """Send the flow to all three sides, one after the other."""
+        """Start all three sides and send them the flow, one after the other."""
+        self.open(ORIGIN, TARGET, AGAIN)
         self.wait()
         for role in (ORIGIN, TARGET, AGAIN):
             self.replay(role)
@@ -102,8 +104,12 @@ class Trial:
             compare_states(
                 name,
                 catalogue,
-                EndStates(files[ORIGIN][name], files[AGAIN][name], files[TARGET][name]),
-                self.bench.snapshot_hashes(name),
+                EndStates(
+                    before=self.bench.snapshot(name),
+                    origin=files[ORIGIN][name],
+                    again=files[AGAIN][name],
+                    target=files[TARGET][name],
+                ),
                 tolerance,
             )
             for name, catalogue in self.bench.catalogues.items()
@@ -150,8 +156,8 @@ class Replay:
         return Judge(self.flow.name, self.noise, self.rules, self.tolerance, static)
 
     def open(self) -> None:
-        """Begin to start the three sides."""
-        self._trial.open()
+        """Begin to start the two sides whose replies are timed."""
+        self._trial.open(ORIGIN, TARGET)
 
     def measure(self) -> None:
         """Replay on the origin and then on the target, with nothing else at work."""
@@ -165,8 +171,9 @@ class Replay:
         self._took_s += time.monotonic() - started
 
     def start_again(self) -> None:
-        """Begin to replay on the second origin, whose times do not matter."""
+        """Begin to start the second origin and to replay there: its times do not matter."""
         if self._stopped is None:
+            self._trial.open(AGAIN)
             self._again = self.bench.pool.submit(self._trial.replay, AGAIN)
 
     def finish(self) -> FlowOutcome:
@@ -206,7 +213,6 @@ class Replay:
             self.bench.note(f"flow {self.flow.name}: differences seen, replaying to confirm them")
             second = Trial(self.bench, self.flow, "-confirm")
             try:
-                second.open()
                 second.replay_all()
                 self._learn(replies[ORIGIN], second.replies[ORIGIN])
                 self._learn(replies[ORIGIN], second.replies[AGAIN])

@@ -114,18 +114,19 @@ class Parts:
     def run(self) -> None:
         """Do all parts that were asked for.
 
-        Replies are timed with nothing else at work; everything before and after shares the cores.
+        Replies are timed with nothing else at work; everything before shares the cores.
         """
         with self.bench.working():
             recording = self._start_recording()
+            tests = self._start_tests(recording)
             browsing = self._start_browsing()
             self.data()
             self.jobs()
-            self._plan_flows(recording, browsing)
-            self._measure()
-            tests = self._start_tests(recording)
-            rows = self._alter_rows()
             self.static()
+            rows = self._alter_rows()
+            self._plan_flows(recording, browsing)
+            self._wait_for_rest(tests)
+            self._measure()
             self._finish_flows()
             self.parity()
             self.states()
@@ -188,6 +189,12 @@ class Parts:
         if recording is None or not self.wants(checks.TESTS) or "tests" in self.kept:
             return None
         return self.bench.pool.submit(self._test_target)
+
+    @staticmethod
+    def _wait_for_rest(tests: Future[TestsOutcome] | None) -> None:
+        """Wait until no untimed part is at work; its errors are met where they count."""
+        if tests is not None:
+            tests.exception()
 
     def _test_target(self) -> TestsOutcome:
         with self.bench.worker.open("tests-target") as side:

@@ -150,10 +150,6 @@ class Bench:
         """Return the file of what the origin's models were given during replays (JSON lines)."""
         return self.folder / "captured.jsonl"
 
-    def snapshot_hashes(self, name: str) -> dict[str, str]:
-        """Return the hash of each table of a snapshot, as compare_databases makes it."""
-        return {table.table: table.origin_hash for table in self.initial(name)}
-
     def initial(self, name: str) -> list[TableComparison]:
         """Return the comparison of snapshot and lifted database, made once, on private copies."""
         if name not in self._initial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import CellDifference, TableComparison
 from edgelift.sources.sqlite import quote_identifier
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.stages.verify.changes import cut_changes
 
 NAMED = 300  # differences named per table while noise is learned
 MOST_ROUNDS = 4
@@ -37,48 +39,54 @@ class StateOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class EndStates:
-    """The database files of one name after the same work: origin, the origin once more, target."""
+    """The database files of one name after the same work, and `before`, which all began with."""
 
+    before: Path
     origin: Path
     again: Path
     target: Path
 
 
 def compare_states(
-    database: str,
-    catalogue: Catalogue,
-    states: EndStates,
-    before: Mapping[str, str],
-    tolerance: float = 0.0,
+    database: str, catalogue: Catalogue, states: EndStates, tolerance: float = 0.0
 ) -> StateOutcome:
     """Compare the origin's and the target's end state.
 
-    Columns that two runs of the origin disagree on are left out. `before` holds the hash of each
-    table in the snapshot.
+    Columns that two runs of the origin disagree on are left out.
     """
-    found = compare_databases(states.origin, states.target, catalogue, tolerance=tolerance)
-    changed = tuple(t.table for t in found if before.get(t.table) not in {None, t.origin_hash})
-    equal = frozenset((table.table, "*") for table in found if table.equal)
-    noise: frozenset[Column] = frozenset()
-    if len(equal) < len(found):
-        # Only tables that differ are read again: two runs of the origin say what means nothing.
-        noise = find_noisy(states.origin, states.again, catalogue, equal)
-        if noise:
-            ignore = equal | _ignore(noise, catalogue)
-            again = compare_databases(
-                states.origin, states.target, catalogue, ignore=ignore, tolerance=tolerance
-            )
-            seen = {table.table for table in again}
-            found = again + [_keep_count(t, noise) for t in found if t.table not in seen]
+    sides = {"origin": states.origin, "again": states.again, "target": states.target}
+    with tempfile.TemporaryDirectory(dir=states.origin.parent, prefix="changes-") as folder:
+        changes = cut_changes(states.before, sides, catalogue, Path(folder))
+        files = changes.files if changes else sides
+        found, noise = _compare(files, catalogue, tolerance)
+    rows = changes.rows if changes else None
     return StateOutcome(
         database=database,
         tables=len(found),
-        origin_rows=sum(table.origin_rows for table in found),
-        target_rows=sum(table.target_rows for table in found),
-        changed=changed,
+        origin_rows=sum(rows["origin"].values() if rows else (t.origin_rows for t in found)),
+        target_rows=sum(rows["target"].values() if rows else (t.target_rows for t in found)),
+        changed=tuple(changes.changed["origin"]) if changes else (),
         noisy=tuple(sorted(f"{table}.{column}" for table, column in noise)),
         differences=tuple(d for table in found for d in table.differences),
     )
+
+
+def _compare(
+    files: Mapping[str, Path], catalogue: Catalogue, tolerance: float
+) -> tuple[list[TableComparison], frozenset[Column]]:
+    origin, again, target = files["origin"], files["again"], files["target"]
+    found = compare_databases(origin, target, catalogue, tolerance=tolerance)
+    equal = frozenset((table.table, "*") for table in found if table.equal)
+    if len(equal) == len(found):
+        return found, frozenset()
+    # Only tables that differ are read again: two runs of the origin say what means nothing.
+    noise = find_noisy(origin, again, catalogue, equal)
+    if noise:
+        ignore = equal | _ignore(noise, catalogue)
+        less = compare_databases(origin, target, catalogue, ignore=ignore, tolerance=tolerance)
+        seen = {table.table for table in less}
+        found = less + [_keep_count(t, noise) for t in found if t.table not in seen]
+    return found, noise
 
 
 def _ignore(noise: frozenset[Column], catalogue: Catalogue) -> frozenset[Column]:
