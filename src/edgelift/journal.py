@@ -102,17 +102,20 @@ class Journal:
     # runs
     def begin_run(self, verb: str, command: str) -> int:
         """Record the start of a run and return its id."""
-        cursor = self._db.execute(
-            "INSERT INTO runs(verb, command, pid, started) VALUES (?,?,?,?)",
-            (verb, command, os.getpid(), time.time()),
-        )
+        with self._write():
+            cursor = self._db.execute(
+                "INSERT INTO runs(verb, command, pid, started) VALUES (?,?,?,?)",
+                (verb, command, os.getpid(), time.time()),
+            )
         return int(cursor.lastrowid or 0)
 
     def end_run(self, run_id: int, exit_code: int) -> None:
-        """Record the end of a run."""
-        self._db.execute(
-            "UPDATE runs SET finished=?, exit_code=? WHERE id=?", (time.time(), exit_code, run_id)
-        )
+        """Record the end of a run; a disk that refuses must not hide why it ended."""
+        with contextlib.suppress(UsageError), self._write():
+            self._db.execute(
+                "UPDATE runs SET finished=?, exit_code=? WHERE id=?",
+                (time.time(), exit_code, run_id),
+            )
 
     def read_runs(self, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, newest first."""
@@ -146,11 +149,15 @@ class Journal:
             )
 
     def fail_step(self, name: str, error: str) -> None:
-        """Record that a step failed; its checkpoints stay for the next try."""
-        self._db.execute(
-            "UPDATE steps SET status='failed', finished=?, error=? WHERE name=?",
-            (time.time(), error, name),
-        )
+        """Record that a step failed; its checkpoints stay for the next try.
+
+        A disk that refuses must not hide what failed: the step then counts as stopped half-way.
+        """
+        with contextlib.suppress(UsageError), self._write():
+            self._db.execute(
+                "UPDATE steps SET status='failed', finished=?, error=? WHERE name=?",
+                (time.time(), error, name),
+            )
 
     def forget_steps(self, names: Iterable[str]) -> None:
         """Forget steps and their checkpoints so that they run again."""
@@ -179,10 +186,11 @@ class Journal:
     # checkpoints
     def write_checkpoint(self, step: str, key: str, value: object) -> None:
         """Save a JSON value under a key of a step, durable when this returns."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO checkpoints(step, key, value) VALUES (?,?,?)",
-            (step, key, _encode(value)),
-        )
+        with self._write():
+            self._db.execute(
+                "INSERT OR REPLACE INTO checkpoints(step, key, value) VALUES (?,?,?)",
+                (step, key, _encode(value)),
+            )
 
     def read_checkpoints(self, step: str) -> dict[str, object]:
         """Return all checkpoints of a step by key."""
@@ -228,9 +236,10 @@ class Journal:
     # documents
     def write_document(self, name: str, body: object) -> None:
         """Save a struct or JSON value for later stages (`inventory`, `plan`, `catalogue:main`)."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO documents(name, body) VALUES (?,?)", (name, _encode(body))
-        )
+        with self._write():
+            self._db.execute(
+                "INSERT OR REPLACE INTO documents(name, body) VALUES (?,?)", (name, _encode(body))
+            )
 
     def read_document(self, name: str, type_: type[T]) -> T | None:
         """Return a document as `type_`, or None when it was not written yet."""
@@ -244,13 +253,21 @@ class Journal:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """Write in one transaction; raises UsageError when the disk refuses."""
         try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:  # a full disk rolls back by itself
+                    self._db.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise UsageError(
+                f"The journal {self.path} cannot be written",
+                why=str(error),
+                tip="free space there and run the same command again; finished work is kept",
+            ) from error
 
 
 def _encode(value: object) -> str:

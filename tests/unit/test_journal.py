@@ -141,3 +141,24 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> Non
         hold_project(tmp_path / "file" / "x"),
     ):
         pass
+
+
+def test_a_full_disk_is_told_and_does_not_hide_what_failed(journal: Journal) -> None:
+    run = journal.begin_run("lift", "")
+    journal.begin_step(run, "data", "abc")
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count={pages}")
+    for write in (
+        lambda: journal.write_document("plan", "x" * 100_000),
+        lambda: journal.write_checkpoint("data", "k", "x" * 100_000),
+        lambda: journal.finish_step("data", {"summary": "x" * 100_000}),
+    ):
+        with pytest.raises(UsageError, match="cannot be written") as caught:
+            write()
+        assert "full" in caught.value.why
+    journal.fail_step("data", "x" * 100_000)
+    assert journal.read_step("data").status == "running"
+    journal._db.execute(f"PRAGMA max_page_count={pages + 1000}")
+    journal.fail_step("data", "no space")
+    journal.end_run(run, 5)
+    assert journal.read_step("data").error == "no space"

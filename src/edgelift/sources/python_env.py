@@ -14,10 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uv
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from edgelift.errors import OriginError, OriginUnavailable, UsageError
@@ -36,6 +38,8 @@ VENV_FOLDER = "origin-venv"
 _MARKER = "edgelift.complete"
 _LOCAL = re.compile(r"^(?:-e\b|--editable\b|\.{1,2}(?:/|$|\[)|/|file:)|@\s*(?:\.|file:)")
 _UNREACHABLE = ("failed to fetch", "error sending request", "dns error", "timed out", "connect")
+_FULL = ("no space left", "disk quota", "read-only file system")
+_NO_PYTHON = ("no interpreter found", "python-build-standalone")
 _LISTING = (
     "import importlib.metadata as m, json, sys;"
     "print(json.dumps({'version': sys.version_info[:3],"
@@ -112,14 +116,17 @@ def _ensure_own(project: Project, lines: list[RequirementLine], note: Note) -> P
     venv = project.state / VENV_FOLDER
     python = venv / "bin" / "python"
     key = hash_inputs(
-        [line.text for line in lines], _read_texts(project), list(sys.version_info[:3])
+        [line.text for line in lines],
+        _read_texts(project),
+        list(sys.version_info[:3]),
+        _choose_base(project),
     )
     marker = venv / _MARKER
     if marker.is_file() and marker.read_text() == key and read_distributions(python) is not None:
         return python
     note(f"making the origin's Python environment: {len(lines)} requirements")
     marker.unlink(missing_ok=True)
-    base = ["--python", sys.executable, "--no-project", "--clear", "--force", str(venv)]
+    base = ["--python", _choose_base(project), "--no-project", "--clear", "--force", str(venv)]
     _run_uv(["venv", "-q", *base], project.root)
     _install(project, lines, python)
     # Written last, in one step: an environment without it is made anew.
@@ -127,6 +134,20 @@ def _ensure_own(project: Project, lines: list[RequirementLine], note: Note) -> P
     part.write_text(key)
     part.replace(marker)
     return python
+
+
+def _choose_base(project: Project) -> str:
+    """Return edgelift's own Python, or what uv shall look for when the origin wants another."""
+    own = ".".join(map(str, sys.version_info[:3]))
+    for folder in (project.root, project.root / project.settings.app.root):
+        try:
+            text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+            wanted = str(tomllib.loads(text)["project"]["requires-python"])
+            if not SpecifierSet(wanted).contains(own, prereleases=True):
+                return wanted
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+    return sys.executable
 
 
 def _read_texts(project: Project) -> list[str]:
@@ -148,7 +169,14 @@ def _install(project: Project, lines: list[RequirementLine], python: Path) -> No
 
 def _install_from(root: Path, project: Project, python: Path) -> None:
     files = [part for name in project.settings.app.requirements for part in ("-r", name)]
-    _run_uv(["pip", "install", "-q", "--python", str(python), *files], root)
+    arguments = ["pip", "install", "-q", "--python", str(python), *files]
+    try:
+        _run_uv(arguments, root)
+    except OriginUnavailable as unavailable:
+        try:
+            _run_uv([*arguments, "--offline"], root)  # uv's cache may hold all of it
+        except OriginError:
+            raise unavailable from None
 
 
 def _run_uv(arguments: Sequence[str], cwd: Path) -> None:
@@ -169,14 +197,11 @@ def _run_uv(arguments: Sequence[str], cwd: Path) -> None:
             for line in error.stderr.splitlines()
             if line.strip()
         ]
-        why = " ".join(lines[-6:])
-        unreachable = any(word in error.stderr.lower() for word in _UNREACHABLE)
-        kind = OriginUnavailable if unreachable else OriginError
+        kind, tip = _judge_output(error.stderr)
         raise kind(
             "The origin's Python environment cannot be made",
-            why=why or f"uv ended with code {error.returncode}",
-            tip="mend the requirement files, or set app.python in edgelift.toml to a Python that "
-            "has the app's packages",
+            why=" ".join(lines[-6:]) or f"uv ended with code {error.returncode}",
+            tip=tip,
         ) from error
     except OSError as error:
         raise OriginError(
@@ -184,3 +209,22 @@ def _run_uv(arguments: Sequence[str], cwd: Path) -> None:
             why=f"uv does not run: {error}",
             tip="install edgelift again: uv is one of its packages",
         ) from error
+
+
+def _judge_output(output: str) -> tuple[type[OriginError], str]:
+    """Return the kind of a failure of uv by its words, and what helps."""
+    words = output.lower()
+    if any(word in words for word in _FULL):
+        return OriginError, "free space there and run the same command again"
+    if any(word in words for word in _NO_PYTHON):
+        return OriginError, (
+            "the project's requires-python wants another Python than edgelift's "
+            f"({sys.version_info[0]}.{sys.version_info[1]}): install it, or set app.python in "
+            "edgelift.toml to one that has the app's packages"
+        )
+    if any(word in words for word in _UNREACHABLE):
+        return OriginUnavailable, "check the network and run the same command again"
+    return OriginError, (
+        "mend the requirement files, or set app.python in edgelift.toml to a Python that has the "
+        "app's packages"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgelift.errors import OriginError, UsageError
+from edgelift.errors import OriginError, OriginUnavailable, UsageError
 from edgelift.project import AppSection, Project, Settings
 from edgelift.sources import python_env
 from edgelift.sources.origin_copy import copy_origin
@@ -170,3 +170,62 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").chmod(0)
     with pytest.raises(OriginError, match=r"secret\.txt"):
         copy_origin(make(tmp_path), tmp_path.parent / "copy")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "tip"),
+    [
+        ("cause: No space left on device (os error 28)", OriginError, "free space"),
+        ("error: No interpreter found for Python >=3.99", OriginError, "requires-python"),
+        ("cause: dns error", OriginUnavailable, "network"),
+        ("No solution found when resolving", OriginError, "mend the requirement files"),
+    ],
+)
+def test_the_tip_fits_what_uv_said(said: str, kind: type[OriginError], tip: str) -> None:
+    judged, advice = python_env._judge_output(said)
+    assert judged is kind
+    assert tip in advice
+
+
+def test_another_python_is_looked_for_only_when_the_project_wants_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(python_env, "_run_uv", lambda arguments, _cwd: asked.append(arguments))
+    project = make(tmp_path)
+    (tmp_path / ".edgelift" / "origin-venv").mkdir(parents=True)
+    for wanted in (
+        "",
+        'requires-python = ">=3.10"',
+        'requires-python = ">=3.99"',
+        "requires-python=3",
+    ):
+        (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "x"\n{wanted}\n')
+        ensure_origin_python(project, silent)
+        (tmp_path / ".edgelift" / "origin-venv" / "edgelift.complete").unlink()
+    own = sys.executable
+    assert [call[call.index("--python") + 1] for call in asked] == [own, own, ">=3.99", own]
+
+
+def test_without_a_network_uvs_cache_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def run(arguments: list[str], _cwd: Path) -> None:
+        asked.append("--offline" in arguments)
+        if arguments[0] == "pip" and (not asked[-1] or lacking):
+            raise OriginUnavailable(
+                "x", why="the network is down" if not asked[-1] else "not cached"
+            )
+
+    monkeypatch.setattr(python_env, "_run_uv", run)
+    (tmp_path / "r.txt").write_text("flask\n")
+    (tmp_path / ".edgelift" / "origin-venv").mkdir(parents=True)
+    lacking = False
+    ensure_origin_python(make(tmp_path, "r.txt"), silent)
+    assert asked == [False, False, True]
+    lacking = True
+    (tmp_path / "r.txt").write_text("flask>=1\n")
+    with pytest.raises(OriginUnavailable, match="the network is down"):
+        ensure_origin_python(make(tmp_path, "r.txt"), silent)

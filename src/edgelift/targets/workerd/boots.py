@@ -172,6 +172,7 @@ def write_wasm_table(names: Mapping[str, str]) -> str:
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files below a folder; raises TargetError when the disk refuses."""
+    target = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
@@ -181,6 +182,6 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     except OSError as error:
         raise TargetError(
             "The Worker's files cannot be written",
-            why=f"{error.filename}: {error.strerror}",
+            why=f"{target}: {error.strerror}",  # a full disk is reported without a file name
             tip="check the free space and the permissions of the folder",
         ) from error
