@@ -334,7 +334,10 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
     for folder, names, files in os.walk(root, onerror=fail):
         here = Path(folder)
         names[:] = sorted(
-            n for n in names if n not in IGNORED_FOLDERS and not (here / n / "pyvenv.cfg").exists()
+            n
+            for n in names
+            # os.path.exists is False, and the walk complains, where a folder cannot be entered.
+            if n not in IGNORED_FOLDERS and not os.path.exists(here / n / "pyvenv.cfg")  # noqa: PTH110
         )
         yield here, files
 

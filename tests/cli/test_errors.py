@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -188,3 +190,47 @@ def test_help_of_every_verb_has_an_example(edgelift) -> None:
         code, out, _ = edgelift(name, "--help")
         assert code == 0
         assert f"edgelift {name} " in out.split("Example", 1)[1]
+
+
+# root reads everything unless these two capabilities are taken from it
+UNPRIVILEGED = [
+    "setpriv",
+    "--bounding-set=-dac_override,-dac_read_search",
+    "--inh-caps=-dac_override,-dac_read_search",
+]
+
+
+def run_unprivileged(*arguments: object) -> tuple[int, str, list[str]]:
+    prefix = UNPRIVILEGED if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*prefix, sys.executable, "-m", "edgelift", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("verb", ["init", "assess"])
+def test_a_folder_that_cannot_be_entered(backend: Path, verb: str) -> None:
+    (backend / "private").mkdir(mode=0o000)
+    if verb == "init":
+        (backend / "edgelift.toml").unlink()
+    try:
+        assert_error(run_unprivileged(verb, backend), 2, "private", "cannot be read")
+    finally:
+        (backend / "private").chmod(0o700)
+
+
+def test_a_file_that_cannot_be_read(backend: Path) -> None:
+    (backend / "notes.txt").write_text("x")
+    (backend / "notes.txt").chmod(0o000)
+    assert_error(run_unprivileged("assess", backend), 2, "notes.txt", "cannot be read")
+
+
+def test_a_project_that_cannot_be_written(backend: Path) -> None:
+    backend.chmod(0o555)
+    try:
+        assert_error(run_unprivileged("assess", backend), 2, ".edgelift", "cannot be written")
+    finally:
+        backend.chmod(0o755)

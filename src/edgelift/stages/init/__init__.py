@@ -103,7 +103,10 @@ def detect(root: Path, note: Note) -> tuple[Detected, list[str]]:
 
 def _no_app(root: Path, tree: SourceTree) -> UsageError:
     files = ", ".join(f"{name}.py" for name in FILE_ORDER)
-    broken = "".join(f"; {b.path}:{b.line} cannot be parsed: {b.why}" for b in tree.broken[:1])
+    broken = "".join(
+        f"; {b.path}{'' if b.line is None else f':{b.line}'} cannot be read: {b.why}"
+        for b in tree.broken[:1]
+    )
     return UsageError(
         f"No app was found in {root}",
         why=f"{len(tree.files)} Python files were read for a Flask, FastAPI, Starlette, Quart, "
