@@ -59,7 +59,9 @@ def test_several_differences_of_one_request_count_as_one_request():
 
 def test_a_stopped_target_fails_and_shows_its_log_first():
     check = parity(stopped="the Worker stopped at request 3", log=("last words",))
-    assert (check.status, check.detail[0]) == (Status.FAIL, "last words")
+    assert check.status is Status.FAIL
+    assert check.detail == ("the Worker stopped at request 3", "last words")
+    assert (check.counts["requests_equal"], check.counts["requests"]) == (0, 4)
     assert check.evidence.startswith("the Worker stopped at request 3")
 
 

@@ -103,17 +103,18 @@ def check_parity(
     stopped = [outcome for outcome in outcomes if outcome.stopped]
     requests = sum(outcome.requests for outcome in outcomes)
     different = len({(d.flow, d.position) for d in differences})
+    equal = sum(outcome.requests for outcome in outcomes if not outcome.stopped) - different
     covered = {route for outcome in outcomes for route in outcome.routes}
     rules = {f"{m} {r.rule}" for r in inventory.routes for m in r.methods if m not in _IMPLIED}
     evidence = (
-        f"{requests - different} of {requests} requests alike in status, headers, cookies, body; "
+        f"{equal} of {requests} requests alike in status, headers, cookies, body; "
         f"{len(rules & covered)} of {len(rules)} routes covered"
     )
     if stopped:
         evidence = f"{stopped[0].stopped}; {evidence}"
     unstable = [d for outcome in outcomes for d in outcome.unstable]
     counts = {
-        "requests_equal": requests - different,
+        "requests_equal": equal,
         "requests": requests,
         "routes_covered": len(rules & covered),
         "routes": len(rules),
@@ -124,7 +125,7 @@ def check_parity(
         "declared_differences": sum(outcome.declared for outcome in outcomes),
     }
     counts |= {f"status_{code}": n for code, n in sorted(_add_statuses(outcomes).items())}
-    detail = [line for outcome in stopped for line in outcome.log]
+    detail = [line for outcome in stopped for line in (outcome.stopped, *outcome.log)]
     detail += name_differences(differences)
     detail += [f"seen once, not in a second replay: {line}" for line in name_differences(unstable)]
     unused = set.intersection(*(set(o.unused_rules) for o in outcomes)) if outcomes else set()

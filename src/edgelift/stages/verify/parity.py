@@ -276,11 +276,11 @@ class Replay:
 
     def _report_stop(self, stopped: _TargetStopped) -> FlowOutcome:
         label = self.flow.requests[stopped.position].label
+        why = " ".join((stopped.error.why or stopped.error.what).split())
         return FlowOutcome(
             name=self.flow.name,
             requests=stopped.position,
-            stopped=f"the Worker stopped at request {stopped.position + 1}, {label}: "
-            f"{stopped.error.why or stopped.error.what}",
+            stopped=f"the Worker stopped at request {stopped.position + 1}, {label}: {why[:200]}",
             log=tuple(stopped.log),
         )
 
