@@ -72,7 +72,8 @@ RULES = (WRITE, UPLOAD, LOG, ABSOLUTE, TEMPORARY, CACHE, SESSION, SHELVE)
 _WRITES = frozenset(
     {"shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.move", "shutil.copytree",
      "os.rename", "os.replace", "numpy.save", "numpy.savez", "joblib.dump",
-     "pathlib.Path().write_text", "pathlib.Path().write_bytes", "pathlib.Path().rename"}
+     "pathlib.Path().write_text", "pathlib.Path().write_bytes", "pathlib.Path().rename",
+     "PIL.Image.open().save", "PIL.Image.new().save"}
 )  # fmt: skip
 _OPENS = frozenset({"open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open",
                     "pathlib.Path().open"})  # fmt: skip
@@ -118,6 +119,8 @@ def _find_rule(view: CodeView, site: Site, call: ast.Call, name: str) -> Rule | 
         return anywhere.get(name)
     if name.startswith("tempfile.") and "()" not in name:
         return TEMPORARY
+    if _is_in_memory(view, site, call):
+        return None
     if _is_upload(view, site, call):
         return UPLOAD
     writes = name in _WRITES or (name in _OPENS and _opens_to_write(view, site, call, name))
@@ -132,7 +135,7 @@ def _opens_to_write(view: CodeView, site: Site, call: ast.Call, name: str) -> bo
 
 
 def _is_upload(view: CodeView, site: Site, call: ast.Call) -> bool:
-    """Return whether a call saves something that came from `request.files`."""
+    """Return whether a call saves what came from `request.files` or a form's file field."""
     target = call.func
     if not isinstance(target, ast.Attribute) or target.attr != "save":
         return False
@@ -141,7 +144,11 @@ def _is_upload(view: CodeView, site: Site, call: ast.Call) -> bool:
     if isinstance(receiver, ast.Name) and site.function is not None:
         bound = view.names.read_locals(site.function).get(receiver.id)
         text = ast.unparse(bound) if bound is not None else _loop_source(site, receiver.id)
-    return "request.files" in text or "flask_uploads" in view.resolve(site, receiver)
+    return (
+        "request.files" in text
+        or text.endswith(".data")  # of a field of Flask-WTF: form.photo.data
+        or "flask_uploads" in view.resolve(site, receiver)
+    )
 
 
 def _loop_source(site: Site, name: str) -> str:
@@ -155,13 +162,23 @@ def _loop_source(site: Site, name: str) -> str:
 
 
 def _is_temporary(site: Site, call: ast.Call) -> bool:
-    """Return whether the path is made by tempfile or lies in /tmp."""
+    """Return whether the file is made by tempfile, or lies in /tmp."""
     texts = " ".join(ast.unparse(argument) for argument in call.args)
     if "/tmp" in texts or "tempfile" in texts:  # noqa: S108 - looked for, not used
         return True
     if site.function is None:
         return False
     return "tempfile." in ast.unparse(site.function)
+
+
+def _is_in_memory(view: CodeView, site: Site, call: ast.Call) -> bool:
+    """Return whether what is written to is a buffer: `io.BytesIO()` or a name that holds one."""
+    for argument in call.args[:1]:
+        found: ast.expr | None = argument
+        if isinstance(argument, ast.Name) and site.function is not None:
+            found = view.names.read_locals(site.function).get(argument.id)
+        return found is not None and "BytesIO(" in ast.unparse(found)
+    return False
 
 
 def _check_configuration(view: CodeView) -> Iterator[Finding]:

@@ -17,3 +17,14 @@ def index():
     save(request.json)
     Path("log.txt").write_text("x")  # <- FS-WRITE
     return ""
+
+
+from PIL import Image
+
+
+@app.post("/picture")
+def picture():
+    small = Image.open("big.png")
+    small.thumbnail((9, 9))
+    small.save("pictures/small.png")  # <- FS-WRITE
+    return ""

@@ -6,6 +6,8 @@ app = Flask(__name__)
 import io
 import tempfile
 
+from PIL import Image
+
 
 @app.post("/")
 def index():
@@ -14,6 +16,13 @@ def index():
     buffer = io.BytesIO()
     buffer.write(b"x")
     return text
+
+
+@app.post("/picture")
+def picture():
+    sent = io.BytesIO()
+    Image.open(request.files["picture"]).save(sent, "PNG")
+    return sent.getvalue()
 
 
 @app.cli.command("dump")
