@@ -19,7 +19,8 @@ from edgelift.errors import EdgeliftError, TargetError
 from edgelift.events import Emit, Note, ignore
 from edgelift.journal import Journal, hold_project
 from edgelift.model.plan import Plan
-from edgelift.project import IGNORED_FOLDERS, Project, read_project
+from edgelift.project import IGNORED_FOLDERS, Project, list_files, read_project
+from edgelift.sources.origin_server import database_file
 from edgelift.targets.workerd import d1_file, read_bundle, start_worker
 from edgelift.toolchain import ensure_toolchain
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SEED_MARK = "seed.txt"
 POLL_S = 0.5
+NOT_SOURCE = (".pyc", "-wal", "-shm", "-journal")  # written by running, beside the sources
 
 
 @contextlib.contextmanager
@@ -59,63 +61,97 @@ def dev(
     from edgelift.verbs import build
 
     stop = stop or threading.Event()
-    build(path, emit=emit)
     project = read_project(Path(path))
+    sources = _Sources(project)
+    build(path, emit=emit)
     with hold_project(project.folder("state"), "lock"):
         while not stop.is_set():
             with _start(project, port, emit) as worker:
                 port = int(worker.url.rsplit(":", 1)[1])
                 ready(worker.url)
-                reason = _watch(project, worker, emit, stop)
-            if stop.is_set():
-                return
-            emit(Note(stage="dev", text=f"{reason}; building again"))
-            _rebuild(path, emit, stop)
+                reason = _watch(sources, worker, emit, stop)
+            if not stop.is_set():
+                emit(Note(stage="dev", text=f"{reason}; building again"))
+                _rebuild(path, sources, emit, stop)
 
 
-def _rebuild(path: str | Path, emit: Emit, stop: threading.Event) -> None:
+def _rebuild(path: str | Path, sources: _Sources, emit: Emit, stop: threading.Event) -> None:
     """Build until it works or `stop` is set; after a failure wait for the next change."""
-    from watchfiles import watch
-
     from edgelift.verbs import build
 
-    root = Path(path)
     while not stop.is_set():
+        sources.mark()
         try:
             build(path, emit=emit)
         except EdgeliftError as error:
             emit(Note(stage="dev", text=" | ".join(error.lines())))
-            for changes in watch(root, stop_event=stop, watch_filter=_is_source, rust_timeout=500):
-                if changes:
-                    break
+            next(filter(None, sources.changes(stop)), None)
         else:
             return
 
 
-def _is_source(_change: object, path: str) -> bool:
-    parts = set(Path(path).parts)
-    return not (parts & IGNORED_FOLDERS) and not path.endswith((".pyc", "-wal", "-shm", "-journal"))
+class _Sources:
+    """The files of the app, less its databases, and how they were when a build began."""
+
+    def __init__(self, project: Project) -> None:
+        self.root = project.root.resolve()
+        found = [database_file(project, section) for section in project.settings.databases]
+        self._databases = {str(file.resolve()) for file in found if file is not None}
+        self.mark()
+
+    def mark(self) -> None:
+        """Remember the files as they are: what changes from now on is news."""
+        self.state = self._read_state()
+
+    def changes(self, stop: threading.Event) -> Iterator[list[str]]:
+        """Yield the files changed since the mark, then those that change, twice a second.
+
+        A file saved during a build counts; no change gives an empty list.
+        """
+        from watchfiles import watch
+
+        missed = True
+        for events in watch(
+            self.root,
+            stop_event=stop,
+            watch_filter=self._is_source,
+            rust_timeout=int(POLL_S * 1000),
+            yield_on_timeout=True,
+            raise_interrupt=True,
+        ):
+            changed = {os.path.relpath(name, self.root) for _, name in events}
+            if missed:
+                changed |= {name for name, _ in self._read_state() ^ self.state}
+                missed = False
+            yield sorted(changed)
+
+    def _read_state(self) -> frozenset[tuple[str, tuple[int, int]]]:
+        files = [file for file in list_files(self.root) if self._is_source(None, str(file))]
+        return frozenset((os.path.relpath(file, self.root), _stamp(file)) for file in files)
+
+    def _is_source(self, _change: object, name: str) -> bool:
+        """Tell the app's own files; names of folders above the project do not count."""
+        parts = set(Path(name).relative_to(self.root).parts)
+        ignored = bool(parts & IGNORED_FOLDERS) or name.endswith(NOT_SOURCE)
+        return not ignored and name not in self._databases
 
 
-def _watch(project: Project, worker: Worker, emit: Emit, stop: threading.Event) -> str:
+def _stamp(file: Path) -> tuple[int, int]:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+def _watch(sources: _Sources, worker: Worker, emit: Emit, stop: threading.Event) -> str:
     """Return why the worker must start again, a changed file or a crash; tell its log meanwhile."""
-    from watchfiles import watch
-
-    databases = {str(file) for file in _origin_databases(project)}
     log = worker.log
     position = log.stat().st_size if log.exists() else 0
-    for changes in watch(
-        project.root,
-        stop_event=stop,
-        watch_filter=_is_source,
-        rust_timeout=int(POLL_S * 1000),
-        yield_on_timeout=True,
-        raise_interrupt=True,
-    ):
+    for changed in sources.changes(stop):
         position = _follow_log(log, position, emit)
-        changed = sorted(p for _, p in changes if p not in databases)
         if changed:
-            return f"{os.path.relpath(changed[0], project.root)} changed"
+            return f"{changed[0]} changed"
         try:
             worker.check_alive()
         except TargetError as error:
@@ -132,14 +168,6 @@ def _follow_log(log: Path, position: int, emit: Emit) -> int:
         for line in handle.read().decode(errors="replace").splitlines():
             emit(Note(stage="dev", text=line))
         return handle.tell()
-
-
-def _origin_databases(project: Project) -> list[Path]:
-    return [
-        (project.root / database.url.removeprefix("sqlite:///")).resolve()
-        for database in project.settings.databases
-        if database.url.startswith("sqlite:///")
-    ]
 
 
 @contextlib.contextmanager

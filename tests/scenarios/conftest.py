@@ -12,8 +12,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from tests.shared_venv import make_venv
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "anomaly"
+MADE_BY_RUNNING = (".venv", ".edgelift", "__pycache__", ".pytest_cache", "*-wal", "*-shm")
 NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
 
 
@@ -45,20 +50,21 @@ def lift(folder: Path) -> dict:
 
 
 def make_notes(folder: Path, rows: int = 2000) -> Path:
-    """Make a fresh notebook backend, sharing one virtual environment among all of a test run."""
+    """Make a fresh notebook backend, sharing one virtual environment among all test runs."""
     shutil.copytree(ROOT / "tests" / "apps" / "notes", folder)
-    venv = ROOT / ".cache" / "notes-venv"
-    if not (venv / "ready").exists():
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "-q", "--clear", "--seed", venv], check=True)
-        requirements = ["-r", folder / "requirements.txt", "pytest", "gunicorn"]
-        subprocess.run(
-            [*uv, "pip", "install", "-q", "--python", venv / "bin/python", *requirements],
-            check=True,
-        )
-        (venv / "ready").touch()
-    (folder / ".venv").symlink_to(venv)
+    requirements = ["-r", folder / "requirements.txt", "pytest", "gunicorn"]
+    (folder / ".venv").symlink_to(make_venv("notes-venv", requirements))
     subprocess.run([sys.executable, folder / "make_db.py", str(rows)], check=True)
+    return folder
+
+
+def copy_example(folder: Path) -> Path:
+    """Copy the example backend, made ready as its Makefile rule does; its environment is shared."""
+    with FileLock(ROOT / ".cache" / "example.lock"):
+        target = "examples/anomaly/instance/anomaly.db"
+        subprocess.run(["make", "-s", "-C", ROOT, target], check=True)
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(*MADE_BY_RUNNING))
+    (folder / ".venv").symlink_to(EXAMPLE / ".venv")
     return folder
 
 
