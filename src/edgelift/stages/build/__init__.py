@@ -97,6 +97,13 @@ def work(run: Run) -> Result:
         run.record_checks([*listed, checks.snapshot_not_run(run)])
         raise
     run.record_checks([*listed, checks.check_snapshot(run, bundle)])
+    if misfit := checks.find_misfit(bundle):
+        raise TargetError(
+            "The app cannot be imported in the Worker's Python 3.14",
+            why=misfit,
+            tip="packages pinned to versions older than Python 3.14 are the usual cause: raise the "
+            "pins that the traceback names (edgelift report shows it)",
+        )
     summary = (
         f"{len(source.files)} source files, {len(resolution.wheels)} packages, "
         f"{dry.total_bytes / 1024 / 1024:.1f} MiB to upload"

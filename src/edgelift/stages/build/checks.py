@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from edgelift.model.findings import Check, Status
 from edgelift.run import Run
+from edgelift.stages.build.parts import LOCAL_ROOT
 from edgelift.stages.build.tree import Outcome, hash_content
 from edgelift.stages.build.wrangler import MAX_UPLOAD_BYTES, DryRun, told_errors
 from edgelift.targets.workerd import Bundle
@@ -17,9 +19,18 @@ __all__ = [
     "check_size",
     "check_snapshot",
     "check_source",
+    "find_misfit",
     "snapshot_not_run",
 ]
 MIB = 1024 * 1024
+_SHOWN = 12  # lines of a traceback
+# Errors that say that code and interpreter do not fit; all others may pass once there is a database
+# and a network, which the import in the build has not.
+UNREACHABLE = "the database is not reachable"  # targets/workerd/js/host.mjs
+_PLACE = re.compile(rf'File "(?:{LOCAL_ROOT}|/lib/python[\d.]+/site-packages)/([^"]+)", line (\d+)')
+_MISFIT = re.compile(
+    r"(ModuleNotFound|Import|Attribute|Type|Assertion|Syntax|Indentation|Name)Error\b"
+)
 
 
 def check_source(run: Run, files: Sequence[str], written: Outcome) -> Check:
@@ -96,9 +107,11 @@ def check_snapshot(run: Run, bundle: Bundle) -> Check:
     """Report whether the local runtime boots from a memory snapshot, and why not."""
     if bundle.snapshot:
         status, evidence = Status.PASS, "made after the app's import"
+    elif misfit := find_misfit(bundle):
+        status, evidence = Status.FAIL, f"the app's import fails at every start: {misfit}"
     else:
         status = Status.NOT_RUN
-        evidence = f"boots from compiled files instead: {bundle.snapshot_error}"
+        evidence = f"boots from compiled files instead: {_first_line(bundle)}"
     return Check(
         id="build.snapshot",
         stage="build",
@@ -106,9 +119,22 @@ def check_snapshot(run: Run, bundle: Bundle) -> Check:
         status=status,
         evidence=evidence,
         reproduce=run.command("build", "--force"),
-        detail=bundle.notes,
+        detail=(*bundle.notes, *bundle.traceback.splitlines()[-_SHOWN:]),
         counts={f"{name}_bytes": size for name, size in bundle.sizes.items()},
     )
+
+
+def find_misfit(bundle: Bundle) -> str:
+    """Return why the app can never be imported in the Worker, "" when that is not known."""
+    failed = bundle.traceback and UNREACHABLE not in bundle.traceback
+    if bundle.snapshot or not failed or not _MISFIT.match(bundle.snapshot_error):
+        return ""
+    places = [f"{path}:{line}" for path, line in _PLACE.findall(bundle.traceback)]
+    return " at ".join((_first_line(bundle), *places[-1:]))
+
+
+def _first_line(bundle: Bundle) -> str:
+    return next(iter(bundle.snapshot_error.splitlines()), "")
 
 
 def snapshot_not_run(run: Run) -> Check:

@@ -180,7 +180,7 @@ class _Work:
             self._write(compiled, answer)
             answer.error = self._check_restored(answer)
         if answer.error:
-            note(f"no memory snapshot: {answer.error}")
+            note(f"no memory snapshot: {answer.error.splitlines()[0]}")
             shutil.rmtree(self.folder, ignore_errors=True)
             self._write(compiled, answer)
         bundle = Bundle(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from edgelift.targets.workerd.process import HOST, Launch, WorkerdProcess
 from edgelift.toolchain import Toolchain
 
 CONTROL_HEADER = "x-edgelift-control"
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b")
 _START_TIMEOUT_S = 60.0
 _CONTROL_TIMEOUT_S = 300.0
 
@@ -86,12 +88,21 @@ class Worker:
         headers = {CONTROL_HEADER: f"{self._token}:{verb}"}
         status, answer = self._process.request("/", body=body, headers=headers, timeout_s=timeout_s)
         if status != 200:
+            boot = "The app does not start in the Worker"
             raise TargetError(
-                f"The Worker cannot answer the control request {verb!r}",
-                why=answer.decode("utf-8", "replace")[:2000],
+                boot
+                if verb == "boot"
+                else f"The Worker cannot answer the control request {verb!r}",
+                why=find_error_line(answer.decode("utf-8", "replace")),
                 tip=f"the whole log is in {self._process.log}",
             )
         return answer
+
+
+def find_error_line(text: str) -> str:
+    """Return the line of a traceback that says what was raised, else the beginning of the text."""
+    lines = [line for line in text.splitlines() if _RAISED.match(line)]
+    return lines[-1] if lines else text[:500]
 
 
 def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first are keywords
