@@ -22,6 +22,7 @@ MADE_BY_RUNNING = (".venv", ".edgelift", "__pycache__", ".pytest_cache", "*-wal"
 NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark all scenarios, and keep each file on one worker so that lifted apps are shared."""
     for item in items:
@@ -89,10 +90,16 @@ def dump(path: Path) -> str:
     return digest.hexdigest()
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def hash_tree(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below a folder by relative name."""
     return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        str(file.relative_to(folder)): hash_file(file)
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }

@@ -105,29 +105,31 @@ def dev(notes: Path) -> Iterator[Dev]:
 
 def test_a_day_of_development(notes: Path, dev: Dev) -> None:
     url = dev.read_url()
-    assert httpx.get(url).json() == {"notes": 50}
-    httpx.post(f"{url}/notes", json={"title": "mine"}).raise_for_status()
+    assert httpx.get(url, timeout=PATIENCE_S).json() == {"notes": 50}
+    httpx.post(f"{url}/notes", json={"title": "mine"}, timeout=PATIENCE_S).raise_for_status()
 
     source = notes / "app.py"
     good = source.read_text()
     source.write_text(good.replace("jsonify(notes=", "jsonify(count="))
     dev.log.read_until("app.py changed; building again")
     assert dev.read_url() == url, "the port stays"
-    assert httpx.get(url).json() == {"count": 51}, "new code, and the written row is still there"
+    assert httpx.get(url, timeout=PATIENCE_S).json() == {"count": 51}, (
+        "new code, and the written row is still there"
+    )
 
     source.write_text(good + "\nimport nosuchmodule\n")
     dev.log.read_until("app.py changed; building again")
     assert "nosuchmodule" in dev.log.read_until("Tip:", "tip:", "nosuchmodule")
     source.write_text(good)
     assert dev.read_url() == url
-    assert httpx.get(url).json() == {"notes": 51}
+    assert httpx.get(url, timeout=PATIENCE_S).json() == {"notes": 51}
 
     (workerd,) = [pid for pid, name in dev.find_processes().items() if name == "workerd"]
     os.kill(workerd, signal.SIGKILL)
     assert "SIGKILL" in dev.log.read_until("workerd ended")
     dev.log.read_until("the worker crashed; building again")
     assert dev.read_url() == url
-    assert httpx.get(url).json() == {"notes": 51}
+    assert httpx.get(url, timeout=PATIENCE_S).json() == {"notes": 51}
 
     started = dev.find_processes()
     assert "workerd" in started.values()
@@ -135,7 +137,7 @@ def test_a_day_of_development(notes: Path, dev: Dev) -> None:
     assert dev.process.wait(PATIENCE_S) == 0
     assert started.keys() & dict(read_processes()).keys() == set()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+        httpx.get(url, timeout=PATIENCE_S)
 
 
 def test_what_counts_as_a_change(notes: Path, tmp_path: Path) -> None:

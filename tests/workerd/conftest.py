@@ -6,13 +6,24 @@ import http.client
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from edgelift.targets.workerd import Bundle, BundleSpec, Worker, build_bundle, start_worker
 from edgelift.toolchain import Toolchain, ensure_toolchain
 
 ADAPTER = Path(__file__).parent / "protocol_adapter"
+PATIENCE_S = 120  # Python may start slowly on a busy machine; it only ends a test that hangs
+
+
+def get(url: str, **options: Any) -> httpx.Response:
+    return httpx.get(url, timeout=PATIENCE_S, **options)
+
+
+def post(url: str, **options: Any) -> httpx.Response:
+    return httpx.post(url, timeout=PATIENCE_S, **options)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +114,7 @@ class Client:
     """One keep-alive connection to a worker."""
 
     def __init__(self, worker: Worker) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=PATIENCE_S)
 
     def send(
         self,

@@ -7,12 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from edgelift.targets.workerd import Worker, d1_file
 
-from .conftest import Workshop
+from .conftest import Workshop, get, post
 
 pytestmark = pytest.mark.workerd
 
@@ -63,7 +62,7 @@ def worker(shop: Workshop) -> Iterator[Worker]:
 @pytest.fixture(scope="module")
 def ask(worker: Worker) -> Ask:
     def send(*statements: tuple[str, list[object]], binding: str = "DB") -> dict[str, Any]:
-        answer = httpx.post(f"{worker.url}/sql?{binding}", json={"statements": statements})
+        answer = post(f"{worker.url}/sql?{binding}", json={"statements": statements})
         told: dict[str, Any] = answer.json()
         return told
 
@@ -85,7 +84,7 @@ def test_what_is_written_is_in_the_file_after_the_stop(
     put_database(shop)
     with shop.start(shop.build()) as worker:
         statement = ["INSERT INTO t (name, data) VALUES (?, ?)", ["new", {"blob": "AAE="}]]
-        answer = httpx.post(f"{worker.url}/sql?DB", json={"statements": [statement]}).json()
+        answer = post(f"{worker.url}/sql?DB", json={"statements": [statement]}).json()
         assert answer["results"][0]["meta"]["changes"] == 1
         assert answer["results"][0]["meta"]["last_row_id"] == 2
     with sqlite3.connect(d1_file(shop.folder / "state", "DB")) as database:
@@ -110,7 +109,7 @@ def test_bindings_are_separate_databases(ask: Ask) -> None:
 
 
 def test_an_unknown_binding_is_an_exception_of_the_app(worker: Worker) -> None:
-    answer = httpx.post(f"{worker.url}/sql?NONE", json={"statements": []})
+    answer = post(f"{worker.url}/sql?NONE", json={"statements": []})
     assert answer.status_code == 500
     assert "D1 binding NONE: no such binding" in worker.log.read_text()
 
@@ -122,6 +121,4 @@ def test_an_app_that_queries_at_import_boots_without_snapshot(workshop: Workshop
     bundle = workshop.build()
     assert "database is not reachable while the snapshot is made" in bundle.snapshot_error
     with workshop.start(bundle) as worker:
-        assert httpx.get(f"{worker.url}/found").json()["results"][0]["rows"] == [
-            ["put there before"]
-        ]
+        assert get(f"{worker.url}/found").json()["results"][0]["rows"] == [["put there before"]]

@@ -19,7 +19,7 @@ import pytest
 from edgelift.errors import TargetError
 from edgelift.targets.workerd import read_bundle
 
-from .conftest import Client, Workshop
+from .conftest import Client, Workshop, get
 
 pytestmark = pytest.mark.workerd
 
@@ -36,7 +36,7 @@ KEEPS_A_JS_OBJECT = HELLO + "\nimport js\nkept = js.Object.new()\n"
 def fetch(shop: Workshop) -> tuple[int, dict[str, str], bytes]:
     bundle = shop.build()
     with shop.start(bundle) as worker:
-        answer = httpx.get(worker.url)
+        answer = get(worker.url)
         assert worker.info()["snapshot"] == bundle.snapshot
     headers = {name: value for name, value in answer.headers.items() if name != "date"}
     return answer.status_code, headers, answer.content
@@ -55,7 +55,7 @@ def test_snapshot_and_fallback_answer_alike(workshop: Workshop) -> None:
     assert not bundle.snapshot
     assert "JavaScript object" in bundle.snapshot_error
     with workshop.start(bundle, env={"MADE": "at build"}) as worker:
-        answer = httpx.get(worker.url)
+        answer = get(worker.url)
     assert (answer.status_code, dict(answer.headers), answer.content) == with_snapshot
 
 
@@ -107,14 +107,14 @@ def test_an_app_that_raises_at_import_gives_500_and_is_tried_again(workshop: Wor
         for _ in range(
             2
         ):  # every start is a fresh interpreter, so it fails again, and says so again
-            answer = httpx.get(worker.url)
+            answer = get(worker.url)
             assert answer.status_code == 500
             assert answer.text == "The app could not be started. The log has the traceback.\n"
         assert worker.log.read_text().count("RuntimeError: no database yet") == 2
         with pytest.raises(TargetError, match="no database yet"):
             worker.warm()
     with workshop.start(bundle, env={"READY": "1"}) as worker:
-        assert httpx.get(worker.url).text == "up"
+        assert get(worker.url).text == "up"
 
 
 def test_an_import_that_destroys_the_interpreter_is_a_reason_not_a_failure(
@@ -124,7 +124,7 @@ def test_an_import_that_destroys_the_interpreter_is_a_reason_not_a_failure(
     bundle = workshop.build()
     assert "memory access out of bounds" in bundle.snapshot_error
     with workshop.start(bundle) as worker:
-        assert httpx.get(worker.url).status_code == 500
+        assert get(worker.url).status_code == 500
         assert "memory access out of bounds" in worker.log.read_text()
 
 
@@ -149,7 +149,7 @@ def call(request):
     bundle = workshop.build()
     assert "a ctypes callback" in bundle.snapshot_error
     with workshop.start(bundle) as worker:
-        assert httpx.get(f"{worker.url}/call").text == "6.5"
+        assert get(f"{worker.url}/call").text == "6.5"
 
 
 def test_a_crash_is_reported_with_the_last_lines_of_the_log(workshop: Workshop) -> None:
@@ -157,7 +157,7 @@ def test_a_crash_is_reported_with_the_last_lines_of_the_log(workshop: Workshop) 
         HELLO + "\ndef speak(request):\n    print('last words')\n    return 200, '', b''\n"
     )
     with workshop.start(workshop.build()) as worker:
-        httpx.get(f"{worker.url}/speak")
+        get(f"{worker.url}/speak")
         worker.check_alive()
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(TargetError, match=r"(?s)SIGKILL.*last words"):
@@ -180,7 +180,7 @@ def test_a_taken_port_is_a_three_line_error(workshop: Workshop) -> None:
     ]
     with workshop.start(bundle, port=port) as worker:
         assert worker.url == f"http://127.0.0.1:{port}"
-        assert httpx.get(worker.url).status_code == 200
+        assert get(worker.url).status_code == 200
 
 
 def test_a_damaged_snapshot_is_reported(workshop: Workshop) -> None:
@@ -188,7 +188,7 @@ def test_a_damaged_snapshot_is_reported(workshop: Workshop) -> None:
     bundle = workshop.build()
     (bundle.out / "files" / "snapshot.bin").unlink()
     with workshop.start(bundle) as worker:
-        assert httpx.get(worker.url).status_code == 500
+        assert get(worker.url).status_code == 500
         assert "snapshot.bin cannot be read: HTTP 404" in worker.log.read_text()
 
 
@@ -294,7 +294,7 @@ def index(request):
     bundle = workshop.build()
     assert bundle.snapshot, bundle.snapshot_error
     with workshop.start(bundle) as worker:
-        assert httpx.get(worker.url).text == "Point(x=5)"
+        assert get(worker.url).text == "Point(x=5)"
 
 
 def test_requests_that_come_while_python_starts_all_wait_for_it(workshop: Workshop) -> None:
@@ -335,7 +335,7 @@ def test_files_changed_at_import_are_as_the_import_left_them(workshop: Workshop)
     assert bundle.snapshot, bundle.snapshot_error
     with workshop.start(bundle) as worker:
         found = "['made at import', 'after!', False, '/app/instance']"
-        assert httpx.get(worker.url).text == found
+        assert get(worker.url).text == found
 
 
 def test_a_file_left_open_at_import_means_no_snapshot(workshop: Workshop) -> None:
@@ -346,4 +346,4 @@ def test_a_file_left_open_at_import_means_no_snapshot(workshop: Workshop) -> Non
     bundle = workshop.build()
     assert "leaves a file open: /tmp/app.log" in bundle.snapshot_error
     with workshop.start(bundle) as worker:
-        assert httpx.get(f"{worker.url}/log").text == "x"
+        assert get(f"{worker.url}/log").text == "x"

@@ -10,7 +10,7 @@ import pytest
 
 from edgelift.targets.workerd import Worker
 
-from .conftest import Client, Workshop
+from .conftest import Client, Workshop, get, post
 
 pytestmark = pytest.mark.workerd
 
@@ -124,7 +124,7 @@ def client(worker: Worker, connect: Callable[[Worker], Client]) -> Client:
 
 
 def test_a_plain_answer_keeps_its_length_and_repeated_headers(worker: Worker) -> None:
-    answer = httpx.get(worker.url)
+    answer = get(worker.url)
     assert (answer.status_code, answer.text) == (200, "hello")
     assert answer.headers["content-length"] == "5"
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
@@ -151,7 +151,7 @@ def test_bodies_arrive_whole_whatever_their_size(client: Client, size: int) -> N
 
 
 def test_a_chunked_body_is_read_piece_by_piece(worker: Worker) -> None:
-    told = httpx.post(f"{worker.url}/echo", content=iter([b"ab", b"cd"])).json()
+    told = post(f"{worker.url}/echo", content=iter([b"ab", b"cd"])).json()
     assert (told["size"], told["kind"], told["told"]) == (4, "int", -1)
 
 
@@ -168,9 +168,9 @@ def test_a_streamed_answer_keeps_a_length_the_app_told(client: Client) -> None:
 
 def test_an_iterator_that_raises_breaks_the_connection_and_is_logged(worker: Worker) -> None:
     with pytest.raises(httpx.HTTPError):
-        httpx.get(f"{worker.url}/broken")
+        get(f"{worker.url}/broken")
     assert "half way" in worker.read_log_tail()
-    assert httpx.get(worker.url).status_code == 200
+    assert get(worker.url).status_code == 200
 
 
 def test_a_client_that_leaves_closes_the_iterator(worker: Worker) -> None:
@@ -178,13 +178,13 @@ def test_a_client_that_leaves_closes_the_iterator(worker: Worker) -> None:
         raw.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(65536).startswith(b"HTTP/1.1 200")
     for _ in range(500):  # each turn is a request: the worker, not a clock, moves this forward
-        if httpx.get(f"{worker.url}/closes").json():
+        if get(f"{worker.url}/closes").json():
             break
-    assert len(httpx.get(f"{worker.url}/closes").json()) == 1
+    assert len(get(f"{worker.url}/closes").json()) == 1
 
 
 def test_an_exception_is_a_500_with_the_traceback_in_the_log_only(worker: Worker) -> None:
-    answer = httpx.get(f"{worker.url}/boom")
+    answer = get(f"{worker.url}/boom")
     assert (answer.status_code, answer.text) == (500, "Internal Server Error\n")
     assert "RuntimeError: boom" in worker.log.read_text()
     assert 'File "/app/app.py"' in worker.log.read_text()
@@ -199,9 +199,9 @@ def test_statuses_without_a_body_and_head(client: Client) -> None:
 
 
 def test_variables_come_at_start_and_randomness_is_fresh(worker: Worker) -> None:
-    value, number = httpx.get(f"{worker.url}/variable?TOLD_LATER").json()
+    value, number = get(f"{worker.url}/variable?TOLD_LATER").json()
     assert value == "yes"
-    assert number != httpx.get(f"{worker.url}/variable?TOLD_LATER").json()[1]
+    assert number != get(f"{worker.url}/variable?TOLD_LATER").json()[1]
 
 
 def test_requests_that_wait_overlap(worker: Worker) -> None:
@@ -216,25 +216,25 @@ def test_requests_that_wait_overlap(worker: Worker) -> None:
 
 
 def test_posted_callbacks_run_in_order_of_their_time(worker: Worker) -> None:
-    assert httpx.get(f"{worker.url}/posted").json() == ["soon", "late", False]
+    assert get(f"{worker.url}/posted").json() == ["soon", "late", False]
 
 
 def test_node_crypto_gives_the_published_test_vectors(worker: Worker) -> None:
     # RFC 6070 in its SHA-256 form (2 iterations); RFC 7914 section 12.
-    pbkdf2, scrypt = httpx.get(f"{worker.url}/hashes").json()
+    pbkdf2, scrypt = get(f"{worker.url}/hashes").json()
     assert pbkdf2 == "ae4d0c95af6b46d32d0adff928f06dd02a303f8ef3c251dfd6e2d85a95474c43"
     assert scrypt.startswith("fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162")
 
 
 def test_a_wasm_module_the_build_did_not_record_is_named_in_the_log(worker: Worker) -> None:
-    assert httpx.get(f"{worker.url}/signature").status_code == 500
+    assert get(f"{worker.url}/signature").status_code == 500
     log = worker.log.read_text()
     assert "asked for at run time that the build did not record (0061736d" in log
     assert "ctypes callback with a new signature" in log
 
 
 def test_print_goes_to_the_log(worker: Worker) -> None:
-    httpx.get(f"{worker.url}/printed")
+    get(f"{worker.url}/printed")
     assert "a line for the log" in worker.log.read_text()
 
 

@@ -118,7 +118,8 @@ class Display:
 
 def format_check(check: Check) -> str:
     """Return a check as one line of rich markup."""
-    return f"{MARKS[check.status]:<20} {escape(check.id)}  [dim]{escape(check.evidence)}[/]"
+    space = " " * (max(map(len, Status)) - len(check.status))
+    return f"{MARKS[check.status]}{space}  {escape(check.id)}  [dim]{escape(check.evidence)}[/]"
 
 
 def format_finding(finding: Finding) -> str:

@@ -67,7 +67,7 @@ def test_statuses(flask_app: Lifted, code: int) -> None:
 
 
 def test_cookies_carry_the_session(flask_app: Lifted) -> None:
-    with httpx.Client(base_url=flask_app.worker.url) as client:
+    with httpx.Client(base_url=flask_app.worker.url, timeout=60) as client:
         assert [client.get("/session").json() for _ in range(3)] == [1, 2, 3]
 
 

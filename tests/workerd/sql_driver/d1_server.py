@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -60,28 +59,24 @@ def _binding(name: str) -> str:
 
 
 class HttpTransport:
-    """Sends the driver's requests to the small Worker; counts them and keeps the last ones."""
+    """Sends the driver's requests to the small Worker; counts them and keeps the last ones.
+
+    Each request has its own connection: workerd ends one that was idle for some seconds, and a
+    write must not be sent again to find out.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.requests: list[str] = []
-        self._local = threading.local()
 
     def send(self, binding: str, request: str) -> str:
         self.requests.append(request)
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = http.client.HTTPConnection(HOST, self.port)
-        connection.request("POST", f"/{binding}", request.encode())
-        answer = connection.getresponse()
-        text = answer.read().decode()
+        with closing(http.client.HTTPConnection(HOST, self.port)) as connection:
+            connection.request("POST", f"/{binding}", request.encode())
+            answer = connection.getresponse()
+            text = answer.read().decode()
         assert answer.status == 200, text
         return text
-
-    def close(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
 
 
 @contextmanager
@@ -104,8 +99,4 @@ def serve_d1(folder: Path) -> Iterator[HttpTransport]:
         log=folder / "workerd.log",
     )
     with run_workerd(launch) as process:
-        transport = HttpTransport(process.port)
-        try:
-            yield transport
-        finally:
-            transport.close()
+        yield HttpTransport(process.port)

@@ -92,4 +92,5 @@ def test_same_as_cpython(worker: Worker, index: int, tmp_path: Path) -> None:
 
 def test_the_rows_are_in_the_file(worker: Worker) -> None:
     state = worker.log.parent / "state"
+    assert httpx.get(f"{worker.url}/?case=0&binding=CASE_0", timeout=120).status_code == 200
     assert d1_file(state, "CASE_0").exists()
