@@ -261,37 +261,52 @@ MUTATIONS: dict[str, Mutate] = {
 
 
 def check_row_mutants(database: Path, catalogue: Catalogue, scratch: Path) -> list[MutantOutcome]:
-    """Return whether a dropped row and a changed cell are caught, in each table with rows."""
+    """Return whether a dropped row and a changed cell are caught, in each table with rows.
+
+    A table of several rows gets both at once, its first row dropped and a cell of its last changed:
+    large tables are then read once.
+    """
     tables = [table for table in catalogue.tables if table.rows]
-    outcomes = []
-    for kind, alter in (("dropped row", _drop_row), ("changed cell", _change_cell)):
-        made, survivors = 0, []
-        copy = scratch / f"{kind.replace(' ', '-')}.sqlite"
+    single = [table for table in tables if table.rows == 1]
+    several = [table for table in tables if table.rows > 1]
+    dropped, changed = MutantOutcome(kind="dropped row"), MutantOutcome(kind="changed cell")
+    for drop, change in ((tables, several), ([], single)):
+        copy = scratch / "altered.sqlite"
         shutil.copyfile(database, copy)
         with contextlib.closing(sqlite3.connect(copy)) as db:
-            altered = [table.name for table in tables if alter(db, table)]
+            _prepare(db)
+            lost = [table.name for table in drop if _drop_row(db, table)]
+            other = [table.name for table in change if _change_cell(db, table)]
             db.commit()
-        found = {t.table: t for t in compare_databases(database, copy, catalogue, limit=1)}
-        for name in altered:
-            made += 1
-            if found[name].equal:
-                survivors.append(f"{kind}: {name}")
+        idle = frozenset((t.name, "*") for t in catalogue.tables if t.name not in {*lost, *other})
+        found = {t.table: t for t in compare_databases(database, copy, catalogue, ignore=idle)}
         copy.unlink()
-        outcomes.append(
-            MutantOutcome(
-                kind=kind, made=made, caught=made - len(survivors), survivors=tuple(survivors)
-            )
-        )
-    return outcomes
+        kinds = {name: {d.kind for d in table.differences} for name, table in found.items()}
+        dropped = _count(dropped, {name: "missing row" in kinds[name] for name in lost})
+        changed = _count(changed, {name: bool(kinds[name] - {"missing row"}) for name in other})
+    return [dropped, changed]
 
 
-def _place(table: Table) -> str:
-    """Return the condition that picks the first row of a table."""
+def _count(outcome: MutantOutcome, caught: dict[str, bool]) -> MutantOutcome:
+    """Return an outcome with the alterations of some tables added."""
+    survivors = tuple(f"{outcome.kind}: {name}" for name, seen in caught.items() if not seen)
+    return msgspec.structs.replace(
+        outcome,
+        made=outcome.made + len(caught),
+        caught=outcome.caught + len(caught) - len(survivors),
+        survivors=outcome.survivors + survivors,
+    )
+
+
+def _place(table: Table, *, last: bool) -> str:
+    """Return the condition that picks the first or the last row of a table."""
     name = quote_identifier(table.name)
     if not table.without_rowid:
-        return f"rowid = (SELECT min(rowid) FROM {name})"
-    keys = ", ".join(map(quote_identifier, table.primary_key))
-    return f"({keys}) = (SELECT {keys} FROM {name} LIMIT 1)"
+        return f"rowid = (SELECT {'max' if last else 'min'}(rowid) FROM {name})"
+    columns = [quote_identifier(column) for column in table.primary_key]
+    order = ", ".join(f"{column} DESC" if last else column for column in columns)
+    keys = ", ".join(columns)
+    return f"({keys}) = (SELECT {keys} FROM {name} ORDER BY {order} LIMIT 1)"
 
 
 def _prepare(db: sqlite3.Connection) -> None:
@@ -303,21 +318,19 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 
 def _drop_row(db: sqlite3.Connection, table: Table) -> bool:
-    _prepare(db)
-    sql = f"DELETE FROM {quote_identifier(table.name)} WHERE {_place(table)}"
+    sql = f"DELETE FROM {quote_identifier(table.name)} WHERE {_place(table, last=False)}"
     return db.execute(sql).rowcount == 1
 
 
 def _change_cell(db: sqlite3.Connection, table: Table) -> bool:
     """Flip the lowest bit of the first byte of a cell, whatever its type; keys are left alone."""
-    _prepare(db)
     for column in table.columns:
         if column.primary_key or column.generated:
             continue
         name = quote_identifier(column.name)
         sql = f"UPDATE OR IGNORE {quote_identifier(table.name)} SET {name} = flip({name})"
         db.create_function("flip", 1, flip_value)
-        if db.execute(f"{sql} WHERE {_place(table)}").rowcount == 1:
+        if db.execute(f"{sql} WHERE {_place(table, last=True)}").rowcount == 1:
             return True
     return False
 

@@ -12,8 +12,8 @@ class MutantOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How many altered replies or rows of one kind were made and caught; survivors by name."""
 
     kind: str
-    made: int
-    caught: int
+    made: int = 0
+    caught: int = 0
     survivors: tuple[str, ...] = ()
 
 
