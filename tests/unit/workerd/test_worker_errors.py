@@ -9,7 +9,10 @@ from edgelift.targets.workerd.worker import find_error_line
     ("text", "line"),
     [
         (
-            'Traceback (most recent call last):\n  File "/app/app.py", line 1, in <module>\n'
+            "Traceback (most recent call last):\n  File 'app.py', line 1, in <module>\nValueError: a\n",
+            "ValueError: a",
+        ),
+        (
             "sqlalchemy.exc.OperationalError: no such table\n[SQL: SELECT]\n    at js (x.mjs:1)\n",
             "sqlalchemy.exc.OperationalError: no such table",
         ),
