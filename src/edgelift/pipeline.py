@@ -52,6 +52,8 @@ def run_pipeline(run: Run, until: str) -> None:
             run_stage(run, stage)
         except EdgeliftError:
             if until == report.STAGE.name and stage is not report.STAGE:
+                # What later stages proved in an earlier run was proven of other inputs.
+                run.stale = frozenset(NAMES[NAMES.index(stage.name) + 1 :])
                 run_stage(run, report.STAGE)
             raise
 
