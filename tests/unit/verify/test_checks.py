@@ -101,6 +101,25 @@ def test_end_states_tell_what_was_left_out_and_what_differs():
 
 
 @pytest.mark.parametrize(
+    ("changed", "expected", "status"),
+    [((), True, Status.NOT_RUN), ((), False, Status.PASS), (("t",), True, Status.PASS)],
+)
+def test_equal_states_that_nobody_wrote_to_prove_no_writing(changed, expected, status):
+    outcome = StateOutcome(
+        database="main",
+        tables=1,
+        origin_rows=3,
+        target_rows=3,
+        changed=changed,
+        noisy=(),
+        differences=(),
+    )
+    check = check_state(RUN, "main", [outcome], writes_expected=expected)
+    assert check.status is status
+    assert "3 rows compared" in check.evidence
+
+
+@pytest.mark.parametrize(
     ("outcome", "status"),
     [
         (MutantOutcome(kind="dropped row", made=2, caught=2), Status.PASS),

@@ -218,8 +218,13 @@ def _name_cells(differences: Sequence[CellDifference]) -> list[str]:
     return [*lines, f"... and {more} more"] if more else lines
 
 
-def check_state(run: Run, database: str, states: Sequence[StateOutcome]) -> Check:
-    """Judge the end states of one database after all flows."""
+def check_state(
+    run: Run, database: str, states: Sequence[StateOutcome], *, writes_expected: bool = False
+) -> Check:
+    """Judge the end states of one database after all flows.
+
+    With `writes_expected` equal states that nobody wrote to prove too little for a pass.
+    """
     wrong = [d for state in states for d in state.differences]
     noisy = sorted({column for state in states for column in state.noisy})
     changed = sorted({table for state in states for table in state.changed})
@@ -228,10 +233,17 @@ def check_state(run: Run, database: str, states: Sequence[StateOutcome]) -> Chec
     evidence += f"written to: {', '.join(changed) or 'no table'}"
     if noisy:
         evidence += f"; left out, as two runs of the origin differ there: {', '.join(noisy)}"
+    status = Status.FAIL if wrong else Status.PASS
+    if writes_expected and not wrong and not changed:
+        status = Status.NOT_RUN
+        evidence = (
+            "not run: no request changed a row, so writing is not proven; give tests, recordings "
+            f"or credentials (parity.headers) in edgelift.toml; {evidence}"
+        )
     return build_check(
         run,
         f"{STATE}{database}",
-        Status.FAIL if wrong else Status.PASS,
+        status,
         evidence,
         detail=_name_cells(wrong),
         counts={

@@ -28,6 +28,7 @@ from edgelift.stages.verify.flows import (
     save_flows,
     write_json,
 )
+from edgelift.stages.verify.generate import WRITES
 from edgelift.stages.verify.jobs import JobsOutcome, compare_jobs, group_jobs
 from edgelift.stages.verify.models import compare_models
 from edgelift.stages.verify.mutants import check_row_mutants
@@ -339,10 +340,19 @@ class Parts:
             ]
             stopped = [o.stopped for o in self.outcomes.values() if o.stopped]
             if states:
-                self.checks.append(checks.check_state(self.bench.run, name, states))
+                check = checks.check_state(
+                    self.bench.run, name, states, writes_expected=self._lacks_writes()
+                )
+                self.checks.append(check)
             else:
                 why = stopped[0] if stopped else "no flow could be replayed"
                 self.checks.append(skip(self.bench.run, check_id, why))
+
+    def _lacks_writes(self) -> bool:
+        """Return whether the app has routes that write and no flow changed any database."""
+        methods = {m for route in self.bench.inventory.routes for m in route.methods}
+        states = (state for outcome in self.outcomes.values() for state in outcome.states)
+        return bool(methods & set(WRITES)) and not any(state.changed for state in states)
 
     def models(self) -> None:
         """Score captured rows with the exported and the original models."""
