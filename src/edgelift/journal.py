@@ -216,6 +216,11 @@ class Journal:
         )
         return [msgspec.json.decode(row[0], type=Check) for row in rows]
 
+    def read_check_inputs(self, stage: str) -> set[str]:
+        """Return the inputs hashes from which a stage's checks on record were made."""
+        rows = self._db.execute("SELECT DISTINCT inputs FROM checks WHERE stage=?", (stage,))
+        return {row[0] for row in rows}
+
     def replace_findings(self, stage: str, findings: Iterable[Finding]) -> None:
         """Replace all findings of a stage."""
         with self._write():

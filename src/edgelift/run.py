@@ -69,6 +69,13 @@ class Run:
         for finding in listed:
             self.emit(FindingRaised(stage=self.current, finding=finding))
 
+    def read_checks(self) -> tuple[Check, ...]:
+        """Return all checks on record; what stale stages proved is NOT RUN and says so."""
+        return tuple(
+            check.as_stale() if check.stage in self.stale else check
+            for check in self.journal.read_checks()
+        )
+
     def command(self, verb: str, *options: str) -> str:
         """Return the shell command that repeats a part of this run."""
         return shlex.join(["edgelift", verb, str(self.path), *options])

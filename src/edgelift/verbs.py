@@ -141,8 +141,7 @@ def report(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore
     from edgelift.stages import report as stage
 
     with open_run("report", path, options, emit) as run:
-        states = check_freshness(run)
-        run.stale = frozenset(name for name, state in states.items() if state != "done")
+        run.stale = find_stale(run.journal, check_freshness(run))
         run_stage(run, stage.STAGE)
         return read_outcome(run, "report")
 
@@ -162,7 +161,23 @@ def status(path: str | Path) -> Outcome:
     project = read_project(Path(path))
     with contextlib.closing(Journal(project.state / "journal.db")) as journal:
         run = Run(project, journal, 0, Path(path))
-        return read_outcome(run, "status", check_freshness(run))
+        states = check_freshness(run)
+        run.stale = find_stale(journal, states)
+        return read_outcome(run, "status", states)
+
+
+def find_stale(journal: Journal, states: dict[str, str]) -> frozenset[str]:
+    """Return the stages whose checks on record prove nothing of the project as it is now.
+
+    A stage that failed or was stopped counts when its checks were made from earlier inputs.
+    """
+    steps = {record.name: record.inputs for record in journal.read_steps()}
+    return frozenset(
+        name
+        for name, state in states.items()
+        if state in {"stale", "never"}
+        or (state != "done" and journal.read_check_inputs(name) != {steps.get(name)})
+    )
 
 
 def preview(path: str | Path, until: str = "report") -> tuple[PlannedStep, ...]:
@@ -213,7 +228,7 @@ def read_outcome(run: Run, verb: str, states: dict[str, str] | None = None) -> O
             )
             for name, state in states.items()
         ),
-        checks=tuple(journal.read_checks()),
+        checks=run.read_checks(),
         findings=tuple(journal.read_findings()),
         runs=tuple(journal.read_runs(limit=5)) if verb == "status" else (),
         report=str(report_file) if report_file.exists() else None,

@@ -12,6 +12,7 @@ from edgelift.journal import Journal
 from edgelift.model.findings import Check, Status
 from edgelift.project import AppSection, Project, Settings
 from edgelift.run import Run, Stage, run_stage
+from edgelift.verbs import find_stale
 
 
 @pytest.fixture
@@ -87,3 +88,35 @@ def test_checks_are_recorded_and_told(run: Run, told: list[events.Event]) -> Non
 def test_commands_are_quoted_for_the_shell(run: Run) -> None:
     run.path = Path("my apps/shop")
     assert run.command("verify", "--only", "a b") == "edgelift verify 'my apps/shop' --only 'a b'"
+
+
+def test_checks_of_a_stale_stage_prove_nothing(run: Run) -> None:
+    made = Check(
+        id="data.rows", stage="data", title="", status=Status.PASS, evidence="e", reproduce=""
+    )
+    run.current = "data"
+    run.record_checks([made])
+    assert run.read_checks() == (made,)
+    run.stale = frozenset({"data"})
+    (stale,) = run.read_checks()
+    assert stale.status is Status.NOT_RUN
+    assert stale.evidence == "stale: was PASS before its inputs changed (e)"
+
+
+def test_a_failed_stage_keeps_the_proof_of_its_own_run(run: Run) -> None:
+    def begin(inputs: str) -> None:
+        run.journal.begin_step(run.run_id, "data", inputs)
+        run.current, run.inputs = "data", inputs
+
+    made = Check(
+        id="data.rows", stage="data", title="", status=Status.FAIL, evidence="e", reproduce=""
+    )
+    begin("1")
+    run.record_checks([made])
+    run.journal.fail_step("data", "1 of 1 checks failed")
+    assert find_stale(run.journal, {"data": "failed"}) == frozenset()
+    begin("2")
+    run.journal.fail_step("data", "the database is locked")
+    assert find_stale(run.journal, {"data": "failed"}) == {"data"}
+    assert find_stale(run.journal, {"data": "stale"}) == {"data"}
+    assert find_stale(run.journal, {"data": "done"}) == frozenset()

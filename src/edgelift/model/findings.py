@@ -66,3 +66,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     figures: dict[str, float] = {}
     duration_s: float = 0.0
+
+    def as_stale(self) -> Check:
+        """Return the check as one whose inputs have changed since: it proves nothing now."""
+        if self.status is Status.NOT_RUN:
+            return self
+        evidence = f"stale: was {self.status} before its inputs changed ({self.evidence})"
+        return msgspec.structs.replace(self, status=Status.NOT_RUN, evidence=evidence)

@@ -90,7 +90,7 @@ def build_document(run: Run) -> Document:
         for step in journal.read_steps()
         if step.name != "report"
     )
-    checks = tuple(_mark_stale(check, run.stale) for check in journal.read_checks())
+    checks = run.read_checks()
     findings = tuple(journal.read_findings())
     return Document(
         format=FORMAT,
@@ -159,16 +159,6 @@ def _read_tables(run: Run) -> tuple[TableLine, ...]:
             for table, proof in (moved.tables if moved else {}).items()
         ]
     return tuple(sorted(lines, key=lambda line: (line.database, -line.rows, line.table)))
-
-
-def _mark_stale(check: Check, stale: frozenset[str]) -> Check:
-    if check.stage not in stale or check.status is Status.NOT_RUN:
-        return check
-    return msgspec.structs.replace(
-        check,
-        status=Status.NOT_RUN,
-        evidence=f"stale: was {check.status} before its inputs changed ({check.evidence})",
-    )
 
 
 def _read_latency(check: Check) -> Latency | None:
