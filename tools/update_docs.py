@@ -19,8 +19,10 @@ BEGIN, END = "<!-- help: written by tools/update_docs.py -->", "<!-- /help -->"
 def read_help(verb: str) -> str:
     """Return a verb's help as it is shown, 88 columns wide."""
     command = cli.commands[verb]
+    # click keeps the help option of the first context it is shown in, so both must be alike.
+    parent = click.Context(cli, info_name="edgelift", **cli.context_settings)
     context = click.Context(
-        command, info_name=f"edgelift {verb}", terminal_width=88, max_content_width=88
+        command, parent=parent, info_name=verb, terminal_width=88, max_content_width=88
     )
     return command.get_help(context)
 

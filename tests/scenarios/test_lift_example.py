@@ -166,7 +166,7 @@ def test_the_served_lift_refuses_as_the_origin_does(client: httpx.Client) -> Non
     key = {"X-API-Key": "demo-key-5f0c1d9e"}
     batch = client.post("/predict/batch", json={"token_ids": [1, 99999999]}, headers=key)
     assert batch.status_code == 200
-    assert [("error" in entry) for entry in batch.json()["results"]] == [False, True]
+    assert [item["ok"] for item in batch.json()["items"]] == [True, False]
 
 
 def test_the_served_page_and_its_files_are_the_origins(
