@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import edgelift
+from benchmarks.bench_serving import describe_machine
 from benchmarks.load import read_rss_bytes, run_load
 
 APP = Path(__file__).parent / "apps" / "soak"
@@ -58,6 +59,7 @@ def main() -> None:
         expected = SLICES * len([n for n in range(per_slice) if n % len(requests) == 1])
         counted = read_counter() - before
     print(f"\ncounter {counted} of {expected}; failures {failures or 'none'}")
+    print(f"\n{describe_machine()}")
     sys.exit(bool(failures) or counted != expected)
 
 

@@ -1,16 +1,27 @@
 """A small load generator: keep-alive connections on raw sockets, latencies in seconds.
 
 Raw sockets because a full HTTP client costs more than the servers measured here. wrk would do as
-well, but does not install without root.
+well, but does not install without root. What the client itself costs is measured by
+`serve_constant`: the same requests against a socket that answers at once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
+import re
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
+_CONSTANT = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok"
 
 
 @dataclass
@@ -31,6 +42,12 @@ class Result:
         """Return good replies per second."""
         return len(self.latencies) / self.duration_s
 
+    def add(self, other: Result) -> None:
+        """Take in what another connection of the same run saw."""
+        self.latencies += other.latencies
+        for kind, times in other.failures.items():
+            self.failures[kind] = self.failures.get(kind, 0) + times
+
 
 class Connection:
     """One keep-alive HTTP/1.1 connection; opens again when the server closes it."""
@@ -47,24 +64,26 @@ class Connection:
             self._socket = None
             self._buffer = b""
 
-    def request(self, method: str, path: str) -> tuple[int, bytes]:
-        """Send one request and return status and body; raises OSError or ValueError."""
+    def request(self, message: bytes) -> int:
+        """Send one request, read the whole reply, return its status; raises OSError, ValueError."""
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=60)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(
-            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
-        )
-        while b"\r\n\r\n" not in self._buffer:
+        self._socket.sendall(message)
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             self._fill()
-        head, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
-        lines = head.decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ")[1])
-        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
-        body = self._read_body(headers)
-        if headers.get("connection", "").lower() == "close":
+        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        status = int(head[9:12])
+        length = _LENGTH.search(head)
+        if length is not None:
+            self._take(int(length[1]))
+        elif _CHUNKED.search(head):
+            self._take_chunks()
+        elif status not in {204, 304}:
+            raise ValueError("a reply without a length")
+        if _CLOSE.search(head):
             self.close()
-        return status, body
+        return status
 
     def _fill(self) -> None:
         assert self._socket is not None
@@ -73,79 +92,111 @@ class Connection:
             raise ConnectionError("closed by the server")
         self._buffer += data
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> None:
         while len(self._buffer) < size:
             self._fill()
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
-        return taken
+        self._buffer = self._buffer[size:]
 
-    def _read_body(self, headers: dict[str, str]) -> bytes:
-        if headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while True:
-                while b"\r\n" not in self._buffer:
-                    self._fill()
-                size, self._buffer = self._buffer.split(b"\r\n", 1)
-                chunk = self._take(int(size, 16) + 2)[:-2]
-                if not chunk:
-                    return body
-                body += chunk
-        return self._take(int(headers.get("content-length", "0")))
+    def _take_chunks(self) -> None:
+        size = -1
+        while size != 0:
+            while (end := self._buffer.find(b"\r\n")) < 0:
+                self._fill()
+            size = int(self._buffer[:end], 16)
+            self._buffer = self._buffer[end + 2 :]
+            self._take(size + 2)
 
 
-def run_load(url: str, requests: list[tuple[str, str]], *, connections: int, count: int) -> Result:
-    """Send `count` requests, cycling through (method, path) pairs, over `connections` at once."""
+def make_request(method: str, path: str, host: str) -> bytes:
+    """Return an HTTP/1.1 request as a client sends it."""
+    length = "" if method == "GET" else "Content-Length: 0\r\n"
+    accepts = "User-Agent: edgelift-benchmark\r\nAccept: */*\r\n"
+    return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{accepts}{length}\r\n".encode()
+
+
+def run_load(
+    url: str, requests: Sequence[tuple[str, str]], *, connections: int, count: int
+) -> Result:
+    """Send `count` requests, cycling through (method, path) pairs, over `connections` at once.
+
+    Each connection sends its share; the pairs go around over all connections.
+    """
     parts = urlsplit(url)
-    result = Result()
-    lock = threading.Lock()
-    remaining = iter(range(count))
+    messages = [make_request(method, path, parts.netloc) for method, path in requests]
+    shares = [Result() for _ in range(connections)]
 
-    def work() -> None:
-        connection = Connection(parts.hostname or "127.0.0.1", parts.port or 80)
-        while True:
-            with lock:
-                number = next(remaining, None)
-            if number is None:
-                break
-            method, path = requests[number % len(requests)]
-            started = time.perf_counter()
-            try:
-                status, _ = connection.request(method, path)
-                failure = None if status < 500 else f"status {status}"
-            except (OSError, ValueError) as error:
-                connection.close()
-                failure = f"{type(error).__name__}: {error}"
-            took = time.perf_counter() - started
-            with lock:
-                if failure is None:
-                    result.latencies.append(took)
-                else:
-                    result.failures[failure] = result.failures.get(failure, 0) + 1
-        connection.close()
+    def work(first: int) -> None:
+        _send_share(
+            Connection(parts.hostname or "127.0.0.1", parts.port or 80),
+            [messages[n % len(messages)] for n in range(first, count, connections)],
+            shares[first],
+        )
 
-    threads = [threading.Thread(target=work) for _ in range(connections)]
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(connections)]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    result.duration_s = time.perf_counter() - started
+    result = Result(duration_s=time.perf_counter() - started)
+    for share in shares:
+        result.add(share)
     return result
+
+
+def _send_share(connection: Connection, messages: Sequence[bytes], result: Result) -> None:
+    for message in messages:
+        started = time.perf_counter()
+        try:
+            status = connection.request(message)
+            failure = None if status < 500 else f"status {status}"
+        except (OSError, ValueError) as error:
+            connection.close()
+            failure = f"{type(error).__name__}: {error}"
+        if failure is None:
+            result.latencies.append(time.perf_counter() - started)
+        else:
+            result.failures[failure] = result.failures.get(failure, 0) + 1
+    connection.close()
+
+
+@contextlib.contextmanager
+def serve_constant() -> Iterator[str]:
+    """Serve a constant reply from another process, as fast as a socket allows; yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        process = multiprocessing.get_context("fork").Process(
+            target=_answer_constant, args=(listening,), daemon=True
+        )
+        process.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            process.kill()
+            process.join()
+
+
+def _answer_constant(listening: socket.socket) -> None:
+    while True:
+        connection, _ = listening.accept()
+        with connection:
+            while connection.recv(65536):
+                connection.sendall(_CONSTANT)
+
+
+def _read_fields(process: Path) -> dict[str, str]:
+    try:
+        lines = (process / "status").read_text().splitlines()
+    except OSError:
+        return {}
+    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def read_rss_bytes(pid: int) -> int:
     """Return the resident memory of a process and its children, from /proc."""
-    from pathlib import Path
-
     total = 0
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            status = (folder / "status").read_text()
-        except OSError:
-            continue
-        fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-        if int(folder.name) == pid or int(fields.get("PPid", "0")) == pid:
-            total += int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
+        if folder.name.isdigit():
+            fields = _read_fields(folder)
+            if str(pid) in {folder.name, fields.get("PPid", "").strip()}:
+                total += int(fields.get("VmRSS", "0 kB").split()[0]) * 1024
     return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple, Protocol
 
 from edgelift.worker.flows import Flow
@@ -53,6 +54,7 @@ class Server(Protocol):
         """Answer one request; closes the flow once nothing of it runs any more."""
 
 
+@functools.lru_cache(maxsize=64)
 def split_origin(origin: str) -> tuple[str, str, str]:
     """Return scheme, host and port of "http://host:8787"; an IPv6 host keeps no brackets."""
     scheme, _, authority = origin.partition("://")

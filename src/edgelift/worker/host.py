@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 MODULE = "_edgelift_host"
+# Where a bytes object's content starts behind its address: the basic size counts the closing zero.
+_BYTES_OFFSET = bytes.__basicsize__ - 1
 
 # Called before a stack waits; set while the app is imported, when threads have not been started
 # yet (flows.py).
@@ -44,6 +46,14 @@ def to_javascript(data: object) -> Any:
     from pyodide.ffi import to_js
 
     return to_js(data)
+
+
+def locate_bytes(data: bytes | None) -> tuple[int, int]:
+    """Return address and size of the content of `data`, which must stay alive; zeros for None.
+
+    Handing these over costs a tenth of what converting to a JavaScript object does.
+    """
+    return (0, 0) if data is None else (id(data) + _BYTES_OFFSET, len(data))
 
 
 def from_buffer(buffer: Any) -> bytes:

@@ -26,6 +26,11 @@ HOP_BY_HOP = frozenset(
 )
 EMPTY_STATUSES = frozenset({204, 304})
 
+# Apps send the same few names and statuses in every reply, and checking one is what costs.
+_MOST_KNOWN = 512
+_known_names: dict[str, str] = {}
+_known_statuses: dict[str, int] = {}
+
 
 def split_headers(flat: str) -> list[tuple[str, str]]:
     """Return (lower-case name, value) pairs."""
@@ -39,25 +44,48 @@ def check_status(status: object) -> int:
     """Return the code of "200 OK"; raises TypeError or ValueError as gunicorn does."""
     if not isinstance(status, str):
         raise TypeError(f"{status!r} is not a string")
-    if not _STATUS.fullmatch(status):
-        raise ValueError(f"Invalid status {status!r}")
-    return int(status[:3])
+    code = _known_statuses.get(status)
+    if code is None:
+        if not _STATUS.fullmatch(status):
+            raise ValueError(f"Invalid status {status!r}")
+        code = int(status[:3])
+        if len(_known_statuses) < _MOST_KNOWN:
+            _known_statuses[status] = code
+    return code
 
 
-def check_header(name: object, value: object) -> tuple[str, str]:
-    """Return a response header ready to send.
+def check_name(name: object) -> str:
+    """Return the lower-case form of a response header's name; raises TypeError or ValueError."""
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r} is not a string")
+    lowered = _known_names.get(name)
+    if lowered is None:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"Invalid header name {name!r}")
+        lowered = name.lower()
+        if len(_known_names) < _MOST_KNOWN:
+            _known_names[name] = lowered
+    return lowered
+
+
+def check_value(name: str, value: object) -> str:
+    """Return a response header's value ready to send.
 
     Raises TypeError or ValueError (naming the header only).
     """
-    if not isinstance(name, str):
-        raise TypeError(f"{name!r} is not a string")
-    if not _TOKEN.fullmatch(name):
-        raise ValueError(f"Invalid header name {name!r}")
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a string")
-    if not _VALUE.fullmatch(value):
+    # Printable ASCII, nearly always, needs no look at each letter by the pattern.
+    if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
         raise ValueError(f"Invalid value of header {name!r}")
-    return name, value.strip(" \t")
+    return value.strip(" \t")
+
+
+def check_header(name: object, value: object) -> tuple[str, str]:
+    """Return a response header ready to send; raises what check_name and check_value raise."""
+    check_name(name)
+    assert isinstance(name, str)
+    return name, check_value(name, value)
 
 
 def join_headers(headers: Iterable[tuple[str, str]]) -> str:

@@ -3,7 +3,7 @@ r"""Answers requests inside the isolate: what the JavaScript loop calls in Pytho
 PROTOCOL: the contract of targets/workerd/js/worker.mjs and this module. Strings, numbers and bytes
 only, no object per request.
 
-JavaScript calls, all with `callPromising`, so that each may suspend in `run_sync`:
+JavaScript calls, each so that it may suspend in `run_sync`:
   configure(settings_json)   once, before the memory snapshot: patches, shims, import of the app. In
       the build's boot `_edgelift_host.d1` rejects ("the database is not reachable"): an app that
       queries at import raises here, the bundle is then made without a snapshot, and configure runs
@@ -19,9 +19,7 @@ JavaScript calls, all with `callPromising`, so that each may suspend in `run_syn
                   its content-length, or -1 when the client did not tell it
       origin      scheme and authority: "http://127.0.0.1:8787"
       request_id  a positive int, unique in this isolate; jobs use ids of the same counter
-    returns `to_js((status, headers, body, stream_id))`: int; the same flat form, names may repeat
-      (Set-Cookie); bytes or None; 0, or the id under which the rest of the body is kept for
-      next_chunk (`body` is then the first part or None). An exception that leaves `handle` is
+    answers by `_edgelift_host.reply` before it returns None. An exception that leaves `handle` is
       logged and answered by a plain 500.
   next_chunk(stream_id)   the next part of a streamed body as to_js(bytes), None at its end, which
       closes it. An exception breaks the connection, as a server would.
@@ -33,6 +31,10 @@ JavaScript calls, all with `callPromising`, so that each may suspend in `run_syn
       Called only when handle returned a stream or `post` was used with this id.
 
 Python calls (module `_edgelift_host`, registered by JavaScript; import it inside functions):
+  reply(request_id, status, headers, address, size, stream_id) -> None   the answer: int; the same
+      flat form, names may repeat (Set-Cookie); where the bytes of the body lie in memory (they are
+      copied at once), 0 and 0 for no body; 0, or the id under which the rest of the body is kept
+      for next_chunk (the body is then the first part or none)
   d1(binding, request_json) -> Promise[str]   runs statements; forms: js/d1_query.mjs
   sleep(ms) -> Promise[None]   a timer of the request that calls it
   post(request_id, delay_ms, token) -> bool   run `run_callback(token)` in the request's I/O context
@@ -57,7 +59,7 @@ from typing import Any
 from edgelift.worker import flows
 from edgelift.worker.asgi import AsgiServer
 from edgelift.worker.exchange import Request, Rest, Server
-from edgelift.worker.host import to_javascript
+from edgelift.worker.host import locate_bytes, read_host, to_javascript
 from edgelift.worker.jobs import run_due_jobs
 from edgelift.worker.patches import garbage, install_patches, randomness
 from edgelift.worker.wsgi import WsgiServer
@@ -73,6 +75,8 @@ SERVERS: dict[str, type[WsgiServer | AsgiServer]] = {
 _settings: dict[str, Any] = {}
 _server: Server | None = None
 _streams: dict[int, Rest] = {}
+# `reply` of the host module, kept from `resume` on: a snapshot could not hold it.
+_reply: Any = None
 
 
 class EntryError(LookupError):
@@ -157,6 +161,8 @@ def resume(env_json: str) -> None:
 
     Raises asgi.StartupError when the app's lifespan refuses to start.
     """
+    global _reply
+    _reply = getattr(read_host(), "reply", None)
     os.environ.update(json.loads(env_json))
     set_database_urls(_settings, os.environ)
     randomness.reseed()
@@ -178,10 +184,12 @@ def _read_server() -> Server:
 
 def handle(  # noqa: PLR0917 - PROTOCOL's flat form
     method: str, path: str, query: str, headers: str, body: Any, origin: str, request_id: int
-) -> Any:
+) -> None:
     """Answer one request; see PROTOCOL."""
-    answered = answer(method, path, query, headers, body, origin, request_id)
-    return to_javascript(answered)
+    status, fields, content, stream_id = answer(
+        method, path, query, headers, body, origin, request_id
+    )
+    _reply(request_id, status, fields, *locate_bytes(content), stream_id)
 
 
 def answer(  # noqa: PLR0917 - PROTOCOL's flat form

@@ -15,10 +15,10 @@ from edgelift.worker.flows import Flow, close_flow, new_context
 from edgelift.worker.http_fields import (
     EMPTY_STATUSES,
     HOP_BY_HOP,
-    check_header,
+    check_name,
     check_status,
+    check_value,
     join_headers,
-    split_headers,
     to_wsgi_text,
 )
 
@@ -33,6 +33,10 @@ _SERVER_ERROR = b"""<html>
 </html>
 """
 _SERVER_ERROR_HEADERS = f"Content-Type\ntext/html\nContent-Length\n{len(_SERVER_ERROR)}"
+
+
+_MOST_KNOWN_KEYS = 512
+_known_keys: dict[str, str] = {}
 
 
 class FileWrapper:
@@ -54,6 +58,21 @@ class FileWrapper:
         return data
 
 
+_FIXED_ENVIRON: dict[str, Any] = {
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.file_wrapper": FileWrapper,
+    "wsgi.input_terminated": True,
+    "SERVER_SOFTWARE": "edgelift",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": LOOPBACK,
+    "REMOTE_PORT": "0",
+    "SCRIPT_NAME": "",
+}
+
+
 def build_environ(request: Request) -> dict[str, Any]:
     """Return the environ gunicorn would hand to the app for this request.
 
@@ -63,51 +82,51 @@ def build_environ(request: Request) -> dict[str, Any]:
     """
     scheme, server, port = split_origin(request.origin)
     path, query = request.path, request.query
-    environ: dict[str, Any] = {
-        "wsgi.errors": sys.stderr,
-        "wsgi.version": (1, 0),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.file_wrapper": FileWrapper,
-        "wsgi.input_terminated": True,
-        "wsgi.input": open_body(request.body, request.request_id),
-        "wsgi.url_scheme": scheme,
-        "SERVER_SOFTWARE": "edgelift",
-        "REQUEST_METHOD": request.method,
-        "QUERY_STRING": query,
-        "RAW_URI": f"{path}?{query}" if query else path,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": LOOPBACK,
-        "REMOTE_PORT": "0",
-        "SERVER_NAME": server,
-        "SERVER_PORT": port,
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
-        "SCRIPT_NAME": "",
-    }
-    add_headers(environ, split_headers(request.headers))
+    environ = _FIXED_ENVIRON.copy()
+    environ["wsgi.errors"] = sys.stderr
+    environ["wsgi.input"] = open_body(request.body, request.request_id)
+    environ["wsgi.url_scheme"] = scheme
+    environ["REQUEST_METHOD"] = request.method
+    environ["QUERY_STRING"] = query
+    environ["RAW_URI"] = f"{path}?{query}" if query else path
+    environ["SERVER_NAME"] = server
+    environ["SERVER_PORT"] = port
+    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    add_headers(environ, request.headers)
     return environ
 
 
-def add_headers(environ: dict[str, Any], headers: list[tuple[str, str]]) -> None:
-    """Add request headers; names with an underscore are dropped.
+def add_headers(environ: dict[str, Any], flat: str) -> None:
+    """Add request headers, given in PROTOCOL's flat form.
 
-    Since they could pose as others.
+    Names with an underscore are dropped, since they could pose as others.
     """
-    for name, value in headers:
-        if "_" in name:
+    if not flat:
+        return
+    fields = iter(flat.split("\n"))
+    for name, value in zip(fields, fields, strict=True):
+        key = _known_keys.get(name)
+        if key is None:
+            key = _make_key(name)
+        if not key:
             continue
-        text = to_wsgi_text(value)
-        if name == "content-type":
-            environ["CONTENT_TYPE"] = text
-        elif name == "content-length":
-            environ["CONTENT_LENGTH"] = text
-        else:
-            key = "HTTP_" + name.upper().replace("-", "_")
-            environ[key] = f"{environ[key]},{text}" if key in environ else text
+        text = value if value.isascii() else to_wsgi_text(value)
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
     client = environ.get("HTTP_CF_CONNECTING_IP")
     if client:
         environ["REMOTE_ADDR"] = client
+
+
+def _make_key(name: str) -> str:
+    """Return the environ's key of a lower-case header name, "" for one that is dropped."""
+    if "_" in name:
+        return ""
+    key = name.upper().replace("-", "_")
+    if name not in {"content-type", "content-length"}:
+        key = f"HTTP_{key}"
+    if len(_known_keys) < _MOST_KNOWN_KEYS:
+        _known_keys[name] = key
+    return key
 
 
 class Response:
@@ -137,11 +156,11 @@ class Response:
         self.status = check_status(status)
         # Headers of a call that exc_info replaces stay, against PEP 3333 but as in gunicorn.
         for name, value in headers:
-            self._add_header(*check_header(name, value))
+            lowered = check_name(name)
+            self._add_header(name, lowered, check_value(name, value))
         return self.write
 
-    def _add_header(self, name: str, value: str) -> None:
-        lowered = name.lower()
+    def _add_header(self, name: str, lowered: str, value: str) -> None:
         if lowered == "content-length":
             if self.status in EMPTY_STATUSES and self.status != 304:
                 return

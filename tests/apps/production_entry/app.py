@@ -57,7 +57,7 @@ async def ask(kind, environ, data):
     from edgelift.worker import runtime
 
     entry, settings, server = deploy(kind)
-    saved = (runtime._settings, runtime._server)
+    saved = (runtime._settings, runtime._server, runtime._reply)
     runtime._settings, runtime._server = settings, server
     try:
         if environ["PATH_INFO"].endswith("/cron"):
@@ -74,7 +74,7 @@ async def ask(kind, environ, data):
         body = (await response.arrayBuffer()).to_bytes()
         return response.status, headers, body
     finally:
-        runtime._settings, runtime._server = saved
+        runtime._settings, runtime._server, runtime._reply = saved
 
 
 def app(environ, start_response):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import types
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgelift.worker import exchange, http_fields, jobs, runtime
+from edgelift.worker import exchange, host, http_fields, jobs, runtime, wsgi
 from edgelift.worker.cloudflare_host import from_cell, read_answer
 
 
@@ -119,3 +120,54 @@ def test_answers_of_d1_in_the_drivers_form() -> None:
     assert read_answer(answer, "") == (
         '{"rows": [[1, {"blob": "Af8="}]], "columns": ["a", "b"], "meta": {"changes": 0}}'
     )
+
+
+class _Marked(bytes):
+    """Bytes with attributes, as markup libraries have them."""
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\0caf\xc3\xa9" * 5000, _Marked(b"marked")])
+def test_bytes_are_found_in_memory(data: bytes) -> None:
+    address, size = host.locate_bytes(data)
+    assert ctypes.string_at(address, size) == data
+    assert host.locate_bytes(None) == (0, 0)
+
+
+def test_an_answer_goes_to_the_host_as_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies = []
+
+    def reply(number: int, status: int, fields: str, address: int, size: int, stream: int) -> None:
+        replies.append((number, status, fields, ctypes.string_at(address, size), stream))
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("201 Created", [("Content-Type", "text/plain"), ("Content-Length", "4")])
+        return [environ["PATH_INFO"].encode(), environ["HTTP_X_ONE"].encode()]
+
+    monkeypatch.setattr(runtime, "_reply", reply)
+    monkeypatch.setattr(runtime, "_server", wsgi.WsgiServer(app))
+    runtime.handle("GET", "/a", "", "x-one\n12", None, "http://h:1", 7)
+    assert replies == [(7, 201, "Content-Type\ntext/plain\nContent-Length\n4", b"/a12", 0)]
+
+
+def test_what_was_checked_once_is_checked_all_the_same() -> None:
+    for _ in range(2):
+        assert http_fields.check_status("204 No Content") == 204
+        assert http_fields.check_name("X-Once") == "x-once"
+        assert http_fields.check_value("X-Once", "\tcaf\xe9 ") == "caf\xe9"
+        for wrong in ("20", "200 OK\r\n", "2000"):
+            with pytest.raises(ValueError, match="Invalid status"):
+                http_fields.check_status(wrong)
+        with pytest.raises(ValueError, match="header name"):
+            http_fields.check_name("X Once")
+        with pytest.raises(ValueError, match="X-Once"):
+            http_fields.check_value("X-Once", "a\nb")
+
+
+def test_the_environ_of_one_request_is_no_part_of_the_next() -> None:
+    request = exchange.Request("GET", "/", "", "x-a\n1\nx_a\n2\nx-a\n3", None, "http://h", 1)
+    first = wsgi.build_environ(request)
+    first["wsgi.run_once"] = "changed by the app"
+    second = wsgi.build_environ(request._replace(headers=""))
+    assert first["HTTP_X_A"] == "1,3"
+    assert second["wsgi.run_once"] is False
+    assert "HTTP_X_A" not in second

@@ -53,7 +53,7 @@ def resume(env_json):
 
 
 def handle(method, path, query, headers, body, origin, request_id):  # noqa: PLR0917
-    from pyodide.ffi import to_js
+    import _edgelift_host
 
     if request_id % 16 == 0:
         gc.collect()
@@ -70,9 +70,11 @@ def handle(method, path, query, headers, body, origin, request_id):  # noqa: PLR
     function = getattr(app, path.strip("/").partition("/")[0] or "index", None)
     status, names, content = function(request) if function else (404, "", b"nothing here")
     if isinstance(content, bytes):
-        return to_js((status, names, content, 0))
-    streams[request_id] = iter(content)
-    return to_js((status, names, None, request_id))
+        address = id(content) + bytes.__basicsize__ - 1
+        _edgelift_host.reply(request_id, status, names, address, len(content), 0)
+    else:
+        streams[request_id] = iter(content)
+        _edgelift_host.reply(request_id, status, names, 0, 0, request_id)
 
 
 def next_chunk(stream_id):

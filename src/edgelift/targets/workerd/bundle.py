@@ -218,7 +218,7 @@ class _Work:
 
     def _write_config(self, *, snapshot: bool) -> None:
         modules = self.builder.runtime_modules()
-        for name in ("worker.mjs", "assets.mjs"):
+        for name in ("worker.mjs", "assets.mjs", "calls.mjs"):
             modules[name] = (JS_FOLDER / name).read_bytes()
         settings = {"snapshot": snapshot, "root": _root(self.spec), "app": self.spec.settings}
         modules["settings.json"] = msgspec.json.encode(settings)

@@ -20,7 +20,10 @@ const LONGEST_SLEEP_MS = 100;
  * @property {(() => void) | null} wake
  * @property {boolean} pumping
  * @property {boolean} over
+ * @property {Answer | null} answer
  */
+
+/** @typedef {{ status: number, headers: string, content: Uint8Array | undefined, streamId: number }} Answer */
 
 /** @type {Map<number, RequestRecord>} */
 const requests = new Map();
@@ -29,9 +32,16 @@ let lastRequestId = 0;
 /** @type {(token: number) => Promise<unknown>} set once Python runs */
 let runCallback = async () => undefined;
 
-/** @param {(token: number) => Promise<unknown>} callback */
-export function setRunCallback(callback) {
+/** Python's memory, which moves when it grows. @type {() => Uint8Array} */
+let readMemory = () => new Uint8Array();
+
+/**
+ * @param {(token: number) => Promise<unknown>} callback
+ * @param {() => Uint8Array} memory
+ */
+export function connectPython(callback, memory) {
   runCallback = callback;
+  readMemory = memory;
 }
 
 /**
@@ -46,6 +56,7 @@ export function openRequest(body) {
     wake: null,
     pumping: false,
     over: false,
+    answer: null,
   });
   return lastRequestId;
 }
@@ -62,6 +73,16 @@ export function closeRequest(id) {
   if (!record.pumping) requests.delete(id);
   record.wake?.();
   return record.pumping;
+}
+
+/**
+ * @param {number} id
+ * @returns {Answer} what Python replied
+ */
+export function takeAnswer(id) {
+  const answer = requests.get(id)?.answer;
+  if (!answer) throw new Error('Python ended a request without a reply');
+  return answer;
 }
 
 /**
@@ -103,6 +124,21 @@ export const host = {
       throw new Error(`D1 binding ${binding}: ${reason}`);
     }
     return d1Query(database, requestJson);
+  },
+
+  /**
+   * @param {number} id
+   * @param {number} status
+   * @param {string} headers
+   * @param {number} address of the body's bytes, which may move or end with the next call of Python; 0 for none
+   * @param {number} size
+   * @param {number} streamId
+   */
+  reply(id, status, headers, address, size, streamId) {
+    const record = requests.get(id);
+    if (!record) return;
+    const content = address === 0 ? undefined : readMemory().slice(address, address + size);
+    record.answer = { status, headers, content, streamId };
   },
 
   /** @param {number} ms */

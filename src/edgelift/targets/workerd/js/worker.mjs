@@ -6,8 +6,9 @@
 import { env } from 'cloudflare:workers';
 import { answerAsset } from './assets.mjs';
 import assets from './assets.json';
+import { openCall } from './calls.mjs';
 import { ContainerReader, readContainer } from './container.mjs';
-import { closeRequest, openRequest, setRunCallback } from './host.mjs';
+import { closeRequest, connectPython, openRequest, takeAnswer } from './host.mjs';
 import { startInterpreter } from './interpreter.mjs';
 import { describeTable } from './snapshot.mjs';
 import settings from './settings.json';
@@ -21,8 +22,8 @@ const BOOT_POLL_MS = 100;
 /**
  * @typedef {object} Python the running interpreter and its entry points
  * @property {any} api
- * @property {any} handle
- * @property {any} nextChunk
+ * @property {(...parameters: unknown[]) => Promise<undefined>} handle
+ * @property {(streamId: number) => Promise<Uint8Array | undefined>} nextChunk
  * @property {any} closeStream
  * @property {any} endRequest
  * @property {any} scheduled
@@ -64,8 +65,11 @@ async function bootPython() {
   const runtime = api.pyimport('edgelift.worker.runtime');
   if (!snapshot) await runtime.configure.callPromising(JSON.stringify(settings.app));
   const configured = performance.now();
+  connectPython(
+    (token) => runtime.run_callback.callPromising(token),
+    () => api._module.HEAPU8,
+  );
   await runtime.resume.callPromising(JSON.stringify(environment));
-  setRunCallback((token) => runtime.run_callback.callPromising(token));
   const boot = {
     snapshot: Boolean(snapshot),
     read_ms: read - started,
@@ -76,8 +80,8 @@ async function bootPython() {
   console.log(`edgelift: Python started in ${Math.round(boot.boot_ms)} ms${snapshot ? ' from the snapshot' : ''}`);
   return {
     api,
-    handle: runtime.handle,
-    nextChunk: runtime.next_chunk,
+    handle: openCall(api._module, runtime.handle),
+    nextChunk: openCall(api._module, runtime.next_chunk),
     closeStream: runtime.close_stream,
     endRequest: runtime.end_request,
     scheduled: runtime.scheduled,
@@ -172,7 +176,7 @@ function streamBody(running, streamId, requestId, first) {
       },
       async pull(controller) {
         try {
-          step = running.nextChunk.callPromising(streamId);
+          step = running.nextChunk(streamId);
           const chunk = await step;
           if (chunk) return controller.enqueue(chunk);
           controller.close();
@@ -208,10 +212,11 @@ async function callPython(request, path, pathStart, running) {
   let streaming = false;
   try {
     const body = !whole ? length : length > 0 ? new Uint8Array(await request.arrayBuffer()) : undefined;
-    const [status, flat, content, streamId] = await running.handle.callPromising(
-      method, path, query, flattenHeaders(request.headers), body, url.slice(0, pathStart), id);
+    const origin = url.slice(0, pathStart);
+    await running.handle(method, path, query, flattenHeaders(request.headers), body, origin, id);
+    const { status, headers, content, streamId } = takeAnswer(id);
     streaming = streamId !== 0;
-    return toResponse(status, flat, streaming ? streamBody(running, streamId, id, content) : content, method);
+    return toResponse(status, headers, streaming ? streamBody(running, streamId, id, content) : content, method);
   } finally {
     if (!streaming && closeRequest(id)) running.endRequest.callPromising(id).catch(noteFailure);
   }
@@ -228,8 +233,10 @@ function toResponse(status, flat, content, method) {
   const fields = flat.split('\n');
   for (let index = 0; index + 1 < fields.length; index += 2) headers.append(fields[index], fields[index + 1]);
   let body = EMPTY_STATUSES.has(status) || method === 'HEAD' ? null : (content ?? null);
-  const length = headers.get('content-length');
-  if (body instanceof ReadableStream && length !== null) body = withLength(body, Number(length));
+  if (body instanceof ReadableStream) {
+    const length = headers.get('content-length');
+    if (length !== null) body = withLength(body, Number(length));
+  }
   // The app's own Content-Encoding says that the bytes are encoded already.
   return new Response(body, { status, headers, encodeBody: 'manual' });
 }
