@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from edgelift.model.findings import Finding, Level
-from edgelift.stages.assess.rules import RULES
 from edgelift.model.sarif import to_sarif
+from edgelift.stages.assess.rules import RULES
 
 TEXTS = {rule.id: rule for rule in RULES}
 
