@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -26,11 +27,11 @@ from edgelift.stages.build.modules import fill_modules, hash_adapter, hash_runti
 from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_parts
 from edgelift.stages.build.source import Selection, select_source
 from edgelift.stages.build.tree import Outcome, stamp_tree, write_tree
-from edgelift.stages.build.wrangler import check_config, run_dry
+from edgelift.stages.build.wrangler import DryRun, check_config, run_dry
 from edgelift.targets.packages import Resolution
 from edgelift.targets.packages.origin import resolve_origin
-from edgelift.targets.workerd import BundleSpec, build_bundle, read_bundle
-from edgelift.toolchain import cache_root, ensure_toolchain
+from edgelift.targets.workerd import Bundle, BundleSpec, build_bundle, read_bundle
+from edgelift.toolchain import Toolchain, cache_root, ensure_toolchain
 
 WORKER = ("build", "worker")
 RUNTIME = ("build", "runtime")
@@ -74,16 +75,12 @@ def work(run: Run) -> Result:
     toolchain = ensure_toolchain(("runtime", "wrangler"), run.note)
     assert toolchain.wrangler is not None
     run.note("wrangler checks the project")
-    problems = check_config(worker, toolchain.wrangler)
-    dry = run_dry(worker, run.project.folder("build") / "dry-run", toolchain)
     listed = [
         checks.check_source(run, source.files, written),
         check_models(run, models),
-        checks.check_config(run, problems),
-        checks.check_dry_run(run, dry),
-        checks.check_size(run, dry),
+        checks.check_config(run, check_config(worker, toolchain.wrangler)),
     ]
-    _raise_failed(run, listed)
+    _raise_failed(run, listed, checks.snapshot_not_run(run))
     spec = BundleSpec(
         app_dir=worker / "src",
         site_packages=worker / "python_modules",
@@ -91,12 +88,7 @@ def work(run: Run) -> Result:
         env=parts.read_environment(),
         public_dir=worker / "public" if run.project.settings.static else None,
     )
-    try:
-        bundle = build_bundle(spec, run.project.folder("build") / "runtime", toolchain, run.note)
-    except TargetError:
-        run.record_checks([*listed, checks.snapshot_not_run(run)])
-        raise
-    run.record_checks([*listed, checks.check_snapshot(run, bundle)])
+    bundle, dry = _build_both(run, spec, toolchain, listed)
     if misfit := checks.find_misfit(bundle):
         raise TargetError(
             "The app cannot be imported in the Worker's Python 3.14",
@@ -131,6 +123,35 @@ def intact(run: Run) -> bool:
 
 
 STAGE = Stage(name="build", inputs=inputs, work=work, intact=intact)
+
+
+def _build_both(
+    run: Run, spec: BundleSpec, toolchain: Toolchain, listed: list[checks.Check]
+) -> tuple[Bundle, DryRun]:
+    """Build the bundle while wrangler, which takes as long, tries the project; record all checks.
+
+    Raises TargetError when either fails.
+    """
+    folder = run.project.folder("build")
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        trial = beside.submit(run_dry, folder / "worker", folder / "dry-run", toolchain)
+        try:
+            bundle = build_bundle(spec, folder / "runtime", toolchain, run.note)
+            snapshot = checks.check_snapshot(run, bundle)
+        except TargetError:
+            run.record_checks(
+                [*listed, *_judge_trial(run, trial.result()), checks.snapshot_not_run(run)]
+            )
+            raise
+        dry = trial.result()
+    judged = [*listed, *_judge_trial(run, dry)]
+    _raise_failed(run, judged, snapshot)
+    run.record_checks([*judged, snapshot])
+    return bundle, dry
+
+
+def _judge_trial(run: Run, dry: DryRun) -> list[checks.Check]:
+    return [checks.check_dry_run(run, dry), checks.check_size(run, dry)]
 
 
 def _resolve(run: Run, parts: Parts, python: Path) -> Resolution:
@@ -200,10 +221,11 @@ def _edited(name: str) -> Finding:
     )
 
 
-def _raise_failed(run: Run, listed: list[checks.Check]) -> None:
+def _raise_failed(run: Run, listed: list[checks.Check], snapshot: checks.Check) -> None:
+    """Record the checks and raise TargetError when one of `listed` failed."""
     failed = [check for check in listed if check.status is Status.FAIL]
     if failed:
-        run.record_checks([*listed, checks.snapshot_not_run(run)])
+        run.record_checks([*listed, snapshot])
         first = failed[0]
         raise TargetError(
             f"The built Worker fails a check: {first.title}",
