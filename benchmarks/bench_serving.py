@@ -69,9 +69,11 @@ def serve_gunicorn(origin: Origin) -> Iterator[tuple[str, int]]:
     """
     port = free_port()
     command = [origin.python, "-m", "gunicorn", "-w", "1", "--threads", "4", "--log-level", "error"]
-    with subprocess.Popen(
-        [*command, "-b", f"127.0.0.1:{port}", origin.target], cwd=origin.copy
-    ) as process:
+    command += ["-b", f"127.0.0.1:{port}", origin.target]
+    with (
+        (origin.copy.parent / "gunicorn.log").open("ab") as log,
+        subprocess.Popen(command, cwd=origin.copy, stdout=log, stderr=log) as process,
+    ):
         try:
             yield f"http://127.0.0.1:{port}", process.pid
         finally:
