@@ -239,6 +239,7 @@ def test_print_goes_to_the_log(worker: Worker) -> None:
 
 
 def test_control_answers_and_refuses_without_the_token(worker: Worker, client: Client) -> None:
+    assert client.send("/").status == 200
     info = worker.info()
     assert info["booted"]
     assert info["snapshot"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def worker(new_workshop: Callable[[str], Workshop]) -> Iterator[Worker]:
     )
     for path in CASES.glob("*.json"):
         shop.write(path.read_text("utf-8"), f"sql/{path.name}")
-    bindings = [f"CASE_{index}" for index in range(len(NAMES))]
+    bindings = ["FILE", *(f"CASE_{index}" for index in range(len(NAMES)))]
     (shop.folder / "site").mkdir()
     spec = BundleSpec(
         app_dir=shop.app,
@@ -92,5 +93,6 @@ def test_same_as_cpython(worker: Worker, index: int, tmp_path: Path) -> None:
 
 def test_the_rows_are_in_the_file(worker: Worker) -> None:
     state = worker.log.parent / "state"
-    assert httpx.get(f"{worker.url}/?case=0&binding=CASE_0", timeout=120).status_code == 200
-    assert d1_file(state, "CASE_0").exists()
+    assert httpx.get(f"{worker.url}/?case=0&binding=FILE", timeout=120).status_code == 200
+    with contextlib.closing(sqlite3.connect(d1_file(state, "FILE"))) as db:
+        assert ("t",) in db.execute("SELECT name FROM sqlite_schema").fetchall()

@@ -6,14 +6,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgelift.errors import TargetError
+from edgelift.sources.origin_server import SupervisedProcess
 from edgelift.toolchain import Toolchain
 
 DRY_RUN_TIMEOUT_S = 300
+LOG = "wrangler.log"
 # Cloudflare limit worker.size, uncompressed, all plans since 2026-09-04.
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -62,37 +64,43 @@ def strip_comments(text: str) -> str:
 def run_dry(worker: Path, scratch: Path, toolchain: Toolchain) -> DryRun:
     """Run `wrangler deploy --dry-run` offline and measure what it would upload.
 
-    `scratch` is a folder that is emptied before and after. Raises TargetError when wrangler does
-    not end.
+    `scratch` names a folder beside which this run makes its own: a wrangler whose edgelift was
+    killed may write for a moment more. Raises TargetError when wrangler does not end.
     """
-    shutil.rmtree(scratch, ignore_errors=True)
-    out = scratch / "out"
-    out.mkdir(parents=True)
-    command = [str(toolchain.node), str(toolchain.wrangler), "deploy", "--dry-run"]
-    try:
-        done = subprocess.run(
-            [*command, "--outdir", str(out)],
-            cwd=worker,
-            env=_environment(scratch, toolchain),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=DRY_RUN_TIMEOUT_S,
-            check=False,
-        )
+    for left in scratch.parent.glob(f"{scratch.name}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        dir=scratch.parent, prefix=f"{scratch.name}-", ignore_cleanup_errors=True
+    ) as folder:
+        own = Path(folder)
+        out = own / "out"
+        out.mkdir()
+        code = _run_wrangler(["deploy", "--dry-run", "--outdir", str(out)], worker, own, toolchain)
         (out / "README.md").unlink(missing_ok=True)
         sizes, modules = _measure(out)
-    except subprocess.TimeoutExpired as error:
+        output = (own / LOG).read_text(encoding="utf-8", errors="replace")
+    return DryRun(code == 0, _COLOUR.sub("", output), sizes, modules)
+
+
+def _run_wrangler(arguments: list[str], worker: Path, scratch: Path, toolchain: Toolchain) -> int:
+    """Return wrangler's exit code; what it says goes to a log in `scratch`."""
+    process = SupervisedProcess(
+        [str(toolchain.node), str(toolchain.wrangler), *arguments],
+        cwd=worker,
+        env=_environment(scratch, toolchain),
+        log=scratch / LOG,
+    )
+    try:
+        code = process.wait(DRY_RUN_TIMEOUT_S)
+    finally:
+        process.stop()
+    if code is None:
         raise TargetError(
             "wrangler deploy --dry-run did not end",
             why=f"no end within {DRY_RUN_TIMEOUT_S} s",
             tip="run again on a less busy machine",
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return DryRun(done.returncode == 0, _COLOUR.sub("", done.stdout), sizes, modules)
+        )
+    return code
 
 
 def _environment(scratch: Path, toolchain: Toolchain) -> dict[str, str]:
