@@ -16,7 +16,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 # From the ground up: a module may import its own layer and those before it.
 LAYERS = (
     ("errors", "model", "events", "journal", "project", "run"),
-    ("toolchain", "sources", "targets"),
+    ("toolchain", "rows", "sources", "targets"),
     ("stages",),
     ("pipeline",),
     ("verbs", "serving"),
