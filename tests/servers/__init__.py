@@ -1,0 +1,1 @@
+"""Database servers that tests start for themselves, each on a port of its own."""
