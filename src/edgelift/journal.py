@@ -231,12 +231,22 @@ class Journal:
             )
 
     def read_findings(self, stage: str | None = None) -> list[Finding]:
-        """Return the findings of one stage or of all."""
+        """Return the findings of one stage or of all.
+
+        What two stages found alike, by rule and place, comes once: from the first by name.
+        """
         rows = self._db.execute(
-            "SELECT body FROM findings WHERE ?1 IS NULL OR stage=?1 ORDER BY stage, position",
+            "SELECT stage, body FROM findings WHERE ?1 IS NULL OR stage=?1"
+            " ORDER BY stage, position",
             (stage,),
         )
-        return [msgspec.json.decode(row[0], type=Finding) for row in rows]
+        first: dict[tuple[str, str | None, int | None], str] = {}
+        found = []
+        for told_by, body in rows:
+            finding = msgspec.json.decode(body, type=Finding)
+            if first.setdefault((finding.rule, finding.path, finding.line), told_by) == told_by:
+                found.append(finding)
+        return found
 
     # documents
     def write_document(self, name: str, body: object) -> None:

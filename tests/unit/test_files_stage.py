@@ -158,10 +158,10 @@ def test_large_files_and_control_files_are_told(
 ) -> None:
     monkeypatch.setattr(listing, "MAX_FILE_BYTES", 4)
     (root / "static/_headers").write_text("")
-    run = make_run(root, ("static", "/"), accept=("FILES-TOO-LARGE",))
+    run = make_run(root, ("static", "/"), accept=("LIMIT-ASSET-SIZE",))
     run_stage(run, STAGE)
     rules = [finding.rule for finding in run.journal.read_findings("files")]
-    assert rules == ["FILES-CONTROL", "FILES-TOO-LARGE"]
+    assert rules == ["FILES-CONTROL", "LIMIT-ASSET-SIZE"]
     assert set(public(run)) == {"ü b.txt"}
 
 

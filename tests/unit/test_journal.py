@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edgelift.errors import BusyError, UsageError
@@ -74,6 +75,21 @@ def test_findings_round_trip(journal: Journal) -> None:
     journal.replace_findings("assess", [finding])
     assert journal.read_findings() == [finding]
     assert finding.blocks
+
+
+def test_what_two_stages_found_alike_comes_once(journal: Journal) -> None:
+    alike = Finding(rule="R", level=Level.ERROR, message="said by assess", path="a.bin")
+    again = msgspec.structs.replace(alike, message="said by files")
+    other = msgspec.structs.replace(alike, message="a second fault of that file")
+    journal.replace_findings("assess", [alike, other])
+    journal.replace_findings("files", [again, msgspec.structs.replace(again, path="b.bin")])
+    told = [(f.message, f.path) for f in journal.read_findings()]
+    assert told == [
+        ("said by assess", "a.bin"),
+        ("a second fault of that file", "a.bin"),
+        ("said by files", "b.bin"),
+    ]
+    assert len(journal.read_findings("files")) == 2
 
 
 def test_an_accepted_finding_does_not_block() -> None:

@@ -56,9 +56,10 @@ def list_static(project: Project) -> Listing:
     if len(listing.files) > MAX_FILES:
         listing.findings.append(
             Finding(
-                rule="FILES-TOO-MANY",
+                rule="LIMIT-ASSET-COUNT",
                 level=Level.ERROR,
                 message=f"{len(listing.files)} static files; a Worker takes {MAX_FILES}",
+                path=project.settings.static[0].path,
                 tip="serve a part of them from object storage",
             )
         )
@@ -144,7 +145,7 @@ def _check(root: Path, file: Path, target: str) -> Finding | None:
         ) from error
     if size_bytes > MAX_FILE_BYTES:
         return Finding(
-            rule="FILES-TOO-LARGE",
+            rule="LIMIT-ASSET-SIZE",
             level=Level.ERROR,
             message=f"the static file {shown} has {size_bytes} bytes; an asset of a Worker at most "
             f"{MAX_FILE_BYTES}",
