@@ -1,0 +1,1 @@
+"""Rows: how a table's wire bytes become hashed rows of a SQLite file; used by sources and data."""
