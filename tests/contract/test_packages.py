@@ -177,6 +177,24 @@ def test_a_native_requirement_of_an_extra_is_left_out_with_a_warning(index: Inde
     assert [(f.rule, f.level) for f in found.findings] == [("PKG-EXTRA", Level.WARNING)]
 
 
+def test_what_nothing_loads_is_left_out_when_it_cannot_run(index: Index) -> None:
+    index.add("app", requires=("middle",))
+    index.add("middle", requires=("hard",))
+    index.add_source("hard", tag="")
+    index.add_source("alone", tag="")
+    idle = OriginUse(idle=("Hard", "alone"))
+    found = index.resolve("alone", "pandas", use=idle)
+    assert names(found) == []
+    assert [(f.rule, f.level) for f in found.findings] == [
+        ("PKG-REFUSED", Level.ERROR),
+        ("PKG-IDLE", Level.WARNING),
+    ]
+    assert {p.name: p.outcome for p in found.packages} == {"alone": "excluded", "pandas": "refused"}
+    needed = index.resolve("app", "hard", use=idle)
+    assert sorted(rules(needed)) == ["PKG-IDLE", "PKG-REFUSED"]
+    assert {p.name: p.outcome for p in needed.packages}["app"] == "refused"
+
+
 def test_a_conflict_names_both_sides(index: Index) -> None:
     index.add("app", requires=("core<2",))
     index.add("core", "1.0")

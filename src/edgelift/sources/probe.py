@@ -120,7 +120,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     `inner` is the framework inside middleware, `sources` the app's own files that were imported,
     `modules` the top-level modules outside the standard library. `distributions` maps loaded
     top-level modules to project names, `versions` those to versions, `native` extension modules to
-    project names.
+    project names. `idle` maps installed top-level modules that were not loaded to their projects.
     """
 
     framework: str = ""
@@ -140,6 +140,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     distributions: dict[str, str] = {}
     versions: dict[str, str] = {}
     native: dict[str, str] = {}
+    idle: dict[str, tuple[str, ...]] = {}
     seconds: float = 0.0
     error: ImportFailure | None = None
 

@@ -121,6 +121,8 @@ def test_the_inventory_and_the_plan(bench: Bench) -> None:
     ]
     assert inventory.sources == ("app.py",)
     assert inventory.modules == ("app", "flask")
+    assert {"gunicorn", "hypothesis"} <= set(inventory.idle)
+    assert not {"Flask", "flask", "Werkzeug"} & set(inventory.idle)
     assert [(d.url, d.env) for d in inventory.databases] == [("app.db", "CASE_DB")]
     assert [f.rule for f in run.journal.read_findings("assess")] == ["STATE-GLOBAL"]
     made = run.journal.read_document("plan", Plan)

@@ -199,6 +199,8 @@ def test_loaded_files_and_distributions(tmp_path: Path) -> None:
     assert seen.distributions["flask"].lower() == "flask"
     assert "flask" in seen.modules
     assert "json" not in seen.modules
+    assert "flask" not in seen.idle
+    assert seen.idle["gunicorn"] == ("gunicorn",)
     assert seen.native.get("markupsafe._speedups", "MarkupSafe") == "MarkupSafe"
 
 

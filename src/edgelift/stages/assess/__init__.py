@@ -126,7 +126,16 @@ def _take_inventory(run: Run, view: CodeView, probe: Probe, python: Path) -> Inv
         ),
         modules=tuple(_imported_modules(view)),
         sources=tuple(file.path for file in view.graph.files),
+        idle=tuple(_find_idle(view, probe)),
     )
+
+
+def _find_idle(view: CodeView, probe: Probe) -> list[str]:
+    """Return the installed projects that neither importing the app nor its own code touches."""
+    imported = {module.partition(".")[0] for _site, module in view.imports}
+    used = {name for top, names in probe.idle.items() if top in imported for name in names}
+    used |= set(probe.distributions.values())
+    return sorted({name for names in probe.idle.values() for name in names} - used)
 
 
 def _imported_modules(view: CodeView) -> list[str]:

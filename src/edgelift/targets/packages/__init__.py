@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgelift.targets.packages.requirements import RequirementLine, read_requirements
-from edgelift.targets.packages.resolve import OriginUse, Resolution, resolve_packages
+from edgelift.targets.packages.requirements import OriginUse, RequirementLine, read_requirements
+from edgelift.targets.packages.resolve import Resolution, resolve_packages
 from edgelift.targets.packages.wheels import Wheel, unpack_wheels
 
 __all__ = [

@@ -11,8 +11,8 @@ from edgelift.project import Project
 from edgelift.sources.source_code import read_sources
 from edgelift.sources.source_code.files import read_imports
 from edgelift.sources.source_code.names import is_main_guard, is_type_checking
-from edgelift.targets.packages.requirements import read_requirements
-from edgelift.targets.packages.resolve import OriginUse, Resolution, resolve_packages
+from edgelift.targets.packages.requirements import OriginUse, read_requirements
+from edgelift.targets.packages.resolve import Resolution, resolve_packages
 from edgelift.toolchain import cache_root
 
 # What the adapter itself needs: Cloudflare's WSGI and ASGI entry points, and time zones, which the
@@ -39,7 +39,11 @@ def resolve_origin(
         exclude=settings.packages.exclude,
         include=(*settings.packages.include, *RUNTIME_REQUIREMENTS),
         note=note,
-        use=OriginUse(imported=tuple(find_own_imports(project)), versions=dict(versions)),
+        use=OriginUse(
+            imported=tuple(find_own_imports(project)),
+            versions=dict(versions),
+            idle=inventory.idle,
+        ),
     )
 
 

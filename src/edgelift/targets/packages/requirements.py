@@ -14,6 +14,23 @@ from packaging.requirements import InvalidRequirement, Requirement
 from edgelift.errors import OriginError
 
 
+class OriginUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How the origin uses its packages.
+
+    `imported` are the top-level modules that the app's own code imports at run time: a package that
+    is known to be needless is kept or refused when it is imported. `versions` maps project names to
+    the versions the origin runs with; they are kept where the target has them. `idle` are projects
+    that nothing loads: one of them that cannot run in the Worker is left out instead of refused.
+    """
+
+    imported: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+    idle: tuple[str, ...] = ()
+
+
+UNKNOWN_USE = OriginUse()
+
+
 class RequirementLine(msgspec.Struct, frozen=True):
     """One requirement as written, with the file (relative to the project) and line it stands on."""
 

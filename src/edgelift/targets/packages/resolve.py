@@ -20,26 +20,11 @@ from edgelift.model.findings import Finding
 from edgelift.model.plan import PackagePlan
 from edgelift.targets.packages import target
 from edgelift.targets.packages.knowledge import SOURCE
-from edgelift.targets.packages.requirements import RequirementLine
+from edgelift.targets.packages.requirements import UNKNOWN_USE, OriginUse, RequirementLine
 from edgelift.targets.packages.rounds import Rounds
 from edgelift.targets.packages.wheels import Wheel, is_stored
 
 Note = Callable[[str], None]
-
-
-class OriginUse(msgspec.Struct, frozen=True, kw_only=True):
-    """How the origin uses its packages.
-
-    `imported` are the top-level modules that the app's own code imports at run time: a package that
-    is known to be needless is kept or refused when it is imported. `versions` maps project names to
-    the versions the origin runs with; they are kept where the target has them.
-    """
-
-    imported: tuple[str, ...] = ()
-    versions: dict[str, str] = {}
-
-
-UNKNOWN_USE = OriginUse()
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +61,7 @@ def resolve_packages(
         "exclude": sorted(canonicalize_name(name) for name in exclude),
         "include": list(include),
         "imported": sorted(use.imported),
+        "idle": sorted(use.idle),
         "constraints": dict(sorted(use.versions.items())),
         "target": [target.PLATFORM, target.ABIS, target.MARKERS],
         "rules": hashlib.sha256(SOURCE.read_bytes()).hexdigest(),
@@ -89,8 +75,7 @@ def resolve_packages(
         cache,
         note,
         exclude={str(canonicalize_name(name)) for name in exclude},
-        imported=set(use.imported),
-        constraints=dict(use.versions),
+        use=use,
     )
     for line in lines:
         rounds.sort(line)

@@ -17,12 +17,17 @@ from edgelift.targets.packages import target
 from edgelift.targets.packages.knowledge import VENDORED, decide, dropped_names, find_rule
 from edgelift.targets.packages.pip_run import Outcome, run_pip
 from edgelift.targets.packages.pure_builds import BuildError, build_pure
-from edgelift.targets.packages.requirements import RequirementLine, parse_requirement
+from edgelift.targets.packages.requirements import (
+    OriginUse,
+    RequirementLine,
+    parse_requirement,
+)
 from edgelift.targets.packages.wheels import Wheel, store_wheel
 
 Note = Callable[[str], None]
 MAX_ROUNDS = 60
 MAX_TOLD = 4  # requirements named in a conflict
+IDLE_TIP = "check that the app does not load it later, by a name made at run time for example"
 EXCLUDE_TIP = "if the app works without it, list it under [packages] exclude in edgelift.toml"
 
 
@@ -35,14 +40,16 @@ class Rounds:
         note: Note,
         *,
         exclude: set[str],
-        imported: set[str],
-        constraints: dict[str, str],
+        use: OriginUse,
     ) -> None:
         self.cache = cache
         self.note = note
         self.exclude = exclude
-        self.imported = imported
-        self.constraints: dict[str, str] = {canonicalize_name(n): v for n, v in constraints.items()}
+        self.imported = set(use.imported)
+        self.idle = {canonicalize_name(name) for name in use.idle}
+        self.constraints: dict[str, str] = {
+            canonicalize_name(name): version for name, version in use.versions.items()
+        }
         self.roots: dict[str, list[tuple[Requirement, RequirementLine]]] = {}
         self.plans: dict[str, PackagePlan] = {}
         self.findings: list[Finding] = []
@@ -227,6 +234,11 @@ class Rounds:
         self._leave_out(name, outcome, reason)
 
     def _refuse(self, name: str, line: RequirementLine, reason: str) -> None:
+        if name in self.idle:
+            self._leave_out(name, "excluded", f"nothing loads it, and {reason}")
+            self._find("PKG-IDLE", Level.WARNING, f"{name} cannot run in the Worker and is left "
+                       f"out, since nothing loads it: {reason}", line, IDLE_TIP)  # fmt: skip
+            return
         self._leave_out(name, "refused", reason)
         self._find("PKG-REFUSED", Level.ERROR, f"{name} cannot run in the Worker: {reason}", line,
                    EXCLUDE_TIP)  # fmt: skip

@@ -146,7 +146,10 @@ def describe_error(error: BaseException, watch: Watch) -> dict[str, object]:
 
 
 def read_modules(loaded: list[str]) -> dict[str, object]:
-    """Return top-level modules, the distributions they come from, and native extensions."""
+    """Return top-level modules, their distributions, native extensions, and what stayed idle.
+
+    `idle` maps the installed top-level modules that were not loaded to their distributions.
+    """
     metadata = importlib.import_module("importlib.metadata")
     owners: dict[str, list[str]] = getattr(metadata, "packages_distributions", dict)()
     tops = sorted({name.partition(".")[0] for name in loaded})
@@ -163,6 +166,7 @@ def read_modules(loaded: list[str]) -> dict[str, object]:
         "distributions": distributions,
         "versions": {name: metadata.version(name) for name in set(distributions.values())},
         "native": native,
+        "idle": {top: names for top, names in owners.items() if top not in tops},
     }
 
 
