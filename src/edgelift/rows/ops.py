@@ -136,8 +136,8 @@ OPS: Mapping[str, Op] = {
                 SQLITE: "REAL, INTEGER within 2^53",
             },
             ("REAL",),
-            "the double; -0.0 and +-Infinity are kept (a column of NUMERIC or INTEGER affinity "
-            "makes an INTEGER of every whole number, -0.0 included)",
+            "the double and +-Infinity (a column of REAL affinity keeps 0.0 for -0.0; one of "
+            "NUMERIC or INTEGER affinity makes an INTEGER of every whole number within 64 bits)",
             "NaN unless nan says otherwise; infinities if infinity says so",
             (_NAN, Setting("infinity", "real", ("real", *POLICY), meaning="+-Infinity")),
         ),
