@@ -15,6 +15,7 @@ class OriginType(msgspec.Struct, frozen=True, kw_only=True):
     range or multirange. `arguments` are its modifiers (precision, scale, length); `members` the
     labels of an enum or SET or the field names of a composite; `element` the type inside an array
     or range or under a domain; `charset` and `collation` are empty where they do not apply.
+    `folds_case` says that two different texts can be equal (citext, collations that ignore case).
     """
 
     name: str
@@ -26,6 +27,7 @@ class OriginType(msgspec.Struct, frozen=True, kw_only=True):
     unsigned: bool = False
     charset: str = ""
     collation: str = ""
+    folds_case: bool = False
 
 
 class OriginColumn(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,249 @@
+"""Read PostgreSQL's whole catalogue into the model: a fixed number of queries, joined here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import sql
+
+from edgelift.model.origin_schema import (
+    OriginCheck,
+    OriginColumn,
+    OriginRoutine,
+    OriginSchema,
+    OriginSequence,
+    OriginTable,
+    OriginTrigger,
+    OriginView,
+)
+from edgelift.sources.postgres import catalogue_sql
+from edgelift.sources.postgres.connection import (
+    CATALOGUE_TIMEOUT_S,
+    Connection,
+    begin_reading,
+)
+from edgelift.sources.postgres.constraints import Names, TableParts, read_parts
+from edgelift.sources.postgres.types import TypeBook
+
+Row = tuple[Any, ...]
+
+_KINDS = {"r": "table", "p": "partitioned", "f": "foreign"}
+_ROUTINE_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
+_SEQUENCES_A_QUERY = 200
+_BYTES_A_PAGE = 8192
+
+
+class CatalogueReader:
+    """Reads one database in one transaction; `version` is the server's as a number (150004)."""
+
+    def __init__(self, connection: Connection, version: int) -> None:
+        self._connection = connection
+        self._version = version
+
+    def read(self, version_text: str) -> OriginSchema:
+        """Return the whole catalogue; psycopg's errors go through."""
+        begin_reading(self._connection, CATALOGUE_TIMEOUT_S)
+        try:
+            return self._read(version_text)
+        finally:
+            if not self._connection.closed:
+                self._connection.execute("ROLLBACK")
+
+    def _query(self, text: str) -> list[Row]:
+        at_least = self._version.__ge__
+        for mark, value in (
+            (
+                "$MULTIRANGE",
+                catalogue_sql.MULTIRANGE if at_least(140000) else catalogue_sql.NO_MULTIRANGE,
+            ),
+            ("$NULLS", "i.indnullsnotdistinct" if at_least(150000) else "false"),
+            ("$CLONES", "AND g.tgparentid = 0" if at_least(130000) else ""),
+        ):
+            text = text.replace(mark, value)
+        return self._connection.execute(text.encode(), prepare=False).fetchall()
+
+    def _read(self, version_text: str) -> OriginSchema:
+        database = self._query(catalogue_sql.DATABASE)[0]
+        types = TypeBook(self._query(catalogue_sql.TYPES))
+        relations = self._query(catalogue_sql.RELATIONS)
+        column_rows = _group(self._query(catalogue_sql.COLUMNS))
+        names = Names(
+            {row[0]: (row[1], row[2]) for row in relations},
+            {oid: {row[1]: row[2] for row in rows} for oid, rows in column_rows.items()},
+        )
+        sequences, owners = self._read_sequences(names)
+        columns = {
+            oid: tuple(_to_column(row, types, owners) for row in rows)
+            for oid, rows in column_rows.items()
+        }
+        parts = read_parts(
+            self._query(catalogue_sql.CONSTRAINTS),
+            self._query(catalogue_sql.INDEXES),
+            names,
+            frozenset(row[0] for row in relations if row[5]),
+        )
+        domain_checks: dict[int, list[OriginCheck]] = defaultdict(list)
+        for oid, name, expression in self._query(catalogue_sql.DOMAIN_CHECKS):
+            domain_checks[oid].append(OriginCheck(name=name, expression=expression))
+        others = tuple((kind, name) for kind, name in self._query(catalogue_sql.OTHERS))
+        return OriginSchema(
+            dialect="postgres",
+            version=version_text,
+            database=database[0],
+            tables=tuple(
+                _to_table(row, columns.get(row[0], ()), parts[row[0]], names)
+                for row in relations
+                if row[3] in _KINDS
+            ),
+            views=tuple(
+                _to_view(row, columns.get(row[0], ())) for row in relations if row[3] in "vm"
+            ),
+            triggers=tuple(_to_trigger(row) for row in self._query(catalogue_sql.TRIGGERS)),
+            routines=tuple(
+                OriginRoutine(
+                    schema=row[0],
+                    name=row[1],
+                    kind="trigger function" if row[5] else _ROUTINE_KINDS[row[2]],
+                    language=row[3],
+                    body=row[4],
+                )
+                for row in self._query(catalogue_sql.ROUTINES)
+            ),
+            sequences=sequences,
+            types=types.define(domain_checks),
+            others=others,
+        )
+
+    def _read_sequences(
+        self, names: Names
+    ) -> tuple[tuple[OriginSequence, ...], dict[tuple[int, int], tuple[str, str]]]:
+        rows = self._query(catalogue_sql.SEQUENCES)
+        unused = self._read_unused([row for row in rows if row[8] and row[12] is None])
+        sequences, owners = [], {}
+        for row in rows:
+            oid, schema, name, start, increment = row[:5]
+            owner = ""
+            if row[9] in names.columns and row[10]:
+                owner = f"{names.relation(row[9])}.{names.columns[row[9]][row[10]]}"
+                owners[row[9], row[10]] = (f"{schema}.{name}", row[11])
+            last = row[12]
+            if last is None and unused.get(oid, start) != start:
+                last = unused[oid] - increment  # setval(..., false): the value is still to come
+            sequences.append(
+                OriginSequence(
+                    schema=schema,
+                    name=name,
+                    last=last,
+                    start=start,
+                    increment=increment,
+                    owner=owner,
+                )
+            )
+        return tuple(sequences), owners
+
+    def _read_unused(self, rows: list[Row]) -> dict[int, int]:
+        """Return last_value of sequences that gave nothing out since they were set."""
+        found: dict[int, int] = {}
+        for start in range(0, len(rows), _SEQUENCES_A_QUERY):
+            selects = [
+                sql.SQL("SELECT {}, last_value FROM {} WHERE NOT is_called").format(
+                    sql.Literal(row[0]), sql.Identifier(row[1], row[2])
+                )
+                for row in rows[start : start + _SEQUENCES_A_QUERY]
+            ]
+            query = sql.SQL(" UNION ALL ").join(selects)
+            found.update((int(o), int(v)) for o, v in self._connection.execute(query).fetchall())
+        return found
+
+
+def _group(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    grouped: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row[0]].append(row)
+    return grouped
+
+
+def _to_column(
+    row: Row, types: TypeBook, owners: dict[tuple[int, int], tuple[str, str]]
+) -> OriginColumn:
+    table, number, name, type_oid, modifier, written, not_null, expression = row[:8]
+    generated, identity, collation, folds_case, comment = row[8:]
+    sequence, dependency = owners.get((table, number), ("", ""))
+    kind = {"a": "always", "d": "by default"}.get(identity, "")
+    if not kind and dependency == "a" and "nextval(" in (expression or ""):
+        kind = "serial"
+    domain_not_null, domain_default = types.read_domain(type_oid)
+    return OriginColumn(
+        name=name,
+        type=types.build(
+            type_oid, modifier, written=written, collation=collation or "", folds_case=folds_case
+        ),
+        not_null=not_null or domain_not_null,
+        default=None if generated else expression or domain_default,
+        generated=expression if generated else None,
+        generated_kind={"s": "stored", "v": "virtual"}.get(generated, ""),
+        identity=kind,
+        sequence=sequence if kind else "",
+        comment=comment or "",
+    )
+
+
+def _to_table(
+    row: Row, columns: tuple[OriginColumn, ...], parts: TableParts, names: Names
+) -> OriginTable:
+    kind = _KINDS[row[3]]
+    parents = [names.relation(oid) for oid in row[14] or () if oid in names.relations]
+    is_partition = row[5]
+    if kind == "table":
+        kind = "partition" if is_partition else "unlogged" if row[4] == "u" else kind
+    pages, rows = row[7], row[6]
+    return OriginTable(
+        schema=row[1],
+        name=row[2],
+        columns=columns,
+        kind=kind,
+        keys=tuple(parts.keys),
+        foreign_keys=tuple(parts.foreign_keys),
+        checks=tuple(parts.checks),
+        indexes=tuple(parts.indexes),
+        excludes=tuple(parts.excludes),
+        parent=parents[0] if is_partition and parents else "",
+        partition_bound=row[9] or row[12] or "",
+        inherits=() if is_partition else tuple(parents),
+        comment=row[8] or "",
+        row_estimate=max(0, round(rows)),
+        size_bytes=pages * _BYTES_A_PAGE,
+    )
+
+
+def _to_view(row: Row, columns: tuple[OriginColumn, ...]) -> OriginView:
+    return OriginView(
+        schema=row[1],
+        name=row[2],
+        query=row[10],
+        columns=tuple(column.name for column in columns),
+        materialized=row[3] == "m",
+        check_option=row[11] or "",
+        comment=row[8] or "",
+    )
+
+
+def _to_trigger(row: Row) -> OriginTrigger:
+    schema, table, name, bits, enabled, written, routine, language, source, columns = row
+    events = ((4, "insert"), (8, "delete"), (16, "update"), (32, "truncate"))
+    _, _, condition = written.partition(" WHEN (")
+    return OriginTrigger(
+        schema=schema,
+        table=table,
+        name=name,
+        timing="instead of" if bits & 64 else "before" if bits & 2 else "after",
+        events=tuple(event for bit, event in events if bits & bit),
+        level="row" if bits & 1 else "statement",
+        body=f"{written};\n-- {routine}, language {language}\n{source}",
+        routine=routine,
+        columns=tuple(columns or ()),
+        when=condition.partition(") EXECUTE ")[0] if condition else "",
+        enabled=enabled != "D",
+    )

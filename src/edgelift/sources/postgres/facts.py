@@ -1,0 +1,171 @@
+"""Measure the real data of a table in one scan: what limits and losses are judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgelift.model.row_spec import FieldSpec, RowSpec
+from edgelift.sources.origin_database import ColumnFacts, TableFacts
+from edgelift.sources.postgres.chunks import Extent
+from edgelift.sources.postgres.connection import Connection
+from edgelift.sources.postgres.names import quote_table
+
+# Types of a result by oid (src/include/catalog/pg_type.dat); others are measured as text.
+_INTEGERS = {20: 8, 21: 2, 23: 4, 26: 4}
+_DATES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
+# Values of one length in SQLite: booleans, times, uuid, network addresses (the longest).
+_FIXED = {16: 1, 18: 1, 1083: 15, 1266: 24, 2950: 36, 829: 17, 774: 23, 869: 43, 650: 43}
+_TEXTS = frozenset({25, 1043, 1042, 19})
+_DATE_BYTES = {"date": 10, "timestamp": 26, "timestamptz": 26}
+
+
+@dataclass
+class Measure:
+    """The aggregates of one column: (fact's name, SQL), and its largest value's size in SQL."""
+
+    size: str
+    aggregates: dict[str, str] = field(default_factory=dict)
+
+
+def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFacts:
+    """Return the facts of a table; raises psycopg errors.
+
+    All sizes are of the values as SQLite will hold them. `max_bytes` of a number is at most 8.
+    """
+    where = f" WHERE {spec.where}" if spec.where else ""
+    source = f"{extent.source}{quote_table(spec.schema, spec.table)}{where}"
+    fields = [f for f in spec.fields if f.op != "refused"]
+    if not fields:
+        row = connection.execute(f"SELECT count(*) FROM {source}".encode()).fetchone()
+        return TableFacts(rows=row[0] if row else 0)
+    inner = ", ".join(f"({f.read}) AS c{i}" for i, f in enumerate(fields))
+    described = connection.execute(f"SELECT {inner} FROM {source} LIMIT 0".encode()).description
+    assert described is not None
+    measures = [
+        measure(f"c{i}", f, d.type_code)
+        for i, (f, d) in enumerate(zip(fields, described, strict=True))
+    ]
+    row_size = " + ".join(f"coalesce({m.size}, 0)" for m in measures)
+    wanted = ["count(*)", f"max({row_size})", f"sum(({row_size})::numeric)"]
+    for m in measures:
+        wanted += m.aggregates.values()
+    # OFFSET 0 keeps the reads from being computed once for each aggregate.
+    query = f"SELECT {', '.join(wanted)} FROM (SELECT {inner} FROM {source} OFFSET 0) s"
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return _to_facts(row, fields, measures)
+
+
+def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Measure]) -> TableFacts:
+    values = iter(row[3:])
+    columns = {}
+    for f, m in zip(fields, measures, strict=True):
+        found = {name: next(values) for name in m.aggregates}
+        columns[f.column] = ColumnFacts(
+            **{name: int(v) for name, v in found.items() if v is not None}
+        )
+    return TableFacts(
+        rows=row[0], row_bytes=int(row[1] or 0), total_bytes=int(row[2] or 0), columns=columns
+    )
+
+
+def measure(name: str, spec: FieldSpec, oid: int) -> Measure:
+    """Return how a column `name` of type `oid` is measured for its op."""
+    found = _measure(name, spec, oid)
+    found.aggregates = {
+        "nulls": f"count(*) - count({name})",
+        "max_bytes": f"max({found.size})",
+        **found.aggregates,
+    }
+    return found
+
+
+def _measure(name: str, spec: FieldSpec, oid: int) -> Measure:
+    if oid in _MAKERS:
+        return _MAKERS[oid](name, spec)
+    if oid in _INTEGERS:
+        bounds = {"min_int": f"min({name}::int8)", "max_int": f"max({name}::int8)"}
+        return Measure(f"{_INTEGERS[oid]}", bounds)
+    if oid in _DATES:
+        return _measure_date(name, _DATES[oid])
+    if oid in _FIXED:
+        return Measure(f"CASE WHEN {name} IS NOT NULL THEN {_FIXED[oid]} END")
+    if oid in _TEXTS or spec.op == "text":
+        return _measure_text(name, oid)
+    return Measure(f"octet_length({name}::text)")
+
+
+def _measure_text(name: str, oid: int) -> Measure:
+    # Casting char(n) takes its padding off, which travels.
+    size = f"octet_length({name})" if oid in _TEXTS else f"octet_length({name}::text)"
+    return Measure(
+        size, {"non_ascii": _count(f"octet_length({name}::text) <> length({name}::text)")}
+    )
+
+
+def _measure_float(name: str, _spec: FieldSpec) -> Measure:
+    return Measure(
+        "8",
+        {
+            "nans": _count(f"{name} = 'NaN'"),
+            "infinities": _count(f"{name} IN ('Infinity', '-Infinity')"),
+        },
+    )
+
+
+def _measure_money(name: str, _spec: FieldSpec) -> Measure:
+    units = f"('x' || encode(cash_send({name}), 'hex'))::bit(64)::int8"
+    return Measure("8", {"min_int": f"min({units})", "max_int": f"max({units})"})
+
+
+def _measure_interval(name: str, _spec: FieldSpec) -> Measure:
+    months = f"date_part('year', {name}) <> 0 OR date_part('month', {name}) <> 0"
+    return Measure("26", {"months": _count(months)})
+
+
+def _measure_bytes(name: str, _spec: FieldSpec) -> Measure:
+    return Measure(f"octet_length({name})")
+
+
+def _count(condition: str) -> str:
+    return f"count(*) FILTER (WHERE {condition})"
+
+
+def _measure_numeric(name: str, spec: FieldSpec) -> Measure:
+    finite = f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')"
+    digits = f"length(trim(BOTH '0' FROM translate({name}::text, '-.', '')))"
+    size = f"length({name}::text)" if spec.op == "decimal_text" else "8"
+    whole = {
+        "min_int": f"min(floor({name})) FILTER (WHERE {finite})",
+        "max_int": f"max(ceil({name})) FILTER (WHERE {finite})",
+    }
+    return Measure(
+        size,
+        {
+            "digits": f"max({digits}) FILTER (WHERE {finite})",
+            "nans": _count(f"{name} = 'NaN'"),
+            "infinities": _count(f"{name} IN ('Infinity', '-Infinity')"),
+            **whole,
+        },
+    )
+
+
+def _measure_date(name: str, kind: str) -> Measure:
+    low, high = f"'0001-01-01'::{kind}", f"'10000-01-01'::{kind}"
+    outside = f"isfinite({name}) AND ({name} < {low} OR {name} >= {high})"
+    return Measure(
+        str(_DATE_BYTES[kind]),
+        {"infinities": _count(f"NOT isfinite({name})"), "outside_dates": _count(outside)},
+    )
+
+
+_MAKERS: dict[int, Callable[[str, FieldSpec], Measure]] = {
+    17: _measure_bytes,
+    700: _measure_float,
+    701: _measure_float,
+    790: _measure_money,
+    1186: _measure_interval,
+    1700: _measure_numeric,
+}

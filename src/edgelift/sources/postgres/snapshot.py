@@ -1,0 +1,166 @@
+"""One consistent moment of a PostgreSQL database, held by one connection, read by another.
+
+The holder keeps a REPEATABLE READ transaction open and exports its snapshot; rows stream over a
+second connection that joins it, so that a broken stream costs only that connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from edgelift.errors import OriginError
+from edgelift.model.row_spec import RowSpec
+from edgelift.sources.origin_database import Chunk, TableFacts
+from edgelift.sources.postgres.chunks import Extent, plan_chunks, read_extent
+from edgelift.sources.postgres.connection import (
+    READ_TIMEOUT_S,
+    Address,
+    Connection,
+    begin_reading,
+    connect,
+)
+from edgelift.sources.postgres.errors import SnapshotLost, origin_errors
+from edgelift.sources.postgres.facts import read_facts
+from edgelift.sources.postgres.names import quote_table
+from edgelift.sources.postgres.stream import CopyStream, open_stream
+
+# A standby has no WAL of its own: what it replayed is its position.
+_POSITION = """
+SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
+"""
+
+
+class PostgresSnapshot:
+    """A snapshot as stages use it; `position` is a WAL position (LSN), `ticket` names it.
+
+    A position read beside a snapshot may lie a transaction off; one that changes are followed from
+    comes with the ticket of a replication slot (replication.py).
+    """
+
+    def __init__(self, address: Address, ticket: str = "") -> None:
+        """Take a new snapshot, or join that of a ticket (`name@lsn`)."""
+        self._address = address
+        self._extents: dict[tuple[str, str], Extent] = {}
+        self._stream: CopyStream | None = None
+        self._holder = connect(address)
+        name, _, position = ticket.partition("@")
+        try:
+            with origin_errors(address.place):
+                if not ticket:
+                    row = self._holder.execute(_POSITION).fetchone()
+                    position = str(row[0]) if row else ""
+                begin_reading(self._holder, READ_TIMEOUT_S, snapshot=name)
+                row = self._holder.execute("SELECT pg_export_snapshot()").fetchone()
+                assert row is not None
+                name = name or row[0]
+        except OriginError:
+            self._holder.close()
+            raise
+        self.position = position
+        self.ticket = f"{name}@{position}"
+
+    def plan_chunks(self, spec: RowSpec, rows_per_chunk: int) -> list[Chunk]:
+        """Cut a table by its key, by ranges of ctid without one, or not at all."""
+        with self._reading(spec):
+            extent = self._read_extent(spec)
+            return plan_chunks(self._holder, spec, extent, max(1, rows_per_chunk))
+
+    def read_facts(self, spec: RowSpec) -> TableFacts:
+        """Measure a table in one scan."""
+        with self._reading(spec):
+            return read_facts(self._holder, spec, self._read_extent(spec))
+
+    def stream_chunk(self, spec: RowSpec, chunk: Chunk) -> Iterator[bytes]:
+        """Yield the bytes of COPY BINARY, bare or in backend messages, in the key's order."""
+        with self._reading(spec):
+            query = to_copy(spec, chunk, self._read_extent(spec))
+        place = f"table {spec.schema}.{spec.table} of {self._address.place}"
+        if self._stream is None or self._stream.broken:
+            self._open_stream(place)
+        assert self._stream is not None
+        yield from self._stream.copy(query, place)
+
+    def close(self) -> None:
+        """End the transaction and both connections."""
+        if self._stream is not None:
+            self._stream.close()
+        self._holder.close()
+
+    def _reading(self, spec: RowSpec) -> _Reading:
+        return _Reading(self._holder, f"table {spec.schema}.{spec.table} of {self._address.place}")
+
+    def _read_extent(self, spec: RowSpec) -> Extent:
+        place = (spec.schema, spec.table)
+        if place not in self._extents:
+            self._extents[place] = read_extent(self._holder, spec)
+        return self._extents[place]
+
+    def _open_stream(self, place: str) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._holder.closed:
+            raise lost(place, "the connection that held it is closed")
+        connection = connect(self._address)
+        try:
+            with origin_errors(place):
+                # Statistics may be old or missing: a chunk must never cost a scan of the table.
+                begin_reading(
+                    connection,
+                    READ_TIMEOUT_S,
+                    snapshot=self.ticket.partition("@")[0],
+                    enable_seqscan="off",
+                )
+            self._stream = open_stream(connection)
+        finally:
+            if self._stream is None:
+                connection.close()
+
+
+class _Reading:
+    """Reads over the holder: a failed statement must not end its transaction, so it may be undone.
+
+    A SAVEPOINT keeps the snapshot alive when a query on one table fails.
+    """
+
+    def __init__(self, holder: Connection, place: str) -> None:
+        self._holder, self._place = holder, place
+
+    def __enter__(self) -> None:
+        with origin_errors(self._place):
+            if self._holder.closed:
+                raise lost(self._place, "the connection that held it is closed")
+            self._holder.execute("SAVEPOINT edgelift")
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._holder.closed or self._holder.broken:
+            if isinstance(error, psycopg.Error):
+                raise lost(self._place, str(error).strip()) from error
+            return
+        with origin_errors(self._place):
+            self._holder.execute("ROLLBACK TO edgelift" if error else "RELEASE edgelift")
+            if isinstance(error, psycopg.Error):
+                raise error
+
+
+def lost(place: str, why: str) -> SnapshotLost:
+    """Return the error for a snapshot whose holder is gone."""
+    return SnapshotLost(
+        f"The snapshot of {place} is gone",
+        why=why,
+        tip="run the same command again: it takes a new snapshot",
+    )
+
+
+def to_copy(spec: RowSpec, chunk: Chunk, extent: Extent) -> str:
+    """Return the COPY of a chunk: exactly the fields' reads, in the key's order."""
+    reads = ", ".join(field.read for field in spec.fields if field.op != "refused")
+    conditions = [f"({part})" for part in (spec.where, chunk.where) if part]
+    query = f"SELECT {reads} FROM {extent.source}{quote_table(spec.schema, spec.table)}"
+    if conditions:
+        query += " WHERE " + " AND ".join(conditions)
+    if spec.key:
+        query += " ORDER BY " + ", ".join(spec.key)
+    return f"COPY ({query}) TO STDOUT (FORMAT binary)"
