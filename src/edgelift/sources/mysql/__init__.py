@@ -1,0 +1,64 @@
+"""MySQL and MariaDB as origins: `open_mysql` gives the adapter that origin_database.py describes.
+
+Read-only: sessions are UTC, in utf8mb4 and without surprises of sql_mode; a snapshot is InnoDB's
+own; rows leave the server as text-protocol packets, undecoded, for the row engines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from edgelift.model.origin_schema import OriginSchema, OriginTable
+from edgelift.model.row_spec import RowSpec
+from edgelift.rows.ops import MYSQL
+from edgelift.sources.mysql import catalogue, mapping, snapshot
+from edgelift.sources.mysql.connection import MySqlSession
+from edgelift.sources.mysql.url import MySqlPlace, read_place
+from edgelift.sources.origin_database import Capabilities, Choices, SnapshotReader
+
+
+class MySqlDatabase:
+    """An open MySQL or MariaDB database (sources/origin_database.py:OriginDatabase)."""
+
+    def __init__(self, place: MySqlPlace) -> None:
+        self._place = place
+        self._session = MySqlSession(place)
+        version = self._session.version
+        self.capabilities = Capabilities(
+            product="MariaDB" if version.mariadb else "MySQL",
+            dialect="mysql",
+            wire=MYSQL,
+            identifier_quote="`",
+            default_schemas=(place.database,),
+        )
+
+    def read_schema(self) -> OriginSchema:
+        """Return the whole catalogue."""
+        return catalogue.read_schema(self._session)
+
+    def map_table(self, table: OriginTable, choices: Choices) -> RowSpec:
+        """Return the way of every column, generated ones too, in the table's order."""
+        return mapping.map_table(table, choices, self._session.version)
+
+    def open_snapshot(self, connections: int = 1) -> SnapshotReader:
+        """Take a snapshot; with more connections, threads of this process may join it."""
+        return snapshot.take_snapshot(lambda: MySqlSession(self._place), connections)
+
+    def join_snapshot(self, ticket: str) -> SnapshotReader:
+        """Read the snapshot of another connection of this process."""
+        return snapshot.join_snapshot(ticket)
+
+    def close(self) -> None:
+        """Close the connection; snapshots keep their own."""
+        self._session.close()
+
+
+@contextlib.contextmanager
+def open_mysql(url: str) -> Iterator[MySqlDatabase]:
+    """Connect to the database of a URL, for the time of a with block."""
+    database = MySqlDatabase(read_place(url))
+    try:
+        yield database
+    finally:
+        database.close()
