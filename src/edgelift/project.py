@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from edgelift.errors import UsageError
+from edgelift.model.mover_settings import DataSection, SchemaSection
 
 STATE_FOLDER = ".edgelift"
 FILE_NAME = "edgelift.toml"
@@ -26,10 +27,11 @@ class AppSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """The origin app: `entry` is `module:object` or `module:factory()`, `root` its import root.
 
     `root` and `requirements` are relative to the project; `python` is a path or a program's name.
+    The framework `none` stands for a project of databases only, which needs no section at all.
     """
 
-    framework: Literal["flask", "fastapi", "django", "wsgi", "asgi"]
-    entry: str
+    framework: Literal["flask", "fastapi", "django", "wsgi", "asgi", "none"]
+    entry: str = ""
     root: str = "."
     python: str | None = None
     requirements: tuple[str, ...] = ()
@@ -113,7 +115,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The whole of edgelift.toml."""
 
     name: str
-    app: AppSection
+    app: AppSection = AppSection(framework="none")
     databases: tuple[DatabaseSection, ...] = ()
     static: tuple[StaticSection, ...] = ()
     jobs: tuple[JobSection, ...] = ()
@@ -122,6 +124,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tests: TestsSection | None = None
     parity: ParitySection = ParitySection()
     accept: AcceptSection = AcceptSection()
+    schema: SchemaSection = SchemaSection()
+    data: DataSection = DataSection()
+
+    @property
+    def has_app(self) -> bool:
+        """Return whether there is an app to lift, and not databases alone."""
+        return self.app.framework != "none"
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -232,7 +241,11 @@ def _check_settings(settings: Settings, path: Path) -> None:
     ):
         if len(set(names)) != len(names):
             raise wrong(f"{field} is used twice: {', '.join(names)}", "give each its own")
-    if ":" not in settings.app.entry:
+    if not settings.has_app and not settings.databases:
+        raise wrong(
+            "there is neither an [app] nor one of [[databases]]", "say what is to be lifted"
+        )
+    if settings.has_app and ":" not in settings.app.entry:
         raise wrong(
             f"app.entry is {settings.app.entry!r}", "write module:object or module:factory()"
         )
@@ -242,12 +255,19 @@ def _check_settings(settings: Settings, path: Path) -> None:
                 f"job {job.name!r} has the schedule {job.schedule!r}",
                 "write five cron fields, for example: */5 * * * *",
             )
+    _check_mover(settings, wrong)
     for name, variable in settings.env.items():
         if variable.secret and variable.value is not None:
             raise wrong(
                 f"env.{name} is a secret with a value in the file",
                 "remove the value; it is read from the environment at run time",
             )
+
+
+def _check_mover(settings: Settings, wrong: Callable[[str, str], UsageError]) -> None:
+    names = frozenset(database.name for database in settings.databases)
+    for fault in (*settings.schema.find_faults(names), *settings.data.find_faults()):
+        raise wrong(fault, "docs/reference/project-file.md describes [schema] and [data]")
 
 
 def expand_variables(text: str, environment: dict[str, str] | None = None) -> str:

@@ -57,17 +57,19 @@ def _uses(table: Table) -> list[str]:
     ]
 
 
-def run_load_check(probes: Sequence[Probe], engine: Engine) -> list[Issue]:
+def run_load_check(
+    probes: Sequence[Probe], engine: Engine, *, same_engine: bool = True
+) -> list[Issue]:
     """Return an issue for each object that the engine refuses.
 
-    What the origin's SQLite refuses as well (a view on a dropped table) is a warning: it is as
-    broken after the lift as before.
+    With `same_engine` (the origin is SQLite too) what it refuses as well (a view on a dropped
+    table) is a warning: it is as broken after the lift as before.
     """
     issues: dict[tuple[str, str], Issue] = {}
     errors = engine([probe.sql for probe in probes])
     if not errors:
         return []
-    broken = _find_broken(probes)
+    broken = _find_broken(probes) if same_engine else set()
     for error in errors:
         probe = probes[error.index]
         kind, name = _find_culprit(probe, error.message, probes)

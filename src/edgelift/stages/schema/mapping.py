@@ -21,16 +21,30 @@ BY_ENGINE = "made by the engine"
 
 
 class ColumnMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """A column: declared type, outcome, and the rules it met."""
+    """A column: declared type, outcome, and the rules it met.
+
+    Of a server's column also `origin`, its type there; `read` and `op`, how its values travel;
+    `loss` and `undo`, what that gives up and how to get it back; `comment`, the origin's own.
+    """
 
     name: str
     declared: str
     outcome: str
     rules: tuple[str, ...] = ()
+    origin: str = ""
+    read: str = ""
+    op: str = ""
+    loss: str = ""
+    undo: str = ""
+    comment: str = ""
 
 
 class ObjectMapping(msgspec.Struct, frozen=True, kw_only=True):
-    """An object of sqlite_schema: outcome, the rules it met, and its statement for D1."""
+    """An object of the origin: outcome, the rules it met, and its statement for D1.
+
+    Of a server's object also `origin`, its name there; `becomes`, what became of it where no
+    statement of its own shows it; `comment`, the origin's own.
+    """
 
     kind: str
     name: str
@@ -38,6 +52,9 @@ class ObjectMapping(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     statement: str = ""
     columns: tuple[ColumnMapping, ...] = ()
+    origin: str = ""
+    becomes: str = ""
+    comment: str = ""
 
 
 class DatabaseMapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +209,9 @@ def _lines(mapping: DatabaseMapping) -> Iterator[str]:
     if mapping.rules:
         yield f"Rules met by the database itself: {', '.join(mapping.rules)}."
         yield ""
+    if any(found.origin for found in mapping.objects):
+        yield from _lines_of_server(mapping)
+        return
     yield "| object | declared | outcome | rules |"
     yield "|---|---|---|---|"
     for found in mapping.objects:
@@ -201,6 +221,23 @@ def _lines(mapping: DatabaseMapping) -> Iterator[str]:
                 f"{found.name}.{column.name}", column.declared, column.outcome, column.rules
             )
     yield ""
+
+
+def _lines_of_server(mapping: DatabaseMapping) -> Iterator[str]:
+    yield "| origin | target | outcome | rules | remarks |"
+    yield "|---|---|---|---|---|"
+    for found in mapping.objects:
+        shown = f"{found.kind} **{found.name}**"
+        yield _line(found.origin, shown, found.outcome, found.rules, _remarks(found))
+        for column in found.columns:
+            remarks = "; ".join(filter(None, (column.loss, column.undo, column.comment)))
+            target = f"{found.name}.{column.name} {column.declared} ({column.op})"
+            yield _line(column.origin, target, column.outcome, column.rules, remarks)
+    yield ""
+
+
+def _remarks(found: ObjectMapping) -> str:
+    return "; ".join(part for part in (found.becomes, found.comment) if part)
 
 
 def _line(*cells: str | tuple[str, ...]) -> str:

@@ -1,0 +1,218 @@
+"""Convert a whole server catalogue: every object ends as a part with its statement or its reason.
+
+First the ways of all columns (`plan_ways`), on which the origin counts its facts; then the objects
+(`convert_schema`). Nothing here touches a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from edgelift.model.mover_settings import SchemaSection
+from edgelift.model.origin_schema import OriginSchema, OriginTable
+from edgelift.model.row_spec import RowSpec
+from edgelift.sources.origin_database import Capabilities, Choices, OriginDatabase, TableFacts
+from edgelift.stages.schema.issues import ERROR, Issue
+from edgelift.stages.schema.server.choices import (
+    Place,
+    Rewrite,
+    apply_rewrite,
+    build_choices,
+    plan_rewrites,
+)
+from edgelift.stages.schema.server.indexes import convert_indexes
+from edgelift.stages.schema.server.judge import judge_facts, judge_way
+from edgelift.stages.schema.server.names import Names, decide_names
+from edgelift.stages.schema.server.parts import Part, TableContext, is_opaque, read_field_kind
+from edgelift.stages.schema.server.programs import (
+    build_update_stamps,
+    convert_trigger,
+    convert_view,
+)
+from edgelift.stages.schema.server.rest import list_rest
+from edgelift.stages.schema.server.scope import Scope
+from edgelift.stages.schema.server.tables import convert_table
+from edgelift.targets import d1_dialect as d1
+
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How every table travels: specs by (schema, name), under the names and choices they follow."""
+
+    names: Names
+    choices: Choices
+    specs: Mapping[Name, RowSpec]
+    rewrites: Mapping[Place, Rewrite]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of a database: parts in the order of their creation, contexts by table."""
+
+    parts: tuple[Part, ...]
+    contexts: Mapping[Name, TableContext]
+    facts: Mapping[Name, TableFacts] = field(default_factory=dict)
+
+
+def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSection) -> Ways:
+    """Return the way of every column of every table that moves; raises UsageError for settings."""
+    names = decide_names(origin, settings, adapter.capabilities.default_schemas)
+    choices = build_choices(origin, settings, names)
+    rewrites = plan_rewrites(origin, settings, choices.uuid)
+    specs = {
+        (table.schema, table.name): _apply_rewrites(
+            adapter.map_table(table, choices), table, choices, rewrites
+        )
+        for table in origin.tables
+        if (table.schema, table.name) in names.tables
+    }
+    return Ways(names, choices, specs, rewrites)
+
+
+def _apply_rewrites(
+    spec: RowSpec, table: OriginTable, choices: Choices, rewrites: Mapping[Place, Rewrite]
+) -> RowSpec:
+    wanted = {
+        choices.name_column(table, place[2]): (place, rewrite)
+        for place, rewrite in rewrites.items()
+        if place[:2] == (table.schema, table.name)
+    }
+    fields = tuple(
+        apply_rewrite(f, wanted[f.column][1], wanted[f.column][0]) if f.column in wanted else f
+        for f in spec.fields
+    )
+    return msgspec.structs.replace(spec, fields=fields)
+
+
+def convert_schema(
+    origin: OriginSchema,
+    ways: Ways,
+    facts: Mapping[Name, TableFacts],
+    capabilities: Capabilities,
+) -> Converted:
+    """Return every object of the catalogue with its statement for D1, or why it has none."""
+    base = Scope(
+        dialect=capabilities.dialect,
+        default_schemas=capabilities.default_schemas or (origin.database,),
+        timestamps=ways.choices.timestamps,
+        uuid=ways.choices.uuid,
+        tables=ways.names.tables,
+    )
+    contexts = {
+        (table.schema, table.name): _build_context(
+            table, origin, ways, base, facts.get((table.schema, table.name))
+        )
+        for table in origin.tables
+        if (table.schema, table.name) in ways.specs
+    }
+    parts: list[Part] = []
+    for context in contexts.values():
+        parts += convert_table(context)
+    for context in contexts.values():
+        parts += convert_indexes(context, ways.names)
+    parts += [
+        convert_view(view, ways.names.tables[view.schema, view.name], base)
+        for view in origin.views
+        if (view.schema, view.name) in ways.names.tables
+    ]
+    triggers = [
+        convert_trigger(t, origin, contexts)
+        for t in origin.triggers
+        if not {(t.schema, t.name), (t.schema, t.table)} & ways.names.excluded_tables
+    ]
+    triggers += [part for context in contexts.values() for part in build_update_stamps(context)]
+    parts += triggers
+    parts += list_rest(origin, ways.names, contexts, triggers)
+    parts += _list_excluded(origin, ways.names)
+    return Converted(tuple(map(_judge_part, parts)), contexts, facts)
+
+
+def _build_context(
+    table: OriginTable, origin: OriginSchema, ways: Ways, base: Scope, facts: TableFacts | None
+) -> TableContext:
+    """Return the table with the columns that can travel, and everything said about the others."""
+    spec = ways.specs[table.schema, table.name]
+    fields = {
+        column.name: found
+        for column in table.columns
+        for found in spec.fields
+        if found.column == ways.choices.name_column(table, column.name)
+        and ways.choices.keeps(table, column.name)
+    }
+    whole = TableContext(
+        table=table,
+        target=spec.target,
+        spec=spec,
+        fields=fields,
+        schema=origin,
+        scope=base,
+        tables=ways.names.tables,
+        columns=ways.names.columns,
+        rewritten=frozenset(
+            place[2] for place in ways.rewrites if place[:2] == (table.schema, table.name)
+        ),
+        chosen=frozenset(
+            f.column
+            for name, f in fields.items()
+            if (column := table.read_column(name)) is not None
+            and ways.choices.find_cast(table, name, column.type.name) is not None
+        ),
+        issues=[i for i in ways.names.issues if i.name == spec.target and i.kind == "table"],
+    )
+    whole.issues.extend(judge_way(whole))
+    if facts is not None:
+        whole.issues.extend(judge_facts(whole, facts))
+    gone = {issue.column for issue in whole.issues if issue.refuses and issue.column}
+    kept = {name: f for name, f in fields.items() if f.column not in gone}
+    scope = replace(
+        base,
+        columns={name: f.column for name, f in kept.items()},
+        kinds={f.column: read_field_kind(f) for f in kept.values()},
+        opaque=frozenset(n for n, f in fields.items() if n not in kept or is_opaque(f, base)),
+        tables={},
+    )
+    return replace(whole, fields=kept, scope=scope)
+
+
+def _judge_part(part: Part) -> Part:
+    """Add what the statement itself breaks: its size, its LIKE patterns."""
+    size = len(part.sql.encode())
+    if part.inside or size <= d1.MAX_STATEMENT_BYTES:
+        return part
+    issue = Issue(
+        "SCHEMA-STATEMENT-SIZE", ERROR, part.kind, part.name,
+        f"its statement has {size} bytes, D1 takes {d1.MAX_STATEMENT_BYTES}",
+        "shorten it at the origin", refuses=True,
+    )  # fmt: skip
+    return replace(part, issues=(*part.issues, issue))
+
+
+def _list_excluded(origin: OriginSchema, names: Names) -> list[Part]:
+    gone = names.excluded_tables
+    parts = [
+        Part(kind=kind, name=f"{o[0]}.{o[1]}", origin=f"{o[0]}.{o[1]}", becomes="excluded")
+        for kind, listed in (
+            ("table", [(t.schema, t.name) for t in origin.tables if t.kind != "partition"]),
+            ("view", [(v.schema, v.name) for v in origin.views]),
+        )
+        for o in listed
+        if o in gone
+    ]
+    parts += [
+        Part(
+            kind="trigger", name=f"{t.table}_{t.name}", origin=f"{t.schema}.{t.table} {t.name}",
+            becomes="excluded",
+        )
+        for t in origin.triggers
+        if {(t.schema, t.name), (t.schema, t.table)} & gone
+    ]  # fmt: skip
+    parts += [
+        Part(kind="column", name=".".join(place), origin=".".join(place), becomes="excluded")
+        for place in sorted(names.excluded_columns)
+    ]
+    return parts

@@ -1,0 +1,529 @@
+"""Translate an expression of the origin's dialect into SQLite's, or say why that is impossible.
+
+sqlglot parses and prints; between the two every node whose meaning differs is replaced here, and
+what D1 has no function for is refused. Nothing is guessed: a node that is not known to mean the
+same in SQLite ends in UnconvertibleError, and the result is loaded into the real engine afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from edgelift.sources.sqlite_tokens import read_calls, tokenize
+from edgelift.stages.schema.server.scope import NEW_UUID, NOW, Scope, UnconvertibleError
+from edgelift.stages.schema.statements import convert_statement
+from edgelift.targets import d1_dialect as d1
+
+Node = exp.Expr
+Handler = Callable[[Node, Scope], Node]
+
+_NOW_FUNCTIONS = frozenset(
+    {"now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "sysdate",
+     "localtimestamp", "localtime", "utc_timestamp"}
+)  # fmt: skip
+_UUID_FUNCTIONS = frozenset({"uuid_generate_v4", "uuid_generate_v1", "uuid", "gen_random_uuid"})
+_RENAMED = {
+    "jsonb_array_length": "json_array_length",
+    "json_value": "json_extract",
+    "octet_length": "octet_length",
+    "character_length": "length",
+    "btrim": "trim",
+    "strpos": "instr",
+    "date_part": "",
+}
+_NEXTVAL = re.compile(r"\bnextval\s*\(", re.IGNORECASE)
+_PARTS = {
+    "year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "dow": "%w",
+    "doy": "%j", "epoch": "%s",
+}  # fmt: skip
+_TRUNCATED = {
+    "year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d", "hour": "%Y-%m-%d %H",
+    "minute": "%Y-%m-%d %H:%M", "second": "%Y-%m-%d %H:%M:%S",
+}  # fmt: skip
+_MIDNIGHT = "0000-00-00 00:00:00.000000"
+
+
+def convert_expression(text: str, scope: Scope) -> str:
+    """Return an expression in SQLite's dialect; raises UnconvertibleError with the reason."""
+    return _print(convert_node(_parse(text, scope), scope))
+
+
+def convert_query(text: str, scope: Scope) -> str:
+    """Return a whole query in SQLite's dialect, its tables and columns under the target's names."""
+    tree = _parse(text, scope)
+    if not isinstance(tree, exp.Query):
+        raise UnconvertibleError("it is no plain query")
+    return _print(convert_node(tree, scope))
+
+
+def convert_statement_text(tree: Node, scope: Scope) -> str:
+    """Return a parsed INSERT, UPDATE or DELETE in SQLite's dialect."""
+    return _print(convert_node(tree, scope))
+
+
+def convert_default(text: str, kind: str, scope: Scope) -> str:
+    """Return a default value for a column of a kind: a literal, or an expression in parentheses."""
+    node = convert_node(_parse(text, scope), scope)
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Array) and all(isinstance(e, exp.Literal) for e in node.expressions):
+        node = _text(json.dumps([_to_json(e) for e in node.expressions]))
+    if isinstance(node, exp.Literal) and node.is_string:
+        node = write_literal(node.this, kind, scope)
+    sql = _print(node)
+    plain = isinstance(node, exp.Literal | exp.Null | exp.HexString) or (
+        isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
+    )
+    return sql if plain or sql == "CURRENT_DATE" else f"({sql})"
+
+
+def _to_json(literal: Node) -> object:
+    return literal.this if literal.is_string else json.loads(literal.this)
+
+
+def _parse(text: str, scope: Scope) -> Node:
+    if _NEXTVAL.search(text):
+        raise UnconvertibleError("it takes the next value of a sequence, which SQLite has not")
+    try:
+        return sqlglot.parse_one(text, read=scope.dialect)
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0]
+        raise UnconvertibleError(f"it cannot be parsed: {reason}") from error
+    except RecursionError as error:
+        raise UnconvertibleError("it is nested too deeply") from error
+
+
+def _print(node: Node) -> str:
+    try:
+        sql = node.sql("sqlite", unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise UnconvertibleError(str(error).splitlines()[0]) from error
+    sql, _ = convert_statement(sql)
+    for token, _arguments in read_calls(tokenize(sql)):
+        if token.name.lower() not in d1.FUNCTIONS:
+            raise UnconvertibleError(f"it calls {token.name.lower()}(), which D1 does not have")
+    return sql
+
+
+def convert_node(tree: Node, scope: Scope) -> Node:
+    """Replace every node whose meaning differs, from the leaves up."""
+    root = exp.Paren(this=tree)
+    for node in reversed(list(root.walk(bfs=False))):
+        handler = _HANDLERS.get(type(node))
+        if handler is None or node is root:
+            continue
+        new = handler(node, scope)
+        if new is not node:
+            node.replace(new)
+    result: Node = root.this
+    result.pop()
+    return result
+
+
+def _raw(sql: str) -> Node:
+    parsed: Node = sqlglot.parse_one(sql, read="sqlite")
+    return parsed
+
+
+def _strip(node: Any) -> Any:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+def _call(name: str, *arguments: Node) -> Node:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _text(value: str) -> Node:
+    return exp.Literal.string(value)
+
+
+def _number(value: str) -> Node:
+    if value.startswith("-"):
+        return exp.Neg(this=exp.Literal.number(value[1:]))
+    return exp.Literal.number(value.removeprefix("+"))
+
+
+def read_kind(node: Node, scope: Scope) -> str:
+    """Return the kind of a translated node's values, empty where it is not known."""
+    node = _strip(node)
+    if isinstance(node, exp.Column):
+        return scope.kinds.get(node.name, "") if not node.table else ""
+    if isinstance(node, exp.Literal):
+        return "text" if node.is_string else "number" if "." in node.this else "integer"
+    if isinstance(node, exp.DPipe | exp.Lower | exp.Upper | exp.Substring | exp.Trim | exp.Concat):
+        return "text"
+    if isinstance(node, exp.Cast):
+        return _KINDS.get(node.to.this, "")
+    if isinstance(node, exp.Length):
+        return "integer"
+    return ""
+
+
+_TYPE = exp.DataType.Type
+_KINDS = {
+    **dict.fromkeys((_TYPE.TEXT, _TYPE.VARCHAR, _TYPE.CHAR, _TYPE.NCHAR, _TYPE.NVARCHAR,
+                     _TYPE.BPCHAR, _TYPE.NAME, _TYPE.LONGTEXT, _TYPE.MEDIUMTEXT,
+                     _TYPE.USERDEFINED, _TYPE.ENUM, _TYPE.INET, _TYPE.XML, _TYPE.BIT,
+                     _TYPE.CHARACTER_SET), "text"),
+    **dict.fromkeys((_TYPE.INT, _TYPE.BIGINT, _TYPE.SMALLINT, _TYPE.TINYINT, _TYPE.UINT,
+                     _TYPE.UBIGINT), "integer"),
+    **dict.fromkeys((_TYPE.DECIMAL, _TYPE.DOUBLE, _TYPE.FLOAT, _TYPE.MONEY), "number"),
+    **dict.fromkeys((_TYPE.TIMESTAMP, _TYPE.TIMESTAMPTZ, _TYPE.DATETIME, _TYPE.TIMESTAMPNTZ,
+                     _TYPE.TIMESTAMPLTZ), "timestamp"),
+    **dict.fromkeys((_TYPE.JSON, _TYPE.JSONB), "json"),
+    _TYPE.BOOLEAN: "boolean", _TYPE.DATE: "date", _TYPE.TIME: "time", _TYPE.UUID: "uuid",
+    _TYPE.ARRAY: "json", _TYPE.VARBINARY: "blob", _TYPE.BLOB: "blob",
+}  # fmt: skip
+
+
+def write_literal(text: str, kind: str, scope: Scope) -> Node:
+    """Return a text of the origin as a literal of a kind, in the form the rows are written in."""
+    writer = _LITERALS.get(kind)
+    return writer(text, scope) if writer else _text(text)
+
+
+def _write_number(text: str, _scope: Scope) -> Node:
+    if not re.fullmatch(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", text):
+        raise UnconvertibleError(f"{text!r} is no number that SQLite has")
+    return _number(text.strip())
+
+
+def _write_boolean(text: str, _scope: Scope) -> Node:
+    word = text.strip().lower()
+    if word in {"t", "true", "y", "yes", "on", "1"}:
+        return _number("1")
+    if word in {"f", "false", "n", "no", "off", "0"}:
+        return _number("0")
+    raise UnconvertibleError(f"{text!r} is neither true nor false")
+
+
+def _read_moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UnconvertibleError(f"{text!r} is no date that SQLite's rows can hold") from error
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _write_date(text: str, _scope: Scope) -> Node:
+    return _text(_read_moment(text).date().isoformat())
+
+
+def _write_timestamp(text: str, scope: Scope) -> Node:
+    moment = _read_moment(text)
+    if scope.timestamps in {"unix", "unix_ms"}:
+        micros = (moment - datetime(1970, 1, 1)) // datetime.resolution  # noqa: DTZ001 - both UTC
+        scale = 1_000_000 if scope.timestamps == "unix" else 1_000
+        if micros % scale:
+            raise UnconvertibleError(f"{text!r} has parts that the chosen style cannot hold")
+        return _number(str(micros // scale))
+    digits = "" if scope.timestamps == "django" and not moment.microsecond else ".%f"
+    return _text(moment.strftime(f"%Y-%m-%d %H:%M:%S{digits}"))
+
+
+def _write_uuid(text: str, scope: Scope) -> Node:
+    plain = text.strip().lower().replace("-", "")
+    if not re.fullmatch("[0-9a-f]{32}", plain):
+        raise UnconvertibleError(f"{text!r} is no UUID")
+    if scope.uuid == "blob":
+        return exp.HexString(this=plain)
+    dashed = f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
+    return _text(plain if scope.uuid == "hex" else dashed)
+
+
+def _write_blob(text: str, scope: Scope) -> Node:
+    if scope.dialect == "postgres" and text.startswith("\\x"):
+        return exp.HexString(this=text[2:].upper())
+    return exp.HexString(this=text.encode().hex().upper())
+
+
+def _write_json(text: str, scope: Scope) -> Node:
+    if scope.dialect == "postgres" and re.fullmatch(r"\{[^{}\"\\]*\}", text):
+        items = [item.strip() for item in text[1:-1].split(",") if item.strip()]
+        return _text(json.dumps([None if i.upper() == "NULL" else i for i in items]))
+    return _text(text)
+
+
+_LITERALS: dict[str, Callable[[str, Scope], Node]] = {
+    "integer": _write_number,
+    "number": _write_number,
+    "boolean": _write_boolean,
+    "date": _write_date,
+    "timestamp": _write_timestamp,
+    "uuid": _write_uuid,
+    "blob": _write_blob,
+}
+
+
+def _cast(node: Node, scope: Scope) -> Node:
+    inner, target = _strip(node.this), node.args["to"]
+    kind = _KINDS.get(target.this, "")
+    if not kind:
+        raise UnconvertibleError(f"it casts to {target.sql(scope.dialect)}")
+    if isinstance(inner, exp.Null):
+        return inner
+    if isinstance(inner, exp.Literal) and inner.is_string:
+        if target.this is _TYPE.ARRAY:
+            return _write_json(inner.this, scope)
+        return write_literal(inner.this, kind, scope)
+    if isinstance(inner, exp.Array) and target.this is _TYPE.ARRAY:
+        return inner if inner.expressions else _text("[]")
+    return _cast_value(node.this, kind, target, scope)
+
+
+def _cast_value(value: Node, kind: str, target: Node, scope: Scope) -> Node:
+    known = read_kind(value, scope)
+    if kind == known or (kind == "number" and known == "integer"):
+        return value
+    if kind == "text" and known not in {"timestamp", "date", "boolean", "blob", "uuid"}:
+        return exp.cast(value, "TEXT", dialect="sqlite")
+    if kind == "integer":
+        rounded = value if known in {"text", "boolean"} else _call("round", value)
+        return exp.cast(rounded, "INTEGER", dialect="sqlite")
+    if kind == "number":
+        scale = [part.this.name for part in target.expressions][1:]
+        return _call("round", value, _number(scale[0])) if scale else exp.cast(value, "REAL")
+    if kind == "date" and known in {"", "timestamp"} and not scope.timestamps.startswith("unix"):
+        return _call("date", value)
+    if kind == "json":
+        return value
+    raise UnconvertibleError(f"it casts {known or 'a value'} to {target.sql(scope.dialect)}")
+
+
+def _check_lasting(what: str, scope: Scope) -> None:
+    if scope.lasting:
+        raise UnconvertibleError(f"it asks for {what}, which SQLite allows in defaults only")
+
+
+def _clock(node: Node, scope: Scope) -> Node:
+    _check_lasting("the time", scope)
+    return node
+
+
+def _now(_node: Node, scope: Scope) -> Node:
+    _check_lasting("the time", scope)
+    return _raw(NOW[scope.timestamps])
+
+
+def _boolean(node: Node, _scope: Scope) -> Node:
+    return _number("1" if node.this else "0")
+
+
+def _uuid(_node: Node, scope: Scope) -> Node:
+    _check_lasting("a random value", scope)
+    return _raw(NEW_UUID[scope.uuid])
+
+
+def _anonymous(node: Node, scope: Scope) -> Node:
+    name = str(node.this).lower()
+    if name in _NOW_FUNCTIONS:
+        return _now(node, scope)
+    if name in _UUID_FUNCTIONS:
+        return _uuid(node, scope)
+    if name == "json_unquote":
+        inner: Any = _strip(node.expressions[0])
+        if isinstance(inner, exp.JSONExtract):
+            return exp.JSONExtractScalar(this=inner.this, expression=inner.expression)
+    if name == "timezone" and len(node.expressions) == 2:
+        zone, moment = (_strip(part) for part in node.expressions)
+        if zone.name.lower() == "utc" and moment.sql("sqlite") == _raw(NOW[scope.timestamps]).sql(
+            "sqlite"
+        ):
+            now: Node = moment
+            return now
+        raise UnconvertibleError("it converts between time zones")
+    renamed = _RENAMED.get(name)
+    return _call(renamed, *node.expressions) if renamed else node
+
+
+def _like(node: Node, scope: Scope) -> Node:
+    pattern = _strip(node.expression)
+    if not (isinstance(pattern, exp.Literal) and pattern.is_string):
+        raise UnconvertibleError("it compares with a LIKE pattern that is no literal")
+    folded = isinstance(node, exp.ILike) or not scope.is_case_sensitive
+    new = (
+        exp.Like(this=node.this, expression=pattern)
+        if folded
+        else exp.Glob(this=node.this, expression=_text(_to_glob(pattern.this)))
+    )
+    if folded and "\\" in pattern.this:
+        return exp.Escape(this=new, expression=_text("\\"))
+    return exp.Not(this=new) if node.args.get("negate") else new
+
+
+def _to_glob(pattern: str) -> str:
+    """Return a LIKE pattern as one of GLOB, which tells upper from lower case as LIKE may."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    special = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    return "".join(
+        special.get(part[1], part[1]) if part.startswith("\\") and part[1] in "*?["
+        else part[1] if part.startswith("\\") and len(part) == 2
+        else special.get(part, part)
+        for part in parts
+    )  # fmt: skip
+
+
+def _compare(node: Node, _scope: Scope) -> Node:
+    """Turn `= ANY (ARRAY[...])` into IN and `<> ALL (ARRAY[...])` into NOT IN."""
+    right = node.expression
+    wanted = exp.Any if isinstance(node, exp.EQ) else exp.All
+    if not isinstance(right, wanted):
+        return node
+    inner = _strip(right.this)
+    if not isinstance(inner, exp.Array):
+        raise UnconvertibleError("it compares with the members of an array")
+    found = exp.In(this=node.this, expressions=list(inner.expressions))
+    return found if isinstance(node, exp.EQ) else exp.Not(this=found)
+
+
+def _refuse(reason: str) -> Handler:
+    def refuse(_node: Node, _scope: Scope) -> Node:
+        raise UnconvertibleError(reason)
+
+    return refuse
+
+
+def _extract(node: Node, scope: Scope) -> Node:
+    return _read_part(_strip(node.this).name.lower(), node.expression, scope)
+
+
+def _named_part(node: Node, scope: Scope) -> Node:
+    inner = node.this
+    if isinstance(inner, exp.TsOrDsToDate):
+        inner = inner.this
+    return _read_part(type(node).__name__.lower(), inner, scope)
+
+
+def _read_part(part: str, value: Node, scope: Scope) -> Node:
+    if part not in _PARTS or scope.timestamps.startswith("unix"):
+        raise UnconvertibleError(f"it takes the part {part!r} of a time")
+    read = _call("strftime", _text(_PARTS[part]), value)
+    return exp.cast(read, "INTEGER", dialect="sqlite")
+
+
+def _truncate(node: Node, scope: Scope) -> Node:
+    unit = _strip(node.args["unit"]).name.lower()
+    if unit not in _TRUNCATED or scope.timestamps.startswith("unix"):
+        raise UnconvertibleError(f"it truncates a time to {unit}")
+    shape = _TRUNCATED[unit]
+    rest = _MIDNIGHT[len(shape.replace("%Y", "0000").replace("%", "0")) :]
+    return _call("strftime", _text(shape + rest), node.this)
+
+
+def _length(node: Node, _scope: Scope) -> Node:
+    return _call("octet_length", node.this) if node.args.get("binary") else node
+
+
+def _left(node: Node, _scope: Scope) -> Node:
+    return _call("substr", node.this, _number("1"), node.expression)
+
+
+def _right(node: Node, _scope: Scope) -> Node:
+    return _call("substr", node.this, exp.Neg(this=node.expression))
+
+
+def _concat(node: Node, scope: Scope) -> Node:
+    if scope.dialect == "mysql":  # any NULL makes NULL there
+        first, *rest = node.expressions
+        for part in rest:
+            first = exp.DPipe(this=first, expression=part)
+        return exp.Paren(this=first)
+    return _call("concat", *node.expressions)
+
+
+def _introducer(node: Node, _scope: Scope) -> Node:
+    written: Node = node.expression
+    return written
+
+
+def _interval(node: Node, _scope: Scope) -> Node:
+    raise UnconvertibleError(f"it calculates with the interval {node.sql()}")
+
+
+def _column(node: Node, scope: Scope) -> Node:
+    assert isinstance(node, exp.Column)
+    if node.name in scope.opaque:
+        raise UnconvertibleError(f"it reads {node.name}, whose values have another form here")
+    name = scope.columns.get(node.name, node.name)
+    quoted = exp.to_identifier(name, quoted=True)
+    table = exp.to_identifier(node.table, quoted=True) if node.table else None
+    if isinstance(node.this, exp.Star):
+        return node
+    return exp.Column(this=quoted, table=table)
+
+
+def _table(node: Node, scope: Scope) -> Node:
+    if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+        raise UnconvertibleError("it reads from a function")
+    found = scope.find_table(node.db, node.name)
+    if node.db and found is None:
+        raise UnconvertibleError(f"it reads {node.db}.{node.name}, which does not move")
+    alias = node.args.get("alias")
+    new = exp.Table(this=exp.to_identifier(found or node.name, quoted=True))
+    if alias is not None:
+        new.set("alias", alias)
+    elif found is not None and found != node.name:
+        new.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+    for name in ("joins", "laterals", "pivots"):
+        if node.args.get(name):
+            new.set(name, node.args[name])
+    return new
+
+
+def _bits(node: Node, scope: Scope) -> Node:
+    if scope.dialect == "postgres":
+        return _text(node.this)
+    return _number(str(int(node.this or "0", 2)))
+
+
+_HANDLERS: dict[type[Node], Handler] = {
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
+    exp.CurrentTimestamp: _now,
+    exp.Localtimestamp: _now,
+    exp.CurrentDatetime: _now,
+    exp.CurrentDate: _clock,
+    exp.CurrentTime: _clock,
+    exp.Rand: _refuse("it asks for a random number between 0 and 1"),
+    exp.Boolean: _boolean,
+    exp.Uuid: _uuid,
+    exp.Anonymous: _anonymous,
+    exp.Like: _like,
+    exp.ILike: _like,
+    exp.EQ: _compare,
+    exp.NEQ: _compare,
+    exp.RegexpLike: _refuse("it matches a regular expression, which D1 cannot"),
+    exp.RegexpILike: _refuse("it matches a regular expression, which D1 cannot"),
+    exp.SimilarTo: _refuse("it matches with SIMILAR TO, which D1 cannot"),
+    exp.CurrentUser: _refuse("it asks for the database user, which D1 has not"),
+    exp.ArrayContainsAll: _refuse("it compares arrays or ranges"),
+    exp.ArrayContainedBy: _refuse("it compares arrays or ranges"),
+    exp.ArrayOverlaps: _refuse("it compares arrays or ranges"),
+    exp.AtTimeZone: _refuse("it converts between time zones"),
+    exp.Lateral: _refuse("it joins laterally"),
+    exp.Interval: _interval,
+    exp.Extract: _extract,
+    exp.Year: _named_part,
+    exp.Month: _named_part,
+    exp.Day: _named_part,
+    exp.TimestampTrunc: _truncate,
+    exp.DateTrunc: _truncate,
+    exp.Length: _length,
+    exp.Left: _left,
+    exp.Right: _right,
+    exp.Concat: _concat,
+    exp.Introducer: _introducer,
+    exp.Column: _column,
+    exp.Table: _table,
+    exp.BitString: _bits,
+}

@@ -1,0 +1,247 @@
+"""Judge one server database: read its catalogue, count its facts, convert, load into the engine."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from edgelift.model.catalogue import Catalogue
+from edgelift.model.move_plan import MovePlan, hash_shape
+from edgelift.model.mover_settings import CastSection, SchemaSection
+from edgelift.model.origin_schema import OriginSchema
+from edgelift.model.row_spec import RowSpec
+from edgelift.model.target_schema import TargetSchema
+from edgelift.sources.origin_database import OriginDatabase, TableFacts, open_origin
+from edgelift.sources.sqlite_catalogue import read_catalogue
+from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
+from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
+from edgelift.stages.schema.mapping import DatabaseMapping
+from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
+from edgelift.stages.schema.server.outcome import (
+    build_mapping,
+    build_moves,
+    build_target,
+    find_unaccounted,
+    list_objects,
+)
+from edgelift.stages.schema.server.parts import Part
+from edgelift.targets import d1_dialect as d1
+
+Name = tuple[str, str]
+Progress = Callable[[str, int, int], None]
+_DIGITS_RULE = "SCHEMA-DECIMAL-DIGITS"
+
+
+@dataclass(frozen=True)
+class ServerJudgement:
+    """What was found about a server database; `objects` counts the origin's, `lost` are unknown."""
+
+    mapping: DatabaseMapping
+    schema: TargetSchema
+    catalogue: Catalogue
+    issues: tuple[Issue, ...]
+    plan: MovePlan
+    objects: int
+    lost: tuple[str, ...]
+    statements: int
+
+
+def judge_server(
+    name: str,
+    url: str,
+    settings: SchemaSection,
+    accepted: frozenset[str],
+    engine: Engine,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> ServerJudgement:
+    """Judge the database of a URL; raises OriginError when it cannot be read.
+
+    `engine` is D1's own; `progress` is told (what, done, of how many).
+    """
+    own = select_settings(settings, name)
+    with open_origin(url) as adapter:
+        origin = adapter.read_schema()
+        ways = plan_ways(origin, adapter, own)
+        facts = _read_facts(adapter, ways, progress)
+        if _DIGITS_RULE in accepted:
+            ways = _soften(origin, adapter, own, ways, facts)
+        capabilities = adapter.capabilities
+    converted = convert_schema(origin, ways, facts, capabilities)
+    return _settle(name, origin, ways, converted, accepted, engine, capabilities.product)
+
+
+def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
+    """Return the settings without the sections of other databases."""
+    return msgspec.structs.replace(
+        settings,
+        cast=tuple(s for s in settings.cast if s.database in {"", database}),
+        rename=tuple(s for s in settings.rename if s.database in {"", database}),
+        rewrite=tuple(s for s in settings.rewrite if s.database in {"", database}),
+    )
+
+
+def _read_facts(adapter: OriginDatabase, ways: Ways, progress: Progress) -> dict[Name, TableFacts]:
+    facts: dict[Name, TableFacts] = {}
+    reader = adapter.open_snapshot()
+    try:
+        for done, (name, spec) in enumerate(ways.specs.items()):
+            progress("tables looked through", done, len(ways.specs))
+            facts[name] = reader.read_facts(_without_refused(spec))
+    finally:
+        reader.close()
+    return facts
+
+
+def _without_refused(spec: RowSpec) -> RowSpec:
+    fields = tuple(field for field in spec.fields if field.op != "refused")
+    return msgspec.structs.replace(spec, fields=fields)
+
+
+def _soften(
+    origin: OriginSchema,
+    adapter: OriginDatabase,
+    settings: SchemaSection,
+    ways: Ways,
+    facts: Mapping[Name, TableFacts],
+) -> Ways:
+    """Return the ways with those decimals as REAL whose loss of digits the user accepted."""
+    casts = [
+        CastSection(to="real", table=f"{table.schema}.{table.name}", column=column.name)
+        for table in origin.tables
+        if (found := facts.get((table.schema, table.name))) is not None
+        for column in table.columns
+        for field in ways.specs[table.schema, table.name].fields
+        if field.column == ways.choices.name_column(table, column.name)
+        and field.op == "decimal_real15"
+        and field.column in found.columns
+        and found.columns[field.column].digits > 15
+    ]
+    if not casts:
+        return ways
+    return plan_ways(
+        origin, adapter, msgspec.structs.replace(settings, cast=(*settings.cast, *casts))
+    )
+
+
+def _settle(  # noqa: PLR0913 - private, all of them one judgement's
+    name: str,
+    origin: OriginSchema,
+    ways: Ways,
+    converted: Converted,
+    accepted: frozenset[str],
+    engine: Engine,
+    product: str,
+) -> ServerJudgement:
+    parts = converted.parts
+    schema = build_target(build_mapping(name, parts, converted.contexts, accepted))
+    catalogue = build_catalogue(schema)
+    probes = build_probes(schema, catalogue)
+    issues = run_load_check(probes, engine, same_engine=False)
+    parts = _add_issues(parts, issues)
+    mapping = build_mapping(name, parts, converted.contexts, accepted)
+    schema = build_target(mapping)
+    counted = {context.target: n for n, context in converted.contexts.items()}
+    catalogue = build_catalogue(schema)
+    tables = tuple(
+        msgspec.structs.replace(t, rows=converted.facts[counted[t.name]].rows)
+        if counted.get(t.name) in converted.facts
+        else t
+        for t in catalogue.tables
+    )
+    moves = build_moves(converted.contexts, parts, converted.facts)
+    own = [issue for part in parts for issue in part.issues]
+    own += [i for i in ways.names.issues if i.kind != "table"]
+    return ServerJudgement(
+        mapping=mapping,
+        schema=schema,
+        catalogue=msgspec.structs.replace(catalogue, tables=tables),
+        issues=(*own, *_judge_database(origin, converted)),
+        plan=MovePlan(
+            database=name,
+            product=product,
+            dialect=origin.dialect,
+            shape=hash_shape(origin),
+            tables=moves,
+        ),
+        objects=len(list_objects(origin)),
+        lost=tuple(find_unaccounted(origin, mapping, ways.names)),
+        statements=len(probes),
+    )
+
+
+def _add_issues(parts: tuple[Part, ...], issues: list[Issue]) -> tuple[Part, ...]:
+    found: dict[tuple[str, str], list[Issue]] = {}
+    for issue in issues:
+        found.setdefault((issue.kind, issue.name), []).append(issue)
+    return tuple(
+        replace(part, issues=(*part.issues, *found.get((part.kind, part.name), ())))
+        if not part.inside
+        else part
+        for part in parts
+    )
+
+
+def build_catalogue(schema: TargetSchema) -> Catalogue:
+    """Return the catalogue that the statements make, read from a scratch file.
+
+    A statement that the SQLite of this Python refuses is left out; the real engine judges it.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgelift-schema-") as folder:
+        path = Path(folder) / "schema.sqlite"
+        db = apsw.Connection(str(path))
+        for statement in (*schema.tables, *schema.after):
+            try:
+                db.execute(statement.sql)
+            except apsw.Error:
+                continue
+        db.close()
+        reader = sqlite3.connect(path)
+        try:
+            return read_catalogue(reader)
+        finally:
+            reader.close()
+
+
+def _judge_database(origin: OriginSchema, converted: Converted) -> list[Issue]:
+    size = sum(facts.total_bytes for facts in converted.facts.values())
+    found = []
+    if size > d1.MAX_DATABASE_BYTES:
+        found.append(
+            Issue(
+                "SCHEMA-DATABASE-SIZE", ERROR, "database", "",
+                f"holds {size} bytes, D1 takes {d1.MAX_DATABASE_BYTES}",
+                "offload large columns to R2 ([[schema.cast]] as = 'offload'), or leave tables out",
+            )
+        )  # fmt: skip
+    elif size > d1.FREE_DATABASE_BYTES:
+        found.append(
+            Issue(
+                "SCHEMA-DATABASE-SIZE-FREE", NOTE, "database", "",
+                f"holds {size} bytes; a free account takes {d1.FREE_DATABASE_BYTES}",
+            )
+        )  # fmt: skip
+    if any(context.table.foreign_keys for context in converted.contexts.values()):
+        found.append(
+            Issue(
+                "SCHEMA-FK-ENFORCED", NOTE, "database", "",
+                "D1 enforces foreign keys always, at each statement unless they are deferred",
+            )
+        )  # fmt: skip
+    if any(c.type.collation or c.type.name in _TEXTS for t in origin.tables for c in t.columns):
+        found.append(
+            Issue(
+                "SCHEMA-SORT-ORDER", WARNING, "database", "",
+                "text is sorted by its bytes here, at the origin by the rules of a language: ORDER "
+                "BY and comparisons with < and > of such texts may differ",
+            )
+        )  # fmt: skip
+    return found
+
+
+_TEXTS = frozenset({"text", "varchar", "bpchar", "char", "citext", "longtext", "mediumtext"})

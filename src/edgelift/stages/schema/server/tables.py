@@ -1,0 +1,265 @@
+"""Build a table for SQLite: its columns with defaults, collations and generated expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import apsw
+
+from edgelift.model.origin_schema import OriginColumn, OriginType
+from edgelift.model.row_spec import FieldSpec
+from edgelift.rows.ops import read_settings
+from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
+from edgelift.stages.schema.server.constraints import list_constraints
+from edgelift.stages.schema.server.expressions import convert_default, convert_expression
+from edgelift.stages.schema.server.parts import Part, TableContext, is_text, read_field_kind
+from edgelift.stages.schema.server.scope import NEW_UUID, UnconvertibleError
+from edgelift.targets import d1_dialect as d1
+
+_OF_COLUMNS = frozenset({"generated column", "default", "identity"})
+
+
+def convert_table(context: TableContext) -> list[Part]:
+    """Return the table as a part with its statement, and every piece of it as a part inside."""
+    pieces = [part for column in context.table.columns for part in _list_column(context, column)]
+    pieces = _settle(context, [*pieces, *list_constraints(context)])
+    statement = _build_statement(context, pieces)
+    table = Part(
+        kind="table",
+        name=context.target,
+        origin=context.origin,
+        sql=statement,
+        comment=context.table.comment,
+        issues=(*context.issues, *_judge_table(context)),
+    )
+    return [table, *pieces]
+
+
+def _build_statement(context: TableContext, pieces: Iterable[Part]) -> str:
+    kept = [part for part in pieces if part.sql and not part.refused]
+    lines = [part.sql for part in kept if part.kind not in _OF_COLUMNS]
+    body = ",\n  ".join(_join_columns(context, kept) + lines)
+    return f"CREATE TABLE {quote_identifier(context.target)} (\n  {body}\n)"
+
+
+def _settle(context: TableContext, pieces: list[Part]) -> list[Part]:
+    """Return the pieces, those refused that SQLite itself does not take.
+
+    One of them must not make the whole table fail in the real engine afterwards.
+    """
+    if not context.fields or not _find_fault(_build_statement(context, pieces)):
+        return pieces
+    return [
+        _refuse_piece(piece, fault)
+        if piece.sql
+        and not piece.refused
+        and piece.kind in _RULES
+        and (fault := _find_fault(_build_statement(context, [piece])))
+        else piece
+        for piece in pieces
+    ]
+
+
+_RULES = {
+    "check": "SCHEMA-CHECK",
+    "default": "SCHEMA-DEFAULT",
+    "generated column": "SCHEMA-GENERATED",
+    "foreign key": "SCHEMA-FK-TARGET",
+}
+
+
+def _find_fault(statement: str) -> str:
+    try:
+        apsw.Connection(":memory:").execute(statement)
+    except apsw.Error as error:
+        return str(error)
+    return ""
+
+
+def _refuse_piece(piece: Part, fault: str) -> Part:
+    issue = Issue(
+        _RULES[piece.kind], ERROR, piece.kind, piece.name,
+        f"SQLite refuses {piece.sql}: {fault}", "rewrite it at the origin, or accept the rule",
+        refuses=True,
+    )  # fmt: skip
+    return replace(piece, issues=(*piece.issues, issue))
+
+
+def _join_columns(context: TableContext, pieces: Iterable[Part]) -> list[str]:
+    """Return the definition of every column that moves, with its default or expression."""
+    more = {
+        (part.kind, part.name): part.sql
+        for part in pieces
+        if part.inside and part.sql and not part.refused
+    }
+    lines = []
+    for column in context.table.columns:
+        field = context.fields.get(column.name)
+        if field is None:
+            continue
+        name = f"{context.target}.{field.column}"
+        words = [quote_identifier(field.column), _declare(context, column, field)]
+        generated = more.get(("generated column", name))
+        if generated:
+            words.append(generated)
+        elif context.rowid_column is column:
+            words.append("PRIMARY KEY" + (" AUTOINCREMENT" if column.identity else ""))
+        if field.not_null or column.not_null:
+            words.append("NOT NULL")
+        if folds_case(column.type) and is_text(field):
+            words.append("COLLATE NOCASE")
+        default = more.get(("default", name))
+        if default and not generated:
+            words.append(default)
+        lines.append(" ".join(words))
+    return lines
+
+
+def _declare(context: TableContext, column: OriginColumn, field: FieldSpec) -> str:
+    return "INTEGER" if context.rowid_column is column else field.target_type
+
+
+def folds_case(type_: OriginType) -> bool:
+    """Return whether the origin compares the type's texts without regard to case."""
+    if type_.element is not None and type_.kind == "domain":
+        return type_.folds_case or folds_case(type_.element)
+    return type_.folds_case
+
+
+def _list_column(context: TableContext, column: OriginColumn) -> Iterator[Part]:
+    field = context.fields.get(column.name)
+    if field is None:
+        return
+    name = f"{context.target}.{field.column}"
+    origin = f"{context.origin}.{column.name}"
+    if column.generated is not None:
+        yield _convert_generated(context, column, name, origin)
+    elif column.identity:
+        yield _convert_identity(context, column, name, origin)
+    elif column.default is not None:
+        yield _convert_default(context, column, name, origin)
+
+
+def _convert_generated(context: TableContext, column: OriginColumn, name: str, origin: str) -> Part:
+    written = column.generated or ""
+    try:
+        sql = convert_expression(written, replace(context.scope, lasting=True))
+    except UnconvertibleError as error:
+        issue = Issue(
+            "SCHEMA-GENERATED", ERROR, "generated column", name,
+            f"is computed by {written}: {error}; its values move, but nothing computes new ones",
+            "compute it in the app, or accept the rule", refuses=True,
+        )  # fmt: skip
+        return Part(
+            kind="generated column", name=name, origin=origin, inside=True, issues=(issue,),
+            becomes="a plain column",
+        )  # fmt: skip
+    kind = "VIRTUAL" if column.generated_kind == "virtual" else "STORED"
+    return Part(
+        kind="generated column", name=name, origin=origin, inside=True,
+        sql=f"GENERATED ALWAYS AS ({sql}) {kind}",
+    )  # fmt: skip
+
+
+def _convert_identity(context: TableContext, column: OriginColumn, name: str, origin: str) -> Part:
+    if context.rowid_column is column:
+        issues = tuple(_judge_sequence(context, column, name))
+        return Part(
+            kind="identity", name=name, origin=origin, inside=True, becomes="AUTOINCREMENT",
+            issues=issues,
+        )  # fmt: skip
+    if column.name in context.rewritten:
+        style = read_settings(*_way(context, column))["style"]
+        return Part(
+            kind="default", name=name, origin=origin, inside=True,
+            sql=f"DEFAULT ({NEW_UUID[style]})", becomes="a random UUID for new rows",
+        )  # fmt: skip
+    issue = Issue(
+        "SCHEMA-IDENTITY", ERROR, "identity", name,
+        f"is numbered by the server ({column.identity}), but is not the table's single integer "
+        "primary key: SQLite numbers only that, so inserts must give a value",
+        "let the app give the value, or accept the rule", refuses=True,
+    )  # fmt: skip
+    return Part(kind="identity", name=name, origin=origin, inside=True, issues=(issue,))
+
+
+def _way(context: TableContext, column: OriginColumn) -> tuple[str, str]:
+    field = context.fields[column.name]
+    return field.op, field.argument
+
+
+def _judge_sequence(context: TableContext, column: OriginColumn, name: str) -> Iterator[Issue]:
+    owner = f"{context.origin}.{column.name}"
+    found = next((s for s in context.schema.sequences if s.owner == owner), None)
+    if found is not None and found.increment != 1:
+        yield Issue(
+            "SCHEMA-SEQUENCE-STEP", WARNING, "identity", name,
+            f"counts in steps of {found.increment} at the origin, AUTOINCREMENT in steps of 1",
+        )  # fmt: skip
+
+
+def _convert_default(context: TableContext, column: OriginColumn, name: str, origin: str) -> Part:
+    written = column.default or ""
+    field = context.fields[column.name]
+    if column.name in context.rewritten:
+        return _rewritten_default(written, name, origin)
+    try:
+        sql = convert_default(written, read_field_kind(field), context.scope)
+    except UnconvertibleError as error:
+        issue = Issue(
+            "SCHEMA-DEFAULT", ERROR, "default", name,
+            f"{written} has no counterpart: {error}; inserts must then give a value",
+            "let the app give the value, or accept the rule", refuses=True,
+        )  # fmt: skip
+        return Part(kind="default", name=name, origin=origin, inside=True, issues=(issue,))
+    issues: tuple[Issue, ...] = ()
+    if "'now'" in sql or "CURRENT_" in sql or "UNIXEPOCH(" in sql:
+        issues = (
+            Issue(
+                "SCHEMA-DEFAULT-CLOCK", NOTE, "default", name,
+                f"{written} becomes {sql}: the time in UTC, to the millisecond",
+            ),
+        )  # fmt: skip
+    return Part(
+        kind="default", name=name, origin=origin, inside=True, sql=f"DEFAULT {sql}", issues=issues
+    )
+
+
+def _rewritten_default(written: str, name: str, origin: str) -> Part:
+    if written.strip().upper() == "NULL":
+        return Part(kind="default", name=name, origin=origin, inside=True, sql="DEFAULT NULL")
+    issue = Issue(
+        "SCHEMA-DEFAULT", ERROR, "default", name,
+        f"{written} is a key that became a UUID", "let the app give the value", refuses=True,
+    )  # fmt: skip
+    return Part(kind="default", name=name, origin=origin, inside=True, issues=(issue,))
+
+
+def _judge_table(context: TableContext) -> Iterator[Issue]:
+    table, target = context.table, context.target
+    if len(context.fields) > d1.MAX_COLUMNS:
+        yield Issue(
+            "SCHEMA-COLUMNS", ERROR, "table", target,
+            f"has {len(context.fields)} columns, D1 takes {d1.MAX_COLUMNS}",
+            "split it at the origin, or leave columns out under [schema] exclude", refuses=True,
+        )  # fmt: skip
+    if not context.fields:
+        yield Issue(
+            "SCHEMA-NO-COLUMNS", ERROR, "table", target, "has no column that moves",
+            "leave it out under [schema] exclude", refuses=True,
+        )  # fmt: skip
+    if table.inherits:
+        yield Issue(
+            "SCHEMA-INHERITANCE", ERROR, "table", target,
+            f"inherits from {', '.join(table.inherits)}: it becomes a table of its own, and a "
+            "query of the parent no longer shows its rows",
+            "query both tables in the app, and accept the rule",
+        )  # fmt: skip
+    if table.kind == "foreign":
+        yield Issue(
+            "SCHEMA-FOREIGN-TABLE", ERROR, "table", target,
+            "is a window on another server; its rows move as they are now",
+            "leave it out under [schema] exclude, or accept the rule",
+        )  # fmt: skip
