@@ -69,6 +69,14 @@ class CloudflareHost:
         except JsException as error:
             return json.dumps({"error": str(getattr(error, "message", error))})
 
+    def hyperdrive(self, binding: str) -> str:
+        """Return where a Hyperdrive binding leads and as whom, as JSON."""
+        bound = getattr(self.workers_module().env, binding, None)
+        if bound is None:
+            return json.dumps({"error": f"Hyperdrive binding {binding}: no such binding"})
+        names = ("host", "port", "user", "password", "database")
+        return json.dumps({name: getattr(bound, name) for name in names})
+
     async def _run_all(self, database: Any, statements: list[list[Any]]) -> list[str]:
         from pyodide.ffi import to_js
 

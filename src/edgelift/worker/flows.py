@@ -51,7 +51,17 @@ _idle = [MAIN_IDENTITY]
 class Flow:
     """A request, job or green thread in flight."""
 
-    __slots__ = ("driver", "identity", "parking", "posted", "ready", "request_id", "timers")
+    __slots__ = (
+        "closed",
+        "driver",
+        "endings",
+        "identity",
+        "parking",
+        "posted",
+        "ready",
+        "request_id",
+        "timers",
+    )
 
     def __init__(self, request_id: int, identity: Identity) -> None:
         self.request_id = request_id
@@ -61,6 +71,9 @@ class Flow:
         self.ready: deque[Any] = deque()
         self.timers: list[Any] = []
         self.parking = Parking()
+        self.closed = False
+        # What to do when the flow ends, each with the flow that asked for it.
+        self.endings: list[tuple[Flow, Callable[[], object]]] = []
 
 
 MAIN_FLOW = Flow(0, MAIN_IDENTITY)
@@ -74,15 +87,43 @@ def new_identity() -> Identity:
 
 def open_flow(request_id: int) -> Flow:
     """Return the flow of a request or job, on an idle identity."""
-    return Flow(request_id, _idle.pop() if _idle else new_identity())
+    flow = Flow(request_id, _idle.pop() if _idle else new_identity())
+    _requests[request_id] = flow
+    return flow
 
 
 def close_flow(flow: Flow) -> None:
-    """Give the identity of a request's flow back."""
+    """Do what was asked for at a request's end, and give the identity of its flow back."""
+    _requests.pop(flow.request_id, None)
+    end_flow(flow)
     if flow.identity is MAIN_IDENTITY:
         _idle.append(flow.identity)
     else:
         _idle.insert(0, flow.identity)
+
+
+# The flows of requests that have not ended; green threads of the same request are not among them.
+_requests: dict[int, Flow] = {}
+
+
+def at_end(callback: Callable[[], object]) -> None:
+    """Call `callback` once when the running request ends.
+
+    Asked for by a green thread that is still running then, it is called when that one ends.
+    """
+    flow = current.get()
+    _requests.get(flow.request_id, flow).endings.append((flow, callback))
+
+
+def end_flow(flow: Flow) -> None:
+    """Do what was asked for at the end of a request, a green thread or the import; newest first."""
+    flow.closed = flow is not MAIN_FLOW
+    while flow.endings:
+        asker, callback = flow.endings.pop()
+        if asker.closed or asker is flow:
+            callback()
+        else:
+            asker.endings.insert(0, (asker, callback))
 
 
 def get_ident() -> int:
@@ -178,6 +219,11 @@ def end_import() -> None:
     global _base_context
     host.before_wait = None
     _base_context = copy_context()
+
+
+def is_importing() -> bool:
+    """Return whether the app's import is still going on."""
+    return host.before_wait is not None
 
 
 def release_threads() -> int:

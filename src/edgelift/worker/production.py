@@ -27,7 +27,10 @@ class JobsFailedError(RuntimeError):
 
 def anchor_paths(settings: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return the settings with their relative paths made absolute below `root`."""
-    databases = [{**d, "path": str(root / d["path"])} for d in settings.get("databases", [])]
+    databases = [
+        {**d, "path": str(root / d["path"])} if "path" in d else d
+        for d in settings.get("databases", [])
+    ]
     return {**settings, "root": str(root / settings.get("root", ".")), "databases": databases}
 
 

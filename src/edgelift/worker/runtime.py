@@ -36,6 +36,8 @@ Python calls (module `_edgelift_host`, registered by JavaScript; import it insid
       copied at once), 0 and 0 for no body; 0, or the id under which the rest of the body is kept
       for next_chunk (the body is then the first part or none)
   d1(binding, request_json) -> Promise[str]   runs statements; forms: js/d1_query.mjs
+  hyperdrive(binding) -> str   JSON {"host", "port", "user", "password", "database"} of where the
+      binding leads now ("tls" when it wants TLS), or {"error"}: in the build's boot it leads nowhere
   sleep(ms) -> Promise[None]   a timer of the request that calls it
   post(request_id, delay_ms, token) -> bool   run `run_callback(token)` in the request's I/O context
       after `delay_ms`; may be called from any request, the first time from the request itself. The
@@ -56,7 +58,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgelift.worker import flows
+from edgelift.worker import flows, hyperdrive
 from edgelift.worker.asgi import AsgiServer
 from edgelift.worker.exchange import Request, Rest, Server
 from edgelift.worker.host import locate_bytes, read_host, to_javascript
@@ -105,10 +107,12 @@ def configure(settings_json: str) -> None:
 
 def _install_shims(settings: dict[str, Any]) -> None:
     databases = settings.get("databases", [])
-    for database in databases:
+    hyperdrive.install(databases)
+    files = [d for d in databases if d.get("strategy") != "hyperdrive"]
+    for database in files:
         Path(database["path"]).parent.mkdir(parents=True, exist_ok=True)
-    if databases:
-        importlib.import_module("edgelift.worker.sqlite3").install(databases)
+    if files:
+        importlib.import_module("edgelift.worker.sqlite3").install(files)
     if settings.get("models"):
         importlib.import_module("edgelift.worker.models").install()
 
@@ -117,7 +121,8 @@ def set_database_urls(settings: dict[str, Any], environment: Any) -> None:
     """Point the variables the app reads its database URLs from at the databases of the Worker."""
     for database in settings.get("databases", []):
         if database.get("env"):
-            environment[database["env"]] = f"sqlite:///{database['path']}"
+            url = database.get("url") or f"sqlite:///{database['path']}"
+            environment[database["env"]] = url
 
 
 def load_app(entry: str) -> Any:

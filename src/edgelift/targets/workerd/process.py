@@ -26,7 +26,10 @@ _TAIL_LINES = 12
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start: the config (binary when it ends in .bin), folders by service, variables."""
+    """What to start: the config (binary when it ends in .bin), folders by service, variables.
+
+    `addresses` are those of external services, by name.
+    """
 
     workerd: Path
     config: Path
@@ -35,6 +38,7 @@ class Launch:
     variables: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     experimental: bool = False
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_socket(port: int) -> socket.socket:
@@ -155,6 +159,7 @@ def _spawn(launch: Launch, socket_fd: int, log: IO[bytes]) -> subprocess.Popen[b
     options = ["--binary"] if launch.config.suffix == ".bin" else []
     options += ["--experimental"] if launch.experimental else []
     folders = [f"--directory-path={name}={path}" for name, path in launch.folders.items()]
+    folders += [f"--external-addr={name}={addr}" for name, addr in launch.addresses.items()]
     command = [str(launch.workerd), "serve", *options, f"--socket-fd=http={socket_fd}", *folders]
     try:
         return subprocess.Popen(

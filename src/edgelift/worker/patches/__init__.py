@@ -28,6 +28,10 @@ IN_WORKER = (
     "anyio_threads",
     "asgiref_loop",
     "apscheduler_jobs",
+    "pymysql_connections",
+    "pg8000_connections",
+    "sqlalchemy_pools",
+    "django_connections",
 )
 
 

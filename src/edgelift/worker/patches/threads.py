@@ -17,6 +17,7 @@ from edgelift.worker.flows import (
     Flow,
     close_stack,
     current,
+    end_flow,
     launch,
     new_identity,
     open_stack,
@@ -61,6 +62,7 @@ def run_thread(
             context.run(current.set, flow)
             context.run(body)
         finally:
+            end_flow(flow)
             flow.identity.forget_locals()
             close_stack(flow)
             end()
