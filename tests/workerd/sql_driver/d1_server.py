@@ -38,6 +38,7 @@ const main :Workerd.Worker = (
   compatibilityDate = "{date}",
   modules = [
     (name = "main.mjs", esModule = embed "main.mjs"), (name = "d1_query.mjs", esModule = embed "d1_query.mjs"),
+    (name = "sql_values.mjs", esModule = embed "sql_values.mjs"),
   ],
   bindings = [{bindings}],
 );
@@ -86,7 +87,7 @@ def serve_d1(folder: Path) -> Iterator[HttpTransport]:
     source = resources.files("edgelift.targets.workerd") / "js"
     state = folder / "state"
     state.mkdir(parents=True)
-    for name in ("d1.mjs", "d1_query.mjs"):
+    for name in ("d1.mjs", "d1_query.mjs", "sql_values.mjs"):
         (folder / name).write_text((source / name).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "main.mjs").write_text(_WORKER)
     bindings = ", ".join(_binding(name) for name in BINDINGS)

@@ -29,6 +29,8 @@ SHARED_JS = (
     "interpreter.mjs",
     "host.mjs",
     "d1_query.mjs",
+    "sql_session.mjs",
+    "sql_values.mjs",
 )
 # A cold boot from sources takes 5 to 20 s on a busy machine (python-in-workerd.md section 2).
 _BOOT_TIMEOUT_S = 300.0

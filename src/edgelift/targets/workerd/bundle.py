@@ -20,7 +20,13 @@ import msgspec
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.assets import Asset, list_assets
 from edgelift.targets.workerd.boots import JS_FOLDER, Builder, SnapshotAnswer, write_files
-from edgelift.targets.workerd.config import app_config, list_modules
+from edgelift.targets.workerd.config import (
+    D1_MODULES,
+    SQL_MODULES,
+    Hyperdrive,
+    app_config,
+    list_modules,
+)
 from edgelift.targets.workerd.container import write_container
 from edgelift.targets.workerd.pack import (
     APP,
@@ -46,7 +52,8 @@ class BundleSpec:
     """What to build: `app_dir` becomes /app, `settings` is the document of worker/runtime.py.
 
     `adapter` becomes the package edgelift.worker. `env` are the variables visible while the
-    snapshot is made; they are part of it, so the bundle is as secret as they are.
+    snapshot is made; they are part of it, so the bundle is as secret as they are. `certificates`
+    are PEM texts of private authorities that the app's TLS connections trust.
     """
 
     app_dir: Path
@@ -55,6 +62,7 @@ class BundleSpec:
     env: dict[str, str] = field(default_factory=dict)
     public_dir: Path | None = None
     adapter: Path = WORKER_PACKAGE
+    certificates: tuple[str, ...] = ()
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +76,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_error: str
     inputs: str
     databases: tuple[str, ...]
+    objects: tuple[str, ...] = ()
+    hyperdrives: tuple[Hyperdrive, ...] = ()
     notes: tuple[str, ...] = ()
     traceback: str = ""
     sizes: dict[str, int] = msgspec.field(default_factory=dict)
@@ -155,6 +165,7 @@ def _hash_inputs(
 ) -> str:
     digest = hashlib.sha256()
     parts = [FORMAT, files.digest(), spec.settings, spec.env, assets, str(toolchain.workerd)]
+    parts.append(spec.certificates)
     digest.update(msgspec.json.encode(parts, order="deterministic"))
     sources = [*JS_FOLDER.glob("*.mjs"), *Path(__file__).parent.glob("*.py")]
     for source in sorted(sources):
@@ -183,23 +194,37 @@ class _Work:
             note(f"no memory snapshot: {answer.error.splitlines()[0]}")
             shutil.rmtree(self.folder, ignore_errors=True)
             self._write(compiled, answer)
-        bundle = Bundle(
-            out=self.folder,
-            snapshot=not answer.error,
-            snapshot_error=answer.error,
-            inputs=inputs,
-            databases=self._databases(),
-            notes=tuple(answer.notes),
-            traceback=answer.traceback,
-            sizes=_measure(self.folder),
+        bundle = msgspec.structs.replace(
+            self._describe(answer), inputs=inputs, sizes=_measure(self.folder)
         )
         encoded = msgspec.json.encode(bundle, enc_hook=str)
         write_files(self.folder, {RECORD: encoded})
         return bundle
 
-    def _databases(self) -> tuple[str, ...]:
+    def _describe(self, answer: SnapshotAnswer) -> Bundle:
+        return Bundle(
+            out=self.folder,
+            snapshot=not answer.error,
+            snapshot_error=answer.error,
+            inputs="",
+            databases=self._databases(),
+            objects=self._databases("object"),
+            hyperdrives=self._hyperdrives(),
+            notes=tuple(answer.notes),
+            traceback=answer.traceback,
+        )
+
+    def _databases(self, strategy: str = "d1") -> tuple[str, ...]:
         listed = self.spec.settings.get("databases", [])
-        return tuple(d["binding"] for d in listed if d.get("strategy", "d1") == "d1")
+        return tuple(d["binding"] for d in listed if d.get("strategy", "d1") == strategy)
+
+    def _hyperdrives(self) -> tuple[Hyperdrive, ...]:
+        listed = self.spec.settings.get("databases", [])
+        return tuple(
+            Hyperdrive(binding=d["binding"], scheme=d["engine"])
+            for d in listed
+            if d.get("strategy") == "hyperdrive"
+        )
 
     def _write(self, compiled: dict[str, bytes], answer: SnapshotAnswer) -> None:
         """Write everything but the record; the snapshot only when `answer` has one."""
@@ -224,9 +249,15 @@ class _Work:
         modules["settings.json"] = msgspec.json.encode(settings)
         modules["assets.json"] = msgspec.json.encode(self.assets)
         databases = self._databases()
-        text = app_config(list_modules("worker.mjs", list(modules)), databases)
-        if databases:
-            modules["d1.mjs"] = (JS_FOLDER / "d1.mjs").read_bytes()
+        text = app_config(
+            list_modules("worker.mjs", list(modules)),
+            databases,
+            self._hyperdrives(),
+            self.spec.certificates,
+            objects := self._databases("object"),
+        )
+        services = (D1_MODULES if databases else ()) + (SQL_MODULES if objects else ())
+        modules |= {name: (JS_FOLDER / name).read_bytes() for name in services}
         folder = self.builder.scratch / "config"
         write_files(folder / "modules", modules)
         write_files(folder, {"config.capnp": text.encode()})
@@ -239,7 +270,7 @@ class _Work:
 
         try:
             table = read_function_table(
-                self.folder, self.builder.toolchain, self._databases(), self.builder.log
+                self._describe(answer), self.builder.toolchain, self.builder.log
             )
         except TargetError as error:
             return f"the snapshot does not start: {error.why}"

@@ -26,7 +26,12 @@ _V8_FLAGS = (
 )
 TOKEN_VARIABLE = "EDGELIFT_TOKEN"  # noqa: S105 - a variable's name
 ENVIRONMENT_VARIABLE = "EDGELIFT_ENVIRONMENT"
+HYPERDRIVE_VARIABLE = "EDGELIFT_HYPERDRIVE"
 D1_UNIQUE_KEY = "edgelift-D1"
+SQL_UNIQUE_KEY = "edgelift-SQL"
+# The modules of the two database services, the main one first.
+D1_MODULES = ("d1.mjs",)
+SQL_MODULES = ("sql_object.mjs", "sql_values.mjs")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,22 @@ class Module:
     name: str
     kind: str
     file: str
+
+
+@dataclass(frozen=True)
+class Hyperdrive:
+    """A binding to a database server: `scheme` is postgresql or mysql.
+
+    Where the server is and as whom it is opened is told at every start, and stands in no file.
+    """
+
+    binding: str
+    scheme: str
+
+    @property
+    def service(self) -> str:
+        """Return the name of the external service that stands for the server."""
+        return f"hyperdrive-{self.binding}"
 
 
 def quote_text(text: str) -> str:
@@ -81,10 +102,18 @@ def _config(services: Sequence[str], workers: Sequence[str]) -> str:
     )
 
 
-_NETWORK = (
-    '(name = "internet", network = (allow = ["public", "private", "local"], '
-    "tlsOptions = (trustBrowserCas = true)))"
-)
+def _network(certificates: Sequence[str] = ()) -> str:
+    """Return the service through which the app's own sockets go: everywhere, loopback included.
+
+    `certificates` are PEM texts of private authorities that TLS trusts beside the public ones.
+    """
+    trusted = ", ".join(quote_text(text) for text in certificates)
+    return (
+        '(name = "internet", network = (allow = ["public", "private", "local"], '
+        f"tlsOptions = (trustBrowserCas = true, trustedCertificates = [{trusted}])))"
+    )
+
+
 _FILES = '(name = "files", disk = ())'
 _FILES_BINDING = '(name = "FILES", service = "files")'
 
@@ -92,19 +121,27 @@ _FILES_BINDING = '(name = "FILES", service = "files")'
 def build_config(modules: Sequence[Module]) -> str:
     """Return the configuration of the build's boot: the only one with the unsafeEval binding."""
     bindings = (_FILES_BINDING, '(name = "UNSAFE_EVAL", unsafeEval = void)')
-    services = ('(name = "main", worker = .main)', _NETWORK, _FILES)
+    services = ('(name = "main", worker = .main)', _network(), _FILES)
     return _config(services, [_worker("main", modules, bindings)])
 
 
-def app_config(modules: Sequence[Module], databases: Sequence[str]) -> str:
-    """Return the configuration of the lifted app with a D1 binding for each name of `databases`.
+def app_config(
+    modules: Sequence[Module],
+    databases: Sequence[str],
+    hyperdrives: Sequence[Hyperdrive] = (),
+    certificates: Sequence[str] = (),
+    objects: Sequence[str] = (),
+) -> str:
+    """Return the configuration of the lifted app with a binding for each database.
 
-    A binding is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns from
-    `ctx.props.database` which database is meant.
+    One of `databases` is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns
+    from `ctx.props.database` which database is meant. One of `objects` is the namespace of the
+    service `sql` (js/sql_object.mjs), in which its object has the binding's name.
+    `certificates`: see `_network`.
     """
     services = [
         '(name = "main", worker = .main)',
-        _NETWORK,
+        _network(certificates),
         _FILES,
         '(name = "assets", disk = (allowDotfiles = true))',
     ]
@@ -114,7 +151,14 @@ def app_config(modules: Sequence[Module], databases: Sequence[str]) -> str:
         f'(name = "{TOKEN_VARIABLE}", fromEnvironment = "{TOKEN_VARIABLE}")',
         f'(name = "{ENVIRONMENT_VARIABLE}", fromEnvironment = "{ENVIRONMENT_VARIABLE}")',
         *(_d1_binding(name) for name in databases),
+        *(_hyperdrive_binding(one) for one in hyperdrives),
+        *(_sql_binding(name) for name in objects),
     ]
+    if hyperdrives:
+        bindings.append(
+            f'(name = "{HYPERDRIVE_VARIABLE}", fromEnvironment = "{HYPERDRIVE_VARIABLE}")'
+        )
+        services += [_hyperdrive_service(one) for one in hyperdrives]
     workers = [_worker("main", modules, bindings)]
     if databases:
         services += (
@@ -122,6 +166,12 @@ def app_config(modules: Sequence[Module], databases: Sequence[str]) -> str:
             '(name = "d1-state", disk = (writable = true))',
         )
         workers.append(_d1_worker())
+    if objects:
+        services += (
+            '(name = "sql", worker = .sql)',
+            '(name = "sql-state", disk = (writable = true))',
+        )
+        workers.append(_sql_worker())
     return _config(services, workers)
 
 
@@ -134,11 +184,43 @@ def _d1_binding(name: str) -> str:
     )
 
 
-def _d1_worker() -> str:
-    namespace = f'(className = "D1Database", uniqueKey = "{D1_UNIQUE_KEY}", enableSql = true)'
-    extra = (
+def _hyperdrive_service(hyperdrive: Hyperdrive) -> str:
+    # The address is replaced on the command line; port 9 (discard) refuses until then.
+    name = quote_text(hyperdrive.service)
+    return f'(name = {name}, external = (address = "127.0.0.1:9", tcp = ()))'
+
+
+def _hyperdrive_binding(hyperdrive: Hyperdrive) -> str:
+    parts = {
+        "designator": hyperdrive.service,
+        "database": "edgelift",
+        "user": "edgelift",
+        "password": "edgelift",
+        "scheme": hyperdrive.scheme,
+    }
+    inner = ", ".join(f"{name} = {quote_text(value)}" for name, value in parts.items())
+    return f"(name = {quote_text(hyperdrive.binding)}, hyperdrive = ({inner}))"
+
+
+def _sql_binding(name: str) -> str:
+    namespace = '(className = "SqlObject", serviceName = "sql")'
+    return f"(name = {quote_text(name)}, durableObjectNamespace = {namespace})"
+
+
+def _storage(class_name: str, unique_key: str, disk: str) -> str:
+    namespace = f'(className = "{class_name}", uniqueKey = "{unique_key}", enableSql = true)'
+    return (
         f"  durableObjectNamespaces = [{namespace}],\n"
-        '  durableObjectStorage = (localDisk = "d1-state"),\n'
+        f'  durableObjectStorage = (localDisk = "{disk}"),\n'
     )
+
+
+def _d1_worker() -> str:
     binding = '(name = "DATABASES", durableObjectNamespace = "D1Database")'
-    return _worker("d1", list_modules("d1.mjs", []), [binding], extra)
+    modules = list_modules(D1_MODULES[0], D1_MODULES[1:])
+    return _worker("d1", modules, [binding], _storage("D1Database", D1_UNIQUE_KEY, "d1-state"))
+
+
+def _sql_worker() -> str:
+    modules = list_modules(SQL_MODULES[0], SQL_MODULES[1:])
+    return _worker("sql", modules, [], _storage("SqlObject", SQL_UNIQUE_KEY, "sql-state"))

@@ -13,9 +13,14 @@ from typing import Any, Self
 import msgspec
 
 from edgelift.errors import TargetError
+from edgelift.model.server_url import ServerUrl
 from edgelift.targets.workerd.bundle import Bundle
-from edgelift.targets.workerd.config import ENVIRONMENT_VARIABLE, TOKEN_VARIABLE
-from edgelift.targets.workerd.d1_storage import d1_folder
+from edgelift.targets.workerd.config import (
+    ENVIRONMENT_VARIABLE,
+    HYPERDRIVE_VARIABLE,
+    TOKEN_VARIABLE,
+)
+from edgelift.targets.workerd.d1_storage import database_folder
 from edgelift.targets.workerd.process import HOST, Launch, WorkerdProcess
 from edgelift.toolchain import Toolchain
 
@@ -114,17 +119,24 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
     log: Path,
     toolchain: Toolchain,
     warm: bool = False,
+    servers: Mapping[str, ServerUrl] | None = None,
 ) -> Worker:
     """Serve `bundle` on 127.0.0.1 and return once HTTP is answered.
 
     With `warm` Python is started too. `state` holds the databases, `env` becomes os.environ, the
-    app's output goes to `log`. Raises TargetError when the port is taken, workerd ends, or (with
-    `warm`) the app cannot be started.
+    app's output goes to `log`. `servers` are the database servers of the Hyperdrive bindings, by
+    binding; without one its connections are refused. Raises TargetError when the port is taken,
+    workerd ends, or (with `warm`) the app cannot be started.
     """
     folders = {"files": bundle.out / "files", "assets": bundle.out / "assets"}
     if bundle.databases:
-        folders["d1-state"] = d1_folder(state)
+        folders["d1-state"] = database_folder(state)
+    if bundle.objects:
+        folders["sql-state"] = database_folder(state, "object")
     token = secrets.token_urlsafe(24)
+    known = {
+        h.binding: (h, url) for h in bundle.hyperdrives if (url := (servers or {}).get(h.binding))
+    }
     launch = Launch(
         workerd=toolchain.workerd,
         config=bundle.out / "config.bin",
@@ -133,8 +145,12 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
         variables={
             TOKEN_VARIABLE: token,
             ENVIRONMENT_VARIABLE: msgspec.json.encode(dict(env)).decode(),
+            HYPERDRIVE_VARIABLE: msgspec.json.encode(
+                {binding: describe_server(url) for binding, (_, url) in known.items()}
+            ).decode(),
         },
         port=port,
+        addresses={h.service: url.address for h, url in known.values()},
     )
     worker = Worker(WorkerdProcess(launch), token)
     try:
@@ -147,11 +163,22 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
     return worker
 
 
-def read_function_table(
-    folder: Path, toolchain: Toolchain, databases: tuple[str, ...], log: Path
-) -> list[str]:
-    """Start the bundle in `folder` from its snapshot and return the function table it has then."""
-    bundle = Bundle(out=folder, snapshot=True, snapshot_error="", inputs="", databases=databases)
+def describe_server(url: ServerUrl) -> dict[str, object]:
+    """Return what js/host.mjs adds to a binding: as whom to connect.
+
+    A server that wants TLS is reached directly: workerd's own binding speaks plain TCP, while
+    Cloudflare's Hyperdrive speaks TLS to the server by itself.
+    """
+    told: dict[str, object] = {
+        "user": url.user,
+        "password": url.password,
+        "database": url.database,
+    }
+    return {**told, "host": url.host, "port": url.port, "tls": True} if url.needs_tls else told
+
+
+def read_function_table(bundle: Bundle, toolchain: Toolchain, log: Path) -> list[str]:
+    """Start a bundle from its snapshot and return the function table it has then."""
     with (
         tempfile.TemporaryDirectory(prefix="edgelift-check-") as state,
         start_worker(bundle, state=Path(state), env={}, log=log, toolchain=toolchain) as worker,

@@ -1,8 +1,7 @@
-"""The Connection of the driver: sqlite3.Connection over a D1 database."""
+"""The Connection of the driver: sqlite3.Connection over D1 or a SQL object."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -20,14 +19,13 @@ from edgelift.worker.sqlite3.execution import (
     run_write,
 )  # fmt: skip
 from edgelift.worker.sqlite3.features import Features
+from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
 from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
 from edgelift.worker.sqlite3.pragmas import run_pragma
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.statement import QUERIES, WRITES, Statement, parse
-from edgelift.worker.sqlite3.transactions import CONTROL, Transaction
+from edgelift.worker.sqlite3.transactions import CONTROL
 from edgelift.worker.sqlite3.values import Value
-
-log = logging.getLogger("edgelift.sqlite3")
 
 _ISOLATION_LEVELS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})
 
@@ -49,7 +47,10 @@ class _ConnectionType(type):
 
 
 class Connection(Features, metaclass=_ConnectionType):
-    """A connection to a database in D1, where every statement is committed at once."""
+    """A connection to a database of the Worker.
+
+    In D1 every statement is committed at once; a SQL object has real transactions.
+    """
 
     __module__ = "sqlite3"
 
@@ -70,14 +71,14 @@ class Connection(Features, metaclass=_ConnectionType):
         found = registry.find_database(database, uri=options.uri)
         if found is None:
             raise NotSupportedError(f"{database!r} is no database of this Worker")
-        self.database, self.path, self._read_only = found
+        shared, self.path, self._read_only = found
+        self.database, self._transaction = shared.connect(int(options.timeout * 1000))
         self.detect_types = options.detect_types
         self.row_factory: Callable[..., Any] | None = None
         self.text_factory: Any = str
         self.total_changes = 0
         self.last_rowid = 0
         self.pragma_values: dict[str, object] = {"busy_timeout": int(options.timeout * 1000)}
-        self._transaction = Transaction(self.database.binding)
         self._closed = False
         self._autocommit: bool | int = LEGACY_TRANSACTION_CONTROL
         self._isolation_level: str | None = ""
@@ -151,12 +152,16 @@ class Connection(Features, metaclass=_ConnectionType):
             and self._isolation_level is not None
         )
         if implicit:
-            self._transaction.begin()
+            self._transaction.begin(self._isolation_level or "")
         try:
             outcome = work()
         except errors.OperationalError:
             if implicit and not self._transaction.writes:
-                self._transaction.end()  # CPython refuses such a statement before it begins
+                self._transaction.cancel()  # CPython refuses such a statement before it begins
+            raise
+        except errors.IntegrityError:
+            if plan.rolls_back:
+                self._transaction.roll_back()
             raise
         if outcome.total_changes:  # triggers included
             self.total_changes += outcome.total_changes
@@ -166,8 +171,8 @@ class Connection(Features, metaclass=_ConnectionType):
         return outcome
 
     def run_script(self, statements: Sequence[str]) -> None:
-        """Commit, then run statements, those between PRAGMAs and BEGINs as one atomic batch."""
-        self._transaction.end()
+        """Commit, then run statements, those between PRAGMAs and BEGINs in one message."""
+        self._transaction.commit()
         pending: list[str] = []
         for sql in statements:
             plan = read_plan(sql)
@@ -223,7 +228,7 @@ class Connection(Features, metaclass=_ConnectionType):
             allowed = "'', 'DEFERRED', 'IMMEDIATE', or 'EXCLUSIVE'"
             raise ValueError(f"isolation_level string must be one of {allowed}")
         if level is None:
-            self._transaction.end()
+            self._transaction.commit()
         self._isolation_level = level
 
     @property
@@ -238,20 +243,20 @@ class Connection(Features, metaclass=_ConnectionType):
                 "autocommit must be True, False, or sqlite3.LEGACY_TRANSACTION_CONTROL"
             )
         if value is True:
-            self._transaction.end()
+            self._transaction.commit()
         elif value is False:
             self._transaction.begin()
         self._autocommit = value
 
     def commit(self) -> None:
-        """End the transaction; its statements have been committed one by one."""
+        """End the transaction; in D1 its statements have been committed one by one."""
         self.check_open()
         if self._autocommit is not True:
-            self._transaction.end()
+            self._transaction.commit()
             self._reopen()
 
     def rollback(self) -> None:
-        """End the transaction; raises LostRollbackError when it wrote, for D1 cannot undo that."""
+        """Undo the transaction; with D1 raises LostRollbackError when it wrote."""
         self.check_open()
         if self._autocommit is True:
             return
@@ -265,16 +270,14 @@ class Connection(Features, metaclass=_ConnectionType):
             self._transaction.begin()
 
     def close(self) -> None:
-        """Close the connection; writes that were not committed stay in D1, which the log says."""
-        if not self._closed and self._transaction.writes:
-            log.error(
-                "edgelift: LOST ROLLBACK: a connection to D1 (%s) was closed with %d uncommitted "
-                "write(s); the rows stay",
-                self.database.binding,
-                self._transaction.writes,
-            )
-        self._transaction.end()
+        """Close the connection, with a transaction that is still open."""
+        self._transaction.discard()
         self._closed = True
+
+    def __del__(self) -> None:
+        transaction = getattr(self, "_transaction", None)
+        if isinstance(transaction, ObjectTransaction) and transaction.started:
+            transaction.abandon()
 
     def __enter__(self) -> Self:
         self.check_open()
@@ -294,4 +297,4 @@ class Connection(Features, metaclass=_ConnectionType):
 
     def __call__(self, sql: str, /) -> Any:
         """Refuse to hand out a bare statement object, which nothing but CPython's tests uses."""
-        raise NotSupportedError("statement objects do not exist for D1; use execute()")
+        raise NotSupportedError("statement objects do not exist here; use execute()")

@@ -1,4 +1,4 @@
-"""Runs one parsed statement on D1: from a plan and values to names, rows and counters."""
+"""Runs one parsed statement: from a plan and values to names, rows and counters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgelift.worker.sqlite3.errors import OperationalError
+from edgelift.worker.sqlite3.errors import DataError, OperationalError
 from edgelift.worker.sqlite3.fitting import LARGEST_SQL_BYTES, Fitted, fit
 from edgelift.worker.sqlite3.rewrite import (
     COUNTERS,
@@ -18,6 +18,7 @@ from edgelift.worker.sqlite3.rewrite import (
     flatten_row,
     merge_names,
     read_names,
+    rolls_back,
     wrap_query,
     wrap_returning,
 )  # fmt: skip
@@ -27,7 +28,7 @@ from edgelift.worker.sqlite3.statement import (
     Statement,
     parse,
 )  # fmt: skip
-from edgelift.worker.sqlite3.transport import JSON, RAW, RUN, Answer, Asked, Database
+from edgelift.worker.sqlite3.transport import GROUP, JSON, RAW, RUN, Answer, Asked, Database
 from edgelift.worker.sqlite3.values import Value
 
 # What wrap_query puts around a query of 100 columns, the most D1 returns.
@@ -60,6 +61,10 @@ class Plan:
         is_query = self.source.is_query
         self.names = read_names(self.source) if is_query else None
         self.count = count_columns(self.source) if is_query else None
+        tokens = self.source.tokens
+        self.rolls_back = any(rolls_back(tokens, index) for index in range(min(len(tokens), 8)))
+        # Set once the rows did not fit into one cell.
+        self.large = False
         limit = self.target.find_word("LIMIT", self.target.main) if is_query else None
         text = self.target.sql
         self._head = text if limit is None else text[: self.target.tokens[limit].start].rstrip()
@@ -111,12 +116,27 @@ def _read_rows(
         else:
             wanted = plan.names_query(values)
     count = len(names) if names is not None else plan.count or 0
-    wrapped = Fitted(wrap_query(query.sql, count), query.parameters)
-    answer = database.ask([(wrapped, JSON)], wanted)
+    answer = _ask_rows(database, plan, query, count, wanted)
     if names is None:
         names = merge_names(plan.source, answer.names or [])
         database.learn(plan.source.sql, names)
     return Outcome(names, [flatten_row(row, count) for row in answer.results[0].rows])
+
+
+def _ask_rows(
+    database: Database, plan: Plan, query: Fitted, count: int, wanted: Fitted | None
+) -> Answer:
+    """Ask for all rows in one cell where the database offers that, else for a cell each."""
+    if database.groups and not plan.large:
+        wrapped = Fitted(wrap_query(query.sql, count, grouped=True), query.parameters)
+        try:
+            return database.ask([(wrapped, GROUP)], wanted)
+        except DataError as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_TOOBIG":
+                raise
+            plan.large = True
+    wrapped = Fitted(wrap_query(query.sql, count), query.parameters)
+    return database.ask([(wrapped, JSON)], wanted)
 
 
 def _ask_names(database: Database, plan: Plan, values: Sequence[Value]) -> list[str]:
@@ -142,7 +162,7 @@ def run_write(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
     """Run an INSERT, REPLACE, UPDATE or DELETE with its counters as one atomic batch."""
     statement, names = _prepare_write(database, plan)
     pieces = fit(statement, values)
-    answer = database.ask(_with_counters(pieces, RUN if names is None else JSON))
+    answer = database.ask(_with_counters(pieces, RUN if names is None else JSON), writes=True)
     outcome = _sum_up(answer)
     if names is not None:
         outcome.names = names
@@ -153,7 +173,10 @@ def run_write(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
 
 
 def run_many(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) -> Outcome:
-    """Run a write once for each list of values; each batch of up to 1,000 statements is atomic."""
+    """Run a write once for each list of values, in messages of up to 1,000 statements.
+
+    In D1 each of them is atomic; in a SQL object, as in SQLite, what went before a failure stays.
+    """
     statement, _ = _prepare_write(database, plan)
     outcome = Outcome(changes=0)
     batch: list[Fitted] = []
@@ -162,13 +185,17 @@ def run_many(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) ->
         for piece in fit(statement, values):
             length = len(piece.sql) + sum(len(str(value)) for value in piece.parameters)
             if batch and (len(batch) >= _BATCH_STATEMENTS or size + length > _BATCH_BYTES):
-                _add(outcome, _sum_up(database.ask(_with_counters(batch, RUN))))
+                _add(outcome, _run_batch(database, batch))
                 batch, size = [], 0
             batch.append(piece)
             size += length
     if batch:
-        _add(outcome, _sum_up(database.ask(_with_counters(batch, RUN))))
+        _add(outcome, _run_batch(database, batch))
     return outcome
+
+
+def _run_batch(database: Database, batch: Sequence[Fitted]) -> Outcome:
+    return _sum_up(database.ask(_with_counters(batch, RUN), writes=True, atomic=False))
 
 
 def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
@@ -194,23 +221,25 @@ def _add(total: Outcome, part: Outcome) -> None:
 
 
 def run_other(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:
-    """Run a schema statement, EXPLAIN or PRAGMA that D1 itself answers."""
-    result = database.ask([(fit(plan.target, values)[0], RAW)]).results[0]
-    if plan.source.first in _SCHEMA_VERBS:
+    """Run a schema statement, EXPLAIN or PRAGMA that the database itself answers."""
+    changes = plan.source.first in _SCHEMA_VERBS
+    result = database.ask([(fit(plan.target, values)[0], RAW)], writes=changes).results[0]
+    if changes:
         database.forget()
     rows = [tuple(row) for row in result.rows]
     return Outcome(result.columns or None, rows)
 
 
 def run_script(database: Database, statements: Sequence[str]) -> Outcome:
-    """Run statements without values, schema statements among them, as atomic batches."""
+    """Run statements without values, schema statements among them; in D1 as atomic batches."""
     plans = [read_plan(sql) for sql in statements]
     outcome = Outcome(changes=0)
     for start in range(0, len(plans), _BATCH_STATEMENTS):
         batch: list[Asked] = [
             (Fitted(plan.target.sql, []), RUN) for plan in plans[start : start + _BATCH_STATEMENTS]
         ]
-        answer = database.ask([*batch, (Fitted(COUNTERS, []), JSON)])
+        asked = [*batch, (Fitted(COUNTERS, []), JSON)]
+        answer = database.ask(asked, writes=True, atomic=False)
         outcome.total_changes += sum(r.meta.get("changes", 0) for r in answer.results[:-1])
         outcome.last_rowid = answer.results[-1].rows[0][1]
     database.forget()

@@ -171,7 +171,7 @@ def _run_stored(connection: Connection, pragma: Pragma) -> Table:
     columns = "(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID"
     create = f"CREATE TABLE IF NOT EXISTS {STORE_TABLE}{columns}"
     store = f"INSERT OR REPLACE INTO {STORE_TABLE} VALUES({quote_text(pragma.name)}, {value})"
-    database.ask([(Fitted(sql, []), RUN) for sql in (create, store)])
+    database.ask([(Fitted(sql, []), RUN) for sql in (create, store)], writes=True)
     return [], []
 
 

@@ -1,4 +1,4 @@
-"""Which paths are databases in D1: `install` fills it, `connect` asks it."""
+"""Which paths are databases of the Worker: `install` fills it, `connect` asks it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from edgelift.worker.sqlite3.transport import Database, HostTransport, Transport
+from edgelift.worker.sqlite3.object_transport import HostObjectTransport, ObjectTransport
+from edgelift.worker.sqlite3.transport import (
+    Database,
+    HostTransport,
+    ObjectDatabase,
+    Transport,
+)  # fmt: skip
 
 _databases: dict[str, Database] = {}
 
 
-def configure(databases: Iterable[Mapping[str, Any]], transport: Transport | None = None) -> None:
+def configure(
+    databases: Iterable[Mapping[str, Any]],
+    transport: Transport | None = None,
+    carrier: ObjectTransport | None = None,
+) -> None:
     """Take the databases of the settings JSON in place of what was known."""
-    carrier = transport or HostTransport()
     _databases.clear()
     for database in databases:
-        if database.get("strategy", "d1") == "d1":
-            path = os.path.abspath(database["path"])  # noqa: PTH100 - links stay
-            _databases[path] = Database(database["binding"], carrier)
+        path = os.path.abspath(database["path"])  # noqa: PTH100 - links stay
+        strategy = database.get("strategy", "d1")
+        if strategy == "d1":
+            _databases[path] = Database(database["binding"], transport or HostTransport())
+        elif strategy == "object":
+            carrier = carrier or HostObjectTransport()
+            _databases[path] = ObjectDatabase(database["binding"], carrier)
 
 
 def find_database(database: Any, *, uri: bool = False) -> tuple[Database, str, bool] | None:

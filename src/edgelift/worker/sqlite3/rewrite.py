@@ -69,17 +69,20 @@ def build_array(count: int) -> str:
     return arrays[0] if len(arrays) == 1 else f"json_array({','.join(arrays)})"
 
 
-def wrap_query(sql: str, count: int) -> str:
+def wrap_query(sql: str, count: int, *, grouped: bool = False) -> str:
     """Return the query whose rows are the rows of `sql`, each as one JSON array.
+
+    With `grouped` its only row is the JSON array of them all, for which SQLite and the way back
+    take half the time (python-holes.md 3).
 
     The two LIMITs keep SQLite from merging the queries, which would evaluate every expression of
     `sql` several times (select.c, flattenSubquery, restriction 13); the order of the rows stays.
     """
     names = ",".join(f"c{number}" for number in range(1, count + 1))
-    return (
-        f"WITH {QUERY_NAME}({names}) AS (SELECT * FROM ({sql}) LIMIT -1) "
-        f"SELECT {build_array(count)} AS j FROM {QUERY_NAME} LIMIT -1"
-    )
+    inner = f"WITH {QUERY_NAME}({names}) AS (SELECT * FROM ({sql}) LIMIT -1) "
+    if grouped:
+        return f"{inner}SELECT json_group_array({build_array(count)}) AS j FROM {QUERY_NAME}"
+    return f"{inner}SELECT {build_array(count)} AS j FROM {QUERY_NAME} LIMIT -1"
 
 
 def flatten_row(row: list[object], count: int) -> tuple[object, ...]:
@@ -150,7 +153,11 @@ def apply_edits(sql: str, edits: Sequence[Edit]) -> str:
 
 
 def adapt_text(statement: Statement) -> Statement:
-    """Return the statement as D1 must see it: schema tables filtered, sqlite_version() answered."""
+    """Return the statement as the Worker's SQLite must see it.
+
+    Schema tables are filtered, sqlite_version() is answered, OR ROLLBACK becomes OR ABORT (the
+    connection rolls back itself).
+    """
     edits: list[Edit] = []
     tokens = statement.tokens
     for index, token in enumerate(tokens):
@@ -162,10 +169,23 @@ def adapt_text(statement: Statement) -> Statement:
             ")",
         ]:
             edits.append((token.start, tokens[index + 2].end, quote_text(SQLITE_VERSION)))
+        elif rolls_back(tokens, index):
+            # SQLite would end the transaction beneath the runtime, which then resets the database.
+            edits.append((token.start, token.end, "ABORT"))
         elif name in _SCHEMA_TABLES or name in _TEMP_SCHEMA_TABLES:
             edit = _edit_schema_table(tokens, index, name)
             edits += [edit] if edit else []
     return parse(apply_edits(statement.sql, edits)) if edits else statement
+
+
+def rolls_back(tokens: Sequence[Token], index: int) -> bool:
+    """Return whether the token is the ROLLBACK of INSERT OR ROLLBACK or UPDATE OR ROLLBACK."""
+    return (
+        tokens[index].upper == "ROLLBACK"
+        and index > 1
+        and tokens[index - 1].upper == "OR"
+        and tokens[index - 2].upper in {"INSERT", "UPDATE"}
+    )
 
 
 def _edit_schema_table(tokens: Sequence[Token], index: int, name: str) -> Edit | None:

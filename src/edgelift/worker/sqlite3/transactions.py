@@ -1,7 +1,8 @@
-"""Keeps the books of transactions for a database that commits every statement at once.
+"""Keeps the books of a connection's transaction: open or not, its savepoints, SQLite's own errors.
 
-BEGIN, COMMIT and SAVEPOINT change nothing in D1. What must never happen silently is a ROLLBACK that
-does not bring the old rows back: after a write it raises LostRollbackError and says so in the log.
+`Transaction` is that of a database in D1, which commits every statement at once: BEGIN, COMMIT and
+SAVEPOINT change nothing there. What must never happen silently is a ROLLBACK that does not bring
+the old rows back: after a write it raises LostRollbackError and says so in the log.
 """
 
 from __future__ import annotations
@@ -17,37 +18,45 @@ log = logging.getLogger("edgelift.sqlite3")
 CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
 
-class Transaction:
-    """One connection's transaction: open or not, savepoints, writes since its begin."""
+class Books:
+    """A transaction as SQL text drives it; subclasses say what comes of it in the database."""
 
-    def __init__(self, binding: str) -> None:
-        self.binding = binding
+    def __init__(self) -> None:
         self.open = False
         self.writes = 0
-        self._savepoints: list[tuple[str, int]] = []
+        self._savepoints: list[str] = []
         self._begun_by_savepoint = False
 
+    def begin(self, mode: str = "") -> None:
+        """Open it; nothing happens when it is open. `mode` is what may follow BEGIN."""
+        self.open = True
+
+    def commit(self) -> None:
+        """Commit and close it, if it is open."""
+        raise NotImplementedError
+
+    def roll_back(self) -> None:
+        """Undo and close it, if it is open."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Close it as the end of a connection does: what it wrote is not wanted."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Close what was opened for a statement that SQLite refused before it ran."""
+        raise NotImplementedError
+
     def note_write(self) -> None:
-        """Count a write that D1 has committed; outside a transaction nobody wants it back."""
+        """Count a write; outside a transaction nobody wants it back."""
         if self.open:
             self.writes += 1
 
-    def begin(self) -> None:
-        """Open it; nothing happens when it is open."""
-        self.open = True
-
-    def end(self) -> None:
-        """Close it: its writes are, as far as this connection is concerned, wanted."""
+    def close_books(self) -> None:
+        """Forget the transaction."""
         self.open = self._begun_by_savepoint = False
         self.writes = 0
         self._savepoints.clear()
-
-    def roll_back(self) -> None:
-        """Close it; raises LostRollbackError when writes would have had to be undone."""
-        lost = self.writes
-        self.end()
-        if lost:
-            raise self._lost(lost, "ROLLBACK")
 
     def run(self, statement: Statement) -> None:
         """Do what a statement of `CONTROL` says, with SQLite's errors."""
@@ -55,7 +64,7 @@ class Transaction:
         if words[0] == "BEGIN":
             if self.open:
                 raise _refuse("cannot start a transaction within a transaction")
-            self.open = True
+            self.begin(words[1] if len(words) > 1 else "")
         elif words[0] in {"SAVEPOINT", "RELEASE"} or "TO" in words:
             self._run_savepoint(words, unquote(statement.tokens[-1]))
         elif not self.open:
@@ -64,31 +73,92 @@ class Transaction:
         elif words[0] == "ROLLBACK":
             self.roll_back()
         else:
-            self.end()
+            self.commit()
 
     def _run_savepoint(self, words: list[str], name: str) -> None:
         if words[0] == "SAVEPOINT":
             if not self.open:
-                self.open = self._begun_by_savepoint = True
-            self._savepoints.append((name, self.writes))
+                self.begin()
+                self._begun_by_savepoint = True
+            self._savepoints.append(name)
+            self._save()
             return
         index = self._find(name)
         if words[0] == "RELEASE":
+            if index == 0 and self._begun_by_savepoint:
+                self.commit()
+                return
             del self._savepoints[index:]
-            if not self._savepoints and self._begun_by_savepoint:
-                self.end()
+            self._release(index)
             return
         del self._savepoints[index + 1 :]
-        lost = self.writes - self._savepoints[index][1]
-        self.writes -= lost
-        if lost:
-            raise self._lost(lost, f"ROLLBACK TO {name}")
+        self._undo(index)
+
+    def _save(self) -> None:
+        """Note the newest savepoint."""
+
+    def _release(self, index: int) -> None:
+        """Keep what was written since savepoint `index`, which is closed."""
+
+    def _undo(self, index: int) -> None:
+        """Take back what was written since savepoint `index`, which stays open."""
 
     def _find(self, name: str) -> int:
         for index in range(len(self._savepoints) - 1, -1, -1):
-            if self._savepoints[index][0].lower() == name.lower():
+            if self._savepoints[index].lower() == name.lower():
                 return index
         raise _refuse(f"no such savepoint: {name}")
+
+
+class Transaction(Books):
+    """A transaction of D1: counts the writes that a rollback would have to bring back."""
+
+    def __init__(self, binding: str) -> None:
+        super().__init__()
+        self.binding = binding
+        self._before: list[int] = []
+
+    def commit(self) -> None:
+        """Close it: its writes are, as far as this connection is concerned, wanted."""
+        self.close_books()
+
+    cancel = commit
+
+    def roll_back(self) -> None:
+        """Close it; raises LostRollbackError when writes would have had to be undone."""
+        lost = self.writes
+        self.close_books()
+        if lost:
+            raise self._lost(lost, "ROLLBACK")
+
+    def discard(self) -> None:
+        """Close it; writes that were not committed stay in D1, which the log says."""
+        if self.writes:
+            log.error(
+                "edgelift: LOST ROLLBACK: a connection to D1 (%s) was closed with %d uncommitted "
+                "write(s); the rows stay",
+                self.binding,
+                self.writes,
+            )
+        self.close_books()
+
+    def close_books(self) -> None:
+        """Forget the transaction."""
+        super().close_books()
+        self._before.clear()
+
+    def _save(self) -> None:
+        self._before.append(self.writes)
+
+    def _release(self, index: int) -> None:
+        del self._before[index:]
+
+    def _undo(self, index: int) -> None:
+        del self._before[index + 1 :]
+        lost = self.writes - self._before[index]
+        self.writes -= lost
+        if lost:
+            raise self._lost(lost, f"ROLLBACK TO {self._savepoints[index]}")
 
     def _lost(self, writes: int, what: str) -> LostRollbackError:
         text = (

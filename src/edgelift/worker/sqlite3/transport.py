@@ -1,4 +1,8 @@
-"""Carries requests to D1 and results back: the seam between the driver and its runtime."""
+"""Databases as the driver sees them: statements go out, results come back, columns are remembered.
+
+`Database` is one in D1, `ObjectDatabase` one in a SQL object; the two transports are the seam
+between the driver and its runtime.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,14 @@ from typing import Any, Protocol
 
 from edgelift.worker.sqlite3.errors import OperationalError, read_d1_error
 from edgelift.worker.sqlite3.fitting import Fitted
+from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
+from edgelift.worker.sqlite3.object_transport import ObjectTransport
 from edgelift.worker.sqlite3.statement import Statement
 from edgelift.worker.sqlite3.tokens import quote_name
+from edgelift.worker.sqlite3.transactions import Books, Transaction
 
-# Forms of results: see targets/workerd/js/d1_query.mjs.
-JSON, RAW, RUN = "json", "raw", "run"
+# Forms of results: see targets/workerd/js/d1_query.mjs; GROUP: js/sql_object.mjs.
+JSON, RAW, RUN, GROUP = "json", "raw", "run", "group"
 Asked = tuple[Fitted, str]
 
 
@@ -71,15 +78,28 @@ def _read_object(found: dict[str, Any]) -> Any:
     return found
 
 
+def _decode(text: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(text, object_hook=_read_object)
+    return answer
+
+
 class Database:
     """A configured database: binding, transport, and what its connections know of it."""
 
-    def __init__(self, binding: str, transport: Transport) -> None:
+    # Whether all rows of a query come as one cell, and whether a batch is a transaction.
+    groups = False
+    batches = True
+
+    def __init__(self, binding: str, transport: Transport | None = None) -> None:
         self.binding = binding
         self.transport = transport
         self.names: dict[str, list[str]] = {}
         self.tables: dict[str, list[tuple[str, str]]] = {}
         self.returning: dict[str, tuple[Statement, list[str]]] = {}
+
+    def connect(self, busy_ms: int) -> tuple[Database, Books]:
+        """Return what a new connection asks, and its transaction."""
+        return self, Transaction(self.binding)
 
     def forget(self) -> None:
         """Drop what was learned about columns: the schema may have changed."""
@@ -93,13 +113,21 @@ class Database:
             del self.names[next(iter(self.names))]
         self.names[sql] = names
 
-    def ask(self, statements: Sequence[Asked], names: Fitted | None = None) -> Answer:
-        """Run statements, several as one atomic batch; raises the DB-API error of what D1 says."""
-        request: dict[str, Any] = {"statements": [[*fitted, form] for fitted, form in statements]}
-        if names:
-            request["names"] = list(names)
-        text = json.dumps(request, ensure_ascii=False, separators=(",", ":"))
-        answer = json.loads(self.transport.send(self.binding, text), object_hook=_read_object)
+    def ask(
+        self,
+        statements: Sequence[Asked],
+        names: Fitted | None = None,
+        *,
+        writes: bool = False,
+        atomic: bool = True,
+    ) -> Answer:
+        """Run statements and return their answers; raises the DB-API error of what SQLite says.
+
+        Several are one atomic batch, unless `atomic` is False and the database can do otherwise.
+        `writes` tells that they may change something.
+        """
+        steps = [[*fitted, form] for fitted, form in statements]
+        answer = self._send(steps, names, writes=writes, atomic=atomic)
         if "error" in answer:
             raise read_d1_error(answer["error"])
         results = [
@@ -107,6 +135,16 @@ class Database:
             for found in answer["results"]
         ]
         return Answer(results, answer.get("names"))
+
+    def _send(
+        self, steps: list[list[Any]], names: Fitted | None, *, writes: bool, atomic: bool
+    ) -> dict[str, Any]:
+        request: dict[str, Any] = {"statements": steps}
+        if names:
+            request["names"] = list(names)
+        text = json.dumps(request, ensure_ascii=False, separators=(",", ":"))
+        assert self.transport is not None
+        return _decode(self.transport.send(self.binding, text))
 
     def read_table(self, table: str) -> list[tuple[str, str]]:
         """Return (name, declared type) of a table's visible columns, [] without such a table."""
@@ -120,3 +158,56 @@ class Database:
 
 _KEPT_QUERIES = 500
 _HIDDEN = 1  # table_xinfo: hidden columns of virtual tables; generated ones (2, 3) are visible
+
+
+class ObjectDatabase(Database):
+    """A database in a SQL object; each connection has a link of its own (`connect`)."""
+
+    groups = True
+    batches = False
+
+    def __init__(self, binding: str, carrier: ObjectTransport, shard: str = "") -> None:
+        super().__init__(binding)
+        self.carrier = carrier
+        self.shard = shard
+
+    def connect(self, busy_ms: int) -> tuple[Database, Books]:
+        """Return a link and its transaction; all links share what is known of the schema."""
+        link = ObjectLink(self, busy_ms)
+        return link, link.transaction
+
+
+class ObjectLink(ObjectDatabase):
+    """One connection's way to a SQL object."""
+
+    def __init__(self, shared: ObjectDatabase, busy_ms: int) -> None:
+        super().__init__(shared.binding, shared.carrier, shared.shard)
+        self.shared = shared
+        self.names, self.tables, self.returning = shared.names, shared.tables, shared.returning
+        self.transaction = ObjectTransaction(self, shared.carrier, _decode, busy_ms)
+
+    def forget(self) -> None:
+        """Drop what was learned; until the transaction ends only this link sees its new schema."""
+        self.shared.forget()
+        if self.transaction.open:
+            self.names, self.tables, self.returning = {}, {}, {}
+
+    def forget_transaction(self) -> None:
+        """See the schema as all others do."""
+        if self.names is not self.shared.names:
+            self.shared.forget()
+            self.names, self.tables = self.shared.names, self.shared.tables
+            self.returning = self.shared.returning
+
+    def _send(
+        self, steps: list[list[Any]], names: Fitted | None, *, writes: bool, atomic: bool
+    ) -> dict[str, Any]:
+        message: dict[str, Any] = {"steps": steps}
+        if atomic and len(steps) > _PAIR:
+            message["atomic"] = True
+        if names:
+            message["names"] = list(names)
+        return self.transaction.send(message, writes=writes)
+
+
+_PAIR = 2  # a write and its counters

@@ -15,20 +15,15 @@
  * response  {"results": [{"rows": [...], "columns"?: [...], "meta"?: {...}}, ...], "names"?: [...]}, a blob being
  *           {"blob": base64}; or {"error": "message of D1"}. It never rejects for what D1 says.
  */
+import { encodeBlob, messageOf, spliceRows, toBound } from './sql_values.mjs';
 
 /** @typedef {[string, unknown[], string?]} Asked */
 /** @typedef {{ statements: Asked[], names?: [string, unknown[]] }} D1Request */
 
-/** @param {unknown} value */
-function toBound(value) {
-  if (value === null || typeof value !== 'object') return value;
-  return Uint8Array.from(atob(/** @type {{ blob: string }} */ (value).blob), (letter) => letter.charCodeAt(0));
-}
-
 /** @param {unknown} cell */
 function fromCell(cell) {
   if (!Array.isArray(cell)) return cell;
-  return { blob: btoa(cell.map((byte) => String.fromCharCode(byte)).join('')) };
+  return encodeBlob(cell);
 }
 
 /**
@@ -40,9 +35,6 @@ function prepare(database, [sql, params]) {
   return params?.length > 0 ? statement.bind(...params.map(toBound)) : statement;
 }
 
-/** @param {unknown[][]} rows rows of one JSON cell each */
-const spliceRows = (rows) => `{"rows":[${rows.map((row) => row[0]).join(',')}]`;
-
 /**
  * @param {any} answer what D1's client returns for a statement
  * @param {string | undefined} form
@@ -50,7 +42,7 @@ const spliceRows = (rows) => `{"rows":[${rows.map((row) => row[0]).join(',')}]`;
 function encodeAnswer(answer, form) {
   const meta = JSON.stringify(answer.meta ?? {});
   const results = form === 'run' ? [] : (answer.results ?? []);
-  if (form === 'json') return `${spliceRows(results.map(Object.values))},"meta":${meta}}`;
+  if (form === 'json') return `{${spliceRows(results.map(Object.values))},"meta":${meta}}`;
   const columns = results.length > 0 ? Object.keys(results[0]) : [];
   const rows = results.map((/** @type {any} */ row) => columns.map((name) => fromCell(row[name])));
   return `{"rows":${JSON.stringify(rows)},"columns":${JSON.stringify(columns)},"meta":${meta}}`;
@@ -63,7 +55,7 @@ function encodeAnswer(answer, form) {
 async function runOne(database, asked) {
   const statement = prepare(database, asked);
   const form = asked[2];
-  if (form === 'json') return `${spliceRows(await statement.raw())}}`;
+  if (form === 'json') return `{${spliceRows(await statement.raw())}}`;
   if (form !== 'raw') return encodeAnswer(await statement.all(), form);
   const [columns, ...rows] = await statement.raw({ columnNames: true });
   return JSON.stringify({ rows: rows.map((/** @type {unknown[]} */ row) => row.map(fromCell)), columns });
@@ -99,6 +91,6 @@ export async function d1Query(binding, requestJson) {
     const tail = named ? `,"names":${JSON.stringify(named[0])}` : '';
     return `{"results":[${results.join(',')}]${tail}}`;
   } catch (error) {
-    return JSON.stringify({ error: error instanceof Error ? error.message : String(error) });
+    return JSON.stringify({ error: messageOf(error) });
   }
 }

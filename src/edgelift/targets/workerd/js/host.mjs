@@ -6,6 +6,7 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import { env, waitUntil } from 'cloudflare:workers';
 import { d1Query } from './d1_query.mjs';
+import { SqlSession } from './sql_session.mjs';
 
 export const HOST_MODULE = '_edgelift_host';
 
@@ -31,6 +32,46 @@ let lastRequestId = 0;
 
 /** @type {(token: number) => Promise<unknown>} set once Python runs */
 let runCallback = async () => undefined;
+
+/**
+ * Open transactions in SQL objects by the number Python gave them, each ending with its request.
+ * @type {Map<number, { session: SqlSession, requestId: number }>}
+ */
+const sessions = new Map();
+
+/**
+ * @param {number} number
+ * @param {string} why
+ */
+function abandonSession(number, why) {
+  sessions.get(number)?.session.abandon(`the transaction was rolled back: ${why}: SQLITE_ABORT`);
+  sessions.delete(number);
+}
+
+/** @param {number} requestId */
+function endSessions(requestId) {
+  for (const [number, held] of sessions) {
+    if (held.requestId !== requestId) continue;
+    console.error('edgelift: a transaction was still open when its request ended; it was rolled back');
+    abandonSession(number, 'its request is over');
+  }
+}
+
+/**
+ * Wait for what belongs to another request's I/O context; without a timer of its own workerd takes a request that only
+ * waits for another one for hung.
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+async function waitForeign(promise) {
+  let over = false;
+  const settled = promise.finally(() => {
+    over = true;
+  });
+  while (!over) await Promise.race([settled, scheduler.wait(LONGEST_SLEEP_MS)]);
+  return settled;
+}
 
 /** Python's memory, which moves when it grows. @type {() => Uint8Array} */
 let readMemory = () => new Uint8Array();
@@ -69,6 +110,7 @@ export function closeRequest(id) {
   const record = requests.get(id);
   if (!record) return false;
   record.over = true;
+  if (sessions.size > 0) endSessions(id);
   record.body?.cancel().catch(() => {});
   if (!record.pumping) requests.delete(id);
   record.wake?.();
@@ -112,18 +154,75 @@ function logFailure(error) {
   console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
+/**
+ * @param {string} kind
+ * @param {string} name
+ */
+function findBinding(kind, name) {
+  const bound = /** @type {any} */ (env)[name];
+  if (bound) return bound;
+  const reason = env.UNSAFE_EVAL ? 'the database is not reachable while the snapshot is made' : 'no such binding';
+  throw new Error(`${kind} binding ${name}: ${reason}`);
+}
+
+const LOST_SESSION = JSON.stringify({
+  results: [],
+  error: 'the transaction was rolled back when the request that began it ended: SQLITE_ABORT',
+  ended: true,
+});
+
 export const host = {
   /**
    * @param {string} binding
    * @param {string} requestJson
    */
   async d1(binding, requestJson) {
-    const database = /** @type {any} */ (env)[binding];
-    if (!database) {
-      const reason = env.UNSAFE_EVAL ? 'the database is not reachable while the snapshot is made' : 'no such binding';
-      throw new Error(`D1 binding ${binding}: ${reason}`);
+    return d1Query(findBinding('D1', binding), requestJson);
+  },
+
+  /**
+   * @param {string} binding
+   * @param {string} shard
+   * @param {number} number of the transaction, 0 outside of one
+   * @param {boolean} begins
+   * @param {number} busyMs
+   * @param {number} requestId
+   * @param {string} message
+   */
+  async sql(binding, shard, number, begins, busyMs, requestId, message) {
+    if (number === 0 || begins) {
+      const namespace = findBinding('SQL object', binding);
+      const stub = namespace.get(namespace.idFromName(shard ? `${binding}/${shard}` : binding));
+      if (number === 0) return stub.query(message);
+      sessions.set(number, { session: new SqlSession(stub, { busyMs }), requestId });
     }
-    return d1Query(database, requestJson);
+    const held = sessions.get(number);
+    if (!held) return LOST_SESSION;
+    const step = held.session.step(message);
+    const answer = await (held.requestId === requestId ? step : waitForeign(step));
+    if (held.session.over) sessions.delete(number);
+    return answer;
+  },
+
+  /** @param {number} number */
+  sql_abandon(number) {
+    abandonSession(number, 'its connection is gone');
+  },
+
+  /**
+   * Where a database server is and as whom to open it. The credentials of this start are not in the configuration.
+   * @param {string} binding
+   * @returns {string} JSON
+   */
+  hyperdrive(binding) {
+    const bound = /** @type {any} */ (env)[binding];
+    if (!bound) {
+      const reason = env.UNSAFE_EVAL ? 'the database is not reachable while the snapshot is made' : 'no such binding';
+      return JSON.stringify({ error: `Hyperdrive binding ${binding}: ${reason}` });
+    }
+    const told = JSON.parse(env.EDGELIFT_HYPERDRIVE ?? '{}')[binding];
+    if (!told) return JSON.stringify({ error: `Hyperdrive binding ${binding}: no server was told at this start` });
+    return JSON.stringify({ host: bound.host, port: bound.port, ...told });
   },
 
   /**
