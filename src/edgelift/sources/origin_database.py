@@ -130,7 +130,8 @@ class ColumnFacts:
     `max_bytes` is the largest value as it will lie in SQLite (UTF-8 text, blob), `digits` the most
     significant digits of a decimal; `outside_dates` are years beyond 1..9999, `infinities` are
     infinite numbers, dates and timestamps, `months` intervals with a part in months, `nul_texts`
-    texts that hold a NUL, `non_ascii` texts that hold more than ASCII.
+    texts that hold a NUL, `non_ascii` texts that hold more than ASCII, `unmappable` those that the
+    server cannot turn into UTF-8 and back.
     """
 
     nulls: int = 0
@@ -145,6 +146,7 @@ class ColumnFacts:
     months: int = 0
     nul_texts: int = 0
     non_ascii: int = 0
+    unmappable: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

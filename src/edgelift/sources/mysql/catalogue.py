@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edgelift.model.origin_schema import (
     OriginCheck,
     OriginColumn,
     OriginForeignKey,
     OriginIndex,
+    OriginKey,
     OriginSchema,
     OriginSequence,
     OriginTable,
@@ -39,6 +42,7 @@ SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH, A
 _FOREIGN = frozenset({"FEDERATED", "CONNECT", "SPIDER", "S3", "OQGRAPH"})
 _TRANSACTIONAL = frozenset({"INNODB", "ROCKSDB", "NDBCLUSTER", "TOKUDB"})
 _PARTITIONS = re.compile(r"\n(?:/\*!\d+)?\s*(PARTITION BY .*?)(?:\s*\*/)?\s*$", re.DOTALL)
+_ROW_END = re.compile(r"PERIOD FOR SYSTEM_TIME \(`(?:[^`]|``)+`, `((?:[^`]|``)+)`\)")
 _PERIOD = re.compile(r"^\s*PERIOD FOR (`(?:[^`]|``)+`|SYSTEM_TIME)", re.MULTILINE)
 
 
@@ -118,7 +122,7 @@ def _read_table(session: MySqlSession, schema: str, row: _Listed, parts: _Parts)
         name=row.name,
         columns=tuple(columns),
         kind=_read_kind(row, partitioned=partitions is not None),
-        keys=tuple(of_table.keys),
+        keys=tuple(_without_row_end(of_table.keys, written)),
         foreign_keys=tuple(parts.foreign_keys.get(row.name, ())),
         checks=tuple(parts.checks.get(row.name, ())),
         indexes=tuple(_with_lines(of_table.indexes, written)),
@@ -148,16 +152,19 @@ def _list_specials(row: _Listed, written: str) -> Iterator[tuple[str, str]]:
         yield "non-transactional table", f"{row.name} ({row.engine})"
 
 
+def _without_row_end(keys: list[OriginKey], written: str) -> Iterator[OriginKey]:
+    """Yield the keys as they hold for the rows of today: the server adds the end of each version."""
+    found = _ROW_END.search(written)
+    end = found.group(1).replace("``", "`") if found else ""
+    for key in keys:
+        columns = tuple(column for column in key.columns if column != end)
+        yield msgspec.structs.replace(key, columns=columns)
+
+
 def _with_lines(indexes: list[OriginIndex], written: str) -> Iterator[OriginIndex]:
     lines = read_index_lines(written)
     for index in indexes:
-        yield OriginIndex(
-            name=index.name,
-            parts=index.parts,
-            unique=index.unique,
-            method=index.method,
-            written=lines.get(index.name, ""),
-        )
+        yield msgspec.structs.replace(index, written=lines.get(index.name, ""))
 
 
 def _read_raw_defaults(session: MySqlSession, schema: str, table: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "lo
 _NOW = re.compile(r"(current_timestamp|now|localtime|localtimestamp)(\(\d*\))?$", re.IGNORECASE)
 _HEX = re.compile(r"0x([0-9A-Fa-f]{2})+$")
 _ON_UPDATE = re.compile(r"on update (\S+)", re.IGNORECASE)
+PERIODS = ("ROW START", "ROW END")  # times of a row's version: values, for whoever reads them
 # One column of SHOW CREATE TABLE whose default is printed as a string of raw bytes.
 _BYTES_DEFAULT = re.compile(rb"^  `((?:[^`]|``)+)` .*? DEFAULT '((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _BYTE_ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
@@ -112,6 +113,8 @@ def _build_column(row: _Row, found: OriginType, version: ServerVersion) -> Origi
     generated = None
     if "generated" in extra.replace("default_generated", "") or row.generated:
         generated = row.generated if version.mariadb else _unescape(row.generated)
+    if row.generated in PERIODS:
+        generated = None
     return OriginColumn(
         name=row.name,
         type=found,

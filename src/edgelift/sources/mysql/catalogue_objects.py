@@ -136,6 +136,8 @@ def read_hidden(session: MySqlSession, schema: str) -> Iterator[tuple[str, str]]
     rights = _collect_rights(grants, schema)
     if "ALL PRIVILEGES" in rights:
         return
+    if "SELECT" not in rights:
+        yield "hidden tables", f"GRANT SELECT ON {quote_name(schema)}.*"
     if "TRIGGER" not in rights:
         yield "hidden triggers", f"GRANT TRIGGER ON {quote_name(schema)}.*"
     if "EVENT" not in rights:

@@ -93,7 +93,10 @@ ORDER BY s.INDEX_NAME <> 'PRIMARY', s.INDEX_NAME, s.SEQ_IN_INDEX
 
 
 def read_key_index(session: MySqlSession, spec: RowSpec) -> KeyIndex:
-    """Return the unique index over exactly the key's columns, in the key's order."""
+    """Return the unique index over the key's columns, in the key's order.
+
+    It may go on behind them: with the end of a row's version, of which one is today's.
+    """
     if not spec.key:
         return KeyIndex()
     sql = _INDEX.format(schema=quote_text(spec.schema), table=quote_text(spec.table))
@@ -104,10 +107,13 @@ def read_key_index(session: MySqlSession, spec: RowSpec) -> KeyIndex:
         indexes.setdefault(name or "", []).append(found)
         if prefix:
             indexes[name or ""].append(KeyColumn("", "prefix"))
-    for name, columns in indexes.items():
-        if tuple(column.name for column in columns) == spec.key:
-            return KeyIndex(name, tuple(columns))
-    return KeyIndex()
+    size = len(spec.key)
+    fits = [
+        KeyIndex(name, tuple(columns[:size]))
+        for name, columns in sorted(indexes.items(), key=lambda item: len(item[1]))
+        if tuple(column.name for column in columns[:size]) == spec.key
+    ]
+    return fits[0] if fits else KeyIndex()
 
 
 def build_select(spec: RowSpec, index: KeyIndex, where: str) -> str:

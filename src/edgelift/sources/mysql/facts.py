@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.sources.mysql.chunks import KeyIndex, build_from
-from edgelift.sources.mysql.connection import MySqlSession
+from edgelift.sources.mysql.connection import MySqlSession, quote_name, quote_text
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 
 _EXACT_DIGITS = 15
+_UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
+_UNICODE = _UTF8 | {"ucs2", "utf16", "utf16le", "utf32"}
 _PRECISION = re.compile(r"\((\d+)")
 _DAY_END = "'23:59:59.999999'"
 # Bytes that a value of a bounded form takes in SQLite, at most; its NULLs count as much.
@@ -28,8 +32,17 @@ _SIZES: Mapping[str, int] = {
     "date": 10,
     "time": 15,
     "timestamp": 26,
-    "interval": 8,
+    "interval": 26,
     "bit": 64,
+}
+_STYLE_SIZES: Mapping[str, int] = {
+    "style=int": 8,
+    "style=unix": 8,
+    "style=unix_ms": 8,
+    "style=unix_us": 8,
+    "style=micros": 8,
+    "style=hex": 32,
+    "style=blob": 16,
 }
 
 
@@ -50,8 +63,14 @@ def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
     """Return the facts of a table: exact counts and sizes, from one pass over it."""
     query = _Query()
     rows = query.add("COUNT(*)")
-    fields = [column for column in spec.fields if column.op != "refused"]
+    charsets = _read_charsets(session, spec)
+    given = [column for column in spec.fields if column.op != "refused"]
+    fields = [_as_utf8(column, charsets.get(column.read, "")) for column in given]
     places = {column.column: _ask(query, column) for column in fields}
+    for column in given:
+        charset = charsets.get(column.read, "utf8mb4")
+        if charset not in _UNICODE:
+            places[column.column]["unmappable"] = query.add(_count_unmappable(column.read, charset))
     sizes = [_measure(column) for column in fields]
     whole = " + ".join(f"COALESCE({size}, 0)" for size in sizes) or "0"
     largest, total = query.add(f"MAX({whole})"), query.add(f"SUM({whole})")
@@ -69,6 +88,32 @@ def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
             for name, asked in places.items()
         },
     )
+
+
+def _read_charsets(session: MySqlSession, spec: RowSpec) -> dict[str, str]:
+    """Return the character sets of a table's text columns by quoted name."""
+    sql = (
+        "SELECT COLUMN_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS "
+        f"WHERE TABLE_SCHEMA = {quote_text(spec.schema)} AND TABLE_NAME = {quote_text(spec.table)} "
+        "AND CHARACTER_SET_NAME IS NOT NULL"
+    )
+    return {quote_name(name or ""): charset or "" for name, charset in session.read_texts(sql)}
+
+
+def _as_utf8(column: FieldSpec, charset: str) -> FieldSpec:
+    """Return a text column so that its bytes are those that the server sends."""
+    if column.op in _SIZES or column.op in {"blob", "wkb"} or charset in _UTF8:
+        return column
+    return msgspec.structs.replace(column, read=f"CONVERT({column.read} USING utf8mb4)")
+
+
+def _count_unmappable(read: str, charset: str) -> str:
+    """Return the count of texts with bytes that their character set gives no meaning to.
+
+    The server sends a question mark for each, without a word.
+    """
+    back = f"CONVERT(CONVERT({read} USING utf8mb4) USING {charset})"
+    return f"SUM(CAST({back} AS BINARY) <> CAST({read} AS BINARY))"
 
 
 def _to_facts(found: Mapping[str, int | None]) -> ColumnFacts:
@@ -94,8 +139,9 @@ def _measure(column: FieldSpec) -> str:
     if column.op == "wkb":
         return f"LENGTH({read}) - 4"
     if column.op in _SIZES:
-        return str(_SIZES[column.op])
-    return f"LENGTH(CONVERT({read} USING utf8mb4))"
+        styles = [_STYLE_SIZES[word] for word in column.argument.split() if word in _STYLE_SIZES]
+        return str(styles[0] if styles else _SIZES[column.op])
+    return f"LENGTH({read})"
 
 
 def _ask_integer(column: FieldSpec) -> Iterator[tuple[str, str]]:
@@ -121,16 +167,17 @@ def _ask_decimal(column: FieldSpec) -> Iterator[tuple[str, str]]:
 
 
 def _ask_text(column: FieldSpec) -> Iterator[tuple[str, str]]:
-    read = f"CONVERT({column.read} USING utf8mb4)"
+    read = column.read
     yield "non_ascii", f"SUM(LENGTH({read}) <> CHAR_LENGTH({read}))"
-    yield "nul_texts", f"SUM(INSTR(CAST({column.read} AS BINARY), X'00') > 0)"
+    yield "nul_texts", rf"SUM({read} LIKE BINARY '%\0%')"  # three times as fast as INSTR
 
 
 def _ask_day(column: FieldSpec) -> Iterator[tuple[str, str]]:
     read = column.read
     zero = f"(DAYOFMONTH({read}) = 0 OR MONTH({read}) = 0)"
     yield "zero_dates", f"SUM({zero})"
-    yield "outside_dates", f"SUM(YEAR({read}) = 0 AND NOT {zero})"
+    # What is no day gives NULL: 2024-02-31 of ALLOW_INVALID_DATES, the year 0.
+    yield "outside_dates", f"SUM(NOT {zero} AND ({read} + INTERVAL 0 DAY) IS NULL)"
 
 
 def _ask_time(column: FieldSpec) -> Iterator[tuple[str, str]]:

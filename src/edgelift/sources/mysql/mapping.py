@@ -109,8 +109,11 @@ def _declare_text(kind: OriginType) -> str:
 
 
 def _widen(kind: OriginType, version: ServerVersion) -> str:
-    """Return what prints all digits: FLOAT prints six of them, FLOAT(M,D) and DOUBLE(M,D) D."""
-    if kind.name == "double" and not kind.arguments:
+    """Return what prints all digits of a FLOAT, where the server prints six.
+
+    FLOAT(M,D) and DOUBLE(M,D) are the D decimals that every client reads.
+    """
+    if kind.name == "double" or kind.arguments:
         return "{}"
     # Both are exact and keep the sign of zero; MySQL has no CAST AS DOUBLE before 8.0.17.
     cast = version.has(mariadb=(10, 0), mysql=(8, 0, 17))
@@ -245,6 +248,9 @@ def _to_real(kind: OriginType, way: Way, _cast: Cast, _version: ServerVersion) -
 
 
 def _to_numeric(kind: OriginType, _way: Way, _cast: Cast, _version: ServerVersion) -> Way | None:
+    if kind.name in FLOATS:
+        lost = "digits beyond the six that MySQL prints are dropped" if kind.name == "float" else ""
+        return Way("decimal_real15", target="NUMERIC", loss=lost)
     fits = kind.name in INTEGERS | TEXTS | {"decimal"}
     return Way("decimal_real15", target="NUMERIC") if fits else None
 
@@ -261,7 +267,11 @@ def _to_blob(kind: OriginType, way: Way, _cast: Cast, _version: ServerVersion) -
         return way
     if kind.name == "uuid":
         return Way("uuid", "style=blob", "BLOB")
-    return Way("blob", target="BLOB") if kind.name in TEXTS | {"json"} else None
+    if kind.name not in TEXTS | {"json"}:
+        return None
+    # Without the cast the server would turn them into UTF-8.
+    bare = f"the bytes are {kind.charset}" if kind.charset else ""
+    return Way("blob", target="BLOB", expression="CAST({} AS BINARY)", undo=bare)
 
 
 def _to_hex(kind: OriginType, _way: Way, _cast: Cast, _version: ServerVersion) -> Way | None:
