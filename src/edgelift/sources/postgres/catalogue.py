@@ -72,10 +72,13 @@ class CatalogueReader:
         names = Names(
             {row[0]: (row[1], row[2]) for row in relations},
             {oid: {row[1]: row[2] for row in rows} for oid, rows in column_rows.items()},
+            {oid: {row[1]: row[10] for row in rows} for oid, rows in column_rows.items()},
+            {oid: (name, folds) for oid, name, folds in self._query(catalogue_sql.COLLATIONS)},
+            dict(self._query(catalogue_sql.OPERATOR_CLASSES)),
         )
         sequences, owners = self._read_sequences(names)
         columns = {
-            oid: tuple(_to_column(row, types, owners) for row in rows)
+            oid: tuple(_to_column(row, types, names, owners) for row in rows)
             for oid, rows in column_rows.items()
         }
         parts = read_parts(
@@ -166,10 +169,11 @@ def _group(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 
 def _to_column(
-    row: Row, types: TypeBook, owners: dict[tuple[int, int], tuple[str, str]]
+    row: Row, types: TypeBook, names: Names, owners: dict[tuple[int, int], tuple[str, str]]
 ) -> OriginColumn:
     table, number, name, type_oid, modifier, written, not_null, expression = row[:8]
-    generated, identity, collation, folds_case, comment = row[8:]
+    generated, identity, collation_oid, own_collation, comment = row[8:]
+    collation, folds_case = names.collations.get(collation_oid, ("", False))
     sequence, dependency = owners.get((table, number), ("", ""))
     kind = {"a": "always", "d": "by default"}.get(identity, "")
     if not kind and dependency == "a" and "nextval(" in (expression or ""):
@@ -178,7 +182,11 @@ def _to_column(
     return OriginColumn(
         name=name,
         type=types.build(
-            type_oid, modifier, written=written, collation=collation or "", folds_case=folds_case
+            type_oid,
+            modifier,
+            written=written,
+            collation=collation if collation_oid != own_collation else "",
+            folds_case=folds_case,
         ),
         not_null=not_null or domain_not_null,
         default=None if generated else expression or domain_default,

@@ -24,6 +24,15 @@ SELECT current_database(), current_schemas(false), getdatabaseencoding(),
        scale(1::money::numeric)
 """
 
+# Small tables of names, looked up here: joining them row by row costs more than all the rest.
+COLLATIONS = """
+SELECT oid, CASE WHEN collname = 'default' THEN '' ELSE collname END, NOT collisdeterministic
+FROM pg_catalog.pg_collation
+"""
+OPERATOR_CLASSES = """
+SELECT oid, CASE WHEN opcdefault THEN '' ELSE opcname END FROM pg_catalog.pg_opclass
+"""
+
 # All but the row types of tables; arrays by their element.
 TYPES = f"""
 SELECT t.oid, n.nspname, t.typname, t.typtype, t.typcategory, t.typelem, t.typbasetype, t.typtypmod,
@@ -76,15 +85,12 @@ COLUMNS = f"""
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod,
        format_type(a.atttypid, a.atttypmod), a.attnotnull,
        pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity,
-       CASE WHEN a.attcollation <> t.typcollation THEN k.collname END,
-       CASE WHEN a.attcollation <> 0 THEN NOT k.collisdeterministic ELSE false END,
-       m.description
+       a.attcollation, t.typcollation, m.description
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_description m
   ON m.classoid = 'pg_catalog.pg_class'::regclass AND m.objoid = a.attrelid
      AND m.objsubid = a.attnum
@@ -113,15 +119,7 @@ SELECT i.indrelid, i.indexrelid, c.relname, i.indisunique, i.indisvalid, m.amnam
        CASE WHEN i.indexprs IS NOT NULL
             THEN (SELECT array_agg(pg_get_indexdef(i.indexrelid, s, true) ORDER BY s)
                   FROM generate_series(1, i.indnkeyatts) s) END,
-       (SELECT array_agg(CASE WHEN o.oid = 0 OR k.collname = 'default' OR o.oid = a.attcollation
-                              THEN '' ELSE k.collname END ORDER BY o.n)
-        FROM unnest(i.indcollation::oid[]) WITH ORDINALITY o(oid, n)
-        LEFT JOIN pg_catalog.pg_collation k ON k.oid = o.oid
-        LEFT JOIN pg_catalog.pg_attribute a
-          ON a.attrelid = i.indrelid AND a.attnum = i.indkey[o.n::int - 1]),
-       (SELECT array_agg(CASE WHEN p.opcdefault THEN '' ELSE p.opcname END ORDER BY o.n)
-        FROM unnest(i.indclass::oid[]) WITH ORDINALITY o(oid, n)
-        JOIN pg_catalog.pg_opclass p ON p.oid = o.oid),
+       i.indcollation::oid[], i.indclass::oid[],
        $NULLS, pg_get_indexdef(i.indexrelid)
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

@@ -30,10 +30,17 @@ _DESCENDING, _NULLS_FIRST = 1, 2  # pg_index.indoption
 
 @dataclass(frozen=True)
 class Names:
-    """Names of relations and columns by their numbers in the catalogue."""
+    """Names of relations, columns, collations and operator classes by the catalogue's numbers.
+
+    `column_collations` are the collations of columns; a collation is its name ('' for the
+    database's own) and whether it takes different texts as equal.
+    """
 
     relations: dict[int, tuple[str, str]]
     columns: dict[int, dict[int, str]]
+    column_collations: dict[int, dict[int, int]]
+    collations: dict[int, tuple[str, bool]]
+    operator_classes: dict[int, str]
 
     def relation(self, oid: int) -> str:
         """Return `schema.name` of a relation."""
@@ -124,8 +131,8 @@ def _to_index(row: Row, names: Names) -> OriginIndex:
             expression="" if numbers[i] else written_parts[i],
             descending=bool(options[i] & _DESCENDING),
             nulls_first=bool(options[i] & _NULLS_FIRST),
-            collation=collations[i] or "",
-            operator_class=classes[i],
+            collation=_name_collation(names, table, numbers[i], collations[i]),
+            operator_class=names.operator_classes[classes[i]],
         )
         for i in range(key_count)
     )
@@ -139,3 +146,10 @@ def _to_index(row: Row, names: Names) -> OriginIndex:
         nulls_equal=nulls_equal,
         written=written,
     )
+
+
+def _name_collation(names: Names, table: int, column: int, collation: int) -> str:
+    """Return an index part's collation where it is not that of its column."""
+    if collation == names.column_collations[table].get(column):
+        return ""
+    return names.collations.get(collation, ("", False))[0]
