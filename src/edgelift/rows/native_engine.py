@@ -19,7 +19,7 @@ from edgelift.rows.ops import MYSQL, PGCOPY, SQLITE
 from edgelift.rows.plan import FieldPlan, RowPlan, convert_row
 from edgelift.rows.python_engine import ChunkResult, explain_wire, quote, write_insert
 from edgelift.rows.python_engine import hash_target as hash_target_in_python
-from edgelift.rows.wires import ROW_LIMIT, parse_row
+from edgelift.rows.wires import ROW_LIMIT, describe_server_error, parse_row
 
 ENTRY = "sqlite3_edgelift_init"
 BATCH = 256 * 1024  # bytes given to one statement: what it costs to run one is spread over them
@@ -148,7 +148,7 @@ def _reader(db: apsw.Connection, plan: RowPlan) -> Iterator[str]:
     _ensure_loaded(db)
     name = "temp.edgelift_stream"
     db.execute(f"DROP TABLE IF EXISTS {name}")
-    db.execute(f"CREATE VIRTUAL TABLE {name} USING edgelift_rows({encode_plan(plan)})")
+    db.execute(f"CREATE VIRTUAL TABLE {name} USING edgelift_rows('{encode_plan(plan)}')")
     try:
         yield name
     finally:
@@ -175,6 +175,8 @@ def _explain(plan: RowPlan, state: tuple[int, int, int, str, int, bytes | None])
             why="the native engine refused a value that the Python engine takes",
             tip="set EDGELIFT_ROWS_ENGINE=python and report this",
         )
+    if problem == "server":
+        raise explain_wire(plan, describe_server_error(plan.spec.wire, row or b""))
     if problem:
         raise explain_wire(plan, problem)
 

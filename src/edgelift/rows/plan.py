@@ -150,6 +150,12 @@ def build_plan(spec: RowSpec) -> RowPlan:
     UsageError: an op that is unknown, refused, not for this wire, or whose values the column's
     declared type would change.
     """
+    if not spec.fields:
+        raise UsageError(
+            f"table {spec.target} has no column to load",
+            why="all its columns are excluded or refused",
+            tip="exclude the table, or let a column travel",
+        )
     return RowPlan(spec, tuple(_plan_field(spec, field) for field in spec.fields))
 
 

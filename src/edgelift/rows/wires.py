@@ -60,28 +60,36 @@ class Buffer:
             raise WireError("the stream ended in the middle")
 
 
-def _describe_error(fields: bytes) -> str:
-    """Return severity, message and code of PostgreSQL's ErrorResponse."""
-    parts = {part[:1]: part[1:].decode(errors="replace") for part in fields.split(b"\0") if part}
-    return f"{parts.get(b'M', 'no message')} (SQLSTATE {parts.get(b'C', 'unknown')})"
+def describe_server_error(wire: str, body: bytes) -> str:
+    """Return the words and the code of an error that the server sent instead of a row.
+
+    `body` is PostgreSQL's ErrorResponse without its head, or MySQL's whole ERR packet.
+    """
+    if wire == MYSQL:
+        text = body[3:].decode(errors="replace")
+        text = text[6:] if text.startswith("#") else text
+        return f"the server says: {text} (error {int.from_bytes(body[1:3], 'little')})"
+    parts = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
+    text = parts.get(b"M", "no message")
+    return f"the server says: {text} (SQLSTATE {parts.get(b'C', 'unknown')})"
 
 
 def _unframe(buffer: Buffer) -> Iterator[bytes]:
     """Yield the payload of CopyData messages, in pieces; other messages pass, an error stops."""
     while buffer.fill(5):
-        kind = buffer.data[buffer.start : buffer.start + 1]
+        kind = bytes(buffer.data[buffer.start : buffer.start + 1])
         left = _LONG.unpack_from(buffer.data, buffer.start + 1)[0] - 4
         if left < 0:
             raise WireError("a message of the server is malformed")
         buffer.start += 5
         if kind != b"d":
             if kind not in {b"H", b"N", b"S", b"c", b"C", b"Z", b"E", b"A"}:
-                raise WireError(f"the server sent an unexpected message {bytes(kind)!r}")
+                raise WireError(f"the server sent an unexpected message of kind {kind[0]}")
             buffer.need(left)
             body = bytes(buffer.data[buffer.start : buffer.start + left])
             buffer.start += left
             if kind == b"E":
-                raise WireError(f"the server says: {_describe_error(body)}")
+                raise WireError(describe_server_error(PGCOPY, body))
         while kind == b"d" and left:
             buffer.need(1)
             piece = bytes(buffer.data[buffer.start : buffer.start + left])
@@ -161,10 +169,7 @@ def split_mysql(buffer: Buffer, fields: int) -> Iterator[Row]:
     while True:
         packet, first = _read_packet(buffer)
         if packet[:1] == b"\xff":
-            code = int.from_bytes(packet[1:3], "little")
-            text = packet[3:].decode(errors="replace")
-            text = text[6:] if text.startswith("#") else text
-            raise WireError(f"the server says: {text} (error {code})")
+            raise WireError(describe_server_error(MYSQL, packet))
         if packet[:1] == b"\xfe" and first < PACKET:
             break
         yield _read_mysql_row(packet, fields)
