@@ -153,7 +153,7 @@ def _list_specials(row: _Listed, written: str) -> Iterator[tuple[str, str]]:
 
 
 def _without_row_end(keys: list[OriginKey], written: str) -> Iterator[OriginKey]:
-    """Yield the keys as they hold for the rows of today: the server adds the end of each version."""
+    """Yield the keys as today's rows have them: the server adds the end of each version."""
     found = _ROW_END.search(written)
     end = found.group(1).replace("``", "`") if found else ""
     for key in keys:
