@@ -61,7 +61,8 @@ def test_types(schema: OriginSchema) -> None:
     found = {c.name: (c.type.name, c.type.arguments, c.type.unsigned) for c in numbers.columns}
     assert found["id"] == ("bigint", (20,), True)
     assert found["flag"] == found["bo"] == ("tinyint", (1,), False)
-    assert found["z"][2] and "zerofill" in written("numbers")["z"]
+    assert found["z"][2]
+    assert "zerofill" in written("numbers")["z"]
     assert found["du"] == ("decimal", (6, 0), True)
     assert found["wide"] == ("decimal", (65, 30), False)
     assert found["fmd"] == ("float", (7, 3), False)
@@ -84,9 +85,7 @@ def test_types(schema: OriginSchema) -> None:
 
 
 def test_defaults(schema: OriginSchema, every: str, mariadb_server: MariaDb) -> None:
-    defaults = {
-        (t.name, c.name): c.default for t in schema.tables for c in t.columns if c.default
-    }
+    defaults = {(t.name, c.name): c.default for t in schema.tables for c in t.columns if c.default}
     numbers = {(t.name, c.name) for t in schema.tables for c in t.columns if not c.type.charset}
     assert defaults["texts", "vb"] == "X'00ff27225c01'"
     assert defaults["texts", "v"] == "'it''s \\\\ \"quoted\"'"
@@ -98,7 +97,9 @@ def test_defaults(schema: OriginSchema, every: str, mariadb_server: MariaDb) -> 
         if (name, column) in volatile or name == "versions":
             continue
         pair = (f"DEFAULT(`{column}`)", default)
-        as_bytes = "CAST({} AS BINARY)" if (name, column) not in numbers or "X'" in default else "{}"
+        as_bytes = (
+            "CAST({} AS BINARY)" if (name, column) not in numbers or "X'" in default else "{}"
+        )
         kind = " <=> ".join(as_bytes.format(side) for side in pair)
         rows = mariadb_server.execute(f"SELECT {kind} FROM `{name}` LIMIT 1", database=every)
         assert all(value == 1 for (value,) in rows), (name, column, default)
@@ -112,7 +113,8 @@ def test_columns_that_make_themselves(schema: OriginSchema) -> None:
     assert children["secret"].default == "3"
     assert children["id"].generated is None
     dt3 = table(schema, "moments").read_column("dt3")
-    assert dt3 and dt3.on_update == "current_timestamp(3)"
+    assert dt3
+    assert dt3.on_update == "current_timestamp(3)"
     versions = {c.name: c.generated for c in table(schema, "versions").columns}
     assert versions == {"id": None, "v": None, "start_at": None, "end_at": None}
     assert table(schema, "versions").primary_key == ("id",)

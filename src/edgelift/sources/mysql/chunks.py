@@ -88,6 +88,7 @@ FROM information_schema.STATISTICS s JOIN information_schema.COLUMNS c
   ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME
   AND c.COLUMN_NAME = s.COLUMN_NAME
 WHERE s.TABLE_SCHEMA = {schema} AND s.TABLE_NAME = {table} AND s.NON_UNIQUE = 0
+  AND s.INDEX_TYPE = 'BTREE'
 ORDER BY s.INDEX_NAME <> 'PRIMARY', s.INDEX_NAME, s.SEQ_IN_INDEX
 """
 
@@ -112,6 +113,7 @@ def read_key_index(session: MySqlSession, spec: RowSpec) -> KeyIndex:
         KeyIndex(name, tuple(columns[:size]))
         for name, columns in sorted(indexes.items(), key=lambda item: len(item[1]))
         if tuple(column.name for column in columns[:size]) == spec.key
+        and columns[0].type != "set"  # no condition on numbers would use its index
     ]
     return fits[0] if fits else KeyIndex()
 

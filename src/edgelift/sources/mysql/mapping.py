@@ -76,7 +76,7 @@ def _to_field(
         way = apply_cast(column.type, way, cast, version)
     return FieldSpec(
         column=choices.name_column(table, column.name),
-        read=way.expression.format(quote_name(column.name)),
+        read=way.expression.replace("{}", quote_name(column.name)),
         op=way.op,
         argument=way.argument,
         target_type=way.target,
