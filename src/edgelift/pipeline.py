@@ -14,6 +14,7 @@ from edgelift.run import run_stage
 from edgelift.stages import assess, build, data, files, plan, report, schema, verify
 
 if TYPE_CHECKING:
+    from edgelift.project import Settings
     from edgelift.run import Run, Stage
 
 STAGES: tuple[Stage, ...] = (
@@ -29,16 +30,30 @@ STAGES: tuple[Stage, ...] = (
 
 NAMES: tuple[str, ...] = tuple(stage.name for stage in STAGES)
 
+# What a project of databases without an app needs.
+DATABASE_STAGES: tuple[Stage, ...] = (schema.STAGE, data.STAGE, report.STAGE)
 
-def find_stages(until: str) -> tuple[Stage, ...]:
-    """Return the stages from the first up to and including `until`, or raise UsageError."""
+
+def find_stages(until: str, settings: Settings | None = None) -> tuple[Stage, ...]:
+    """Return the stages from the first up to and including `until`, or raise UsageError.
+
+    `settings` are those of the project: one without an app has no stages for an app.
+    """
     if until not in NAMES:
         raise UsageError(
             f"There is no stage {until!r}",
             why=f"the stages are {', '.join(NAMES)}",
             tip="run: edgelift --help",
         )
-    return STAGES[: NAMES.index(until) + 1]
+    stages = STAGES if settings is None or settings.has_app else DATABASE_STAGES
+    names = [stage.name for stage in stages]
+    if until not in names:
+        raise UsageError(
+            f"There is nothing to {until} in a project of databases alone",
+            why="its edgelift.toml has no [app]",
+            tip=f"the stages of such a project are {', '.join(names)}",
+        )
+    return stages[: names.index(until) + 1]
 
 
 def run_pipeline(run: Run, until: str) -> None:
@@ -47,7 +62,7 @@ def run_pipeline(run: Run, until: str) -> None:
     When a stage fails on the way to the report, the report is written all the same: a failed lift
     must show its evidence. The stage's error is raised in the end.
     """
-    for stage in find_stages(until):
+    for stage in find_stages(until, run.project.settings):
         try:
             run_stage(run, stage)
         except EdgeliftError:
@@ -64,7 +79,7 @@ def check_freshness(run: Run) -> dict[str, str]:
     A stage is stale when its inputs changed since it ended well, or what it made is gone.
     """
     states: dict[str, str] = {}
-    for stage in STAGES:
+    for stage in STAGES if run.project.settings.has_app else DATABASE_STAGES:
         record = run.journal.read_step(stage.name)
         if record is None:
             states[stage.name] = "never"

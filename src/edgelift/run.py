@@ -33,7 +33,8 @@ class Run:
     """The hands of a stage: project, journal, events; `path` is the folder as typed.
 
     `only` names the one check that `verify --only ID` repeats; None means all;
-    `stale` names stages whose proof no longer fits their inputs (known to `report` only).
+    `stale` names stages whose proof no longer fits their inputs (known to `report` only);
+    `paranoid` lets data read every chunk of a server twice.
     """
 
     project: Project
@@ -44,6 +45,7 @@ class Run:
     force: bool = False
     only: str | None = None
     stale: frozenset[str] = frozenset()
+    paranoid: bool = False
     current: str = field(default="", init=False)
     inputs: str = field(default="", init=False)
 

@@ -21,7 +21,7 @@ from edgelift.project import STATE_FOLDER, check_root, find_settings, read_proje
 from edgelift.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class StageState(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +64,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a verb runs: `force` redoes its stage, `only` repeats one check of verify.
 
     `dry_run` counts for init only, which then writes nothing; `preview` is every other verb's.
+    `paranoid` lets data read every chunk of a server's database twice, by two engines.
     """
 
     dry_run: bool = False
     force: bool = False
     only: str | None = None
+    paranoid: bool = False
 
 
 DEFAULTS = Options()
@@ -114,9 +116,52 @@ def schema(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore
     return _run_until("schema", path, options, emit)
 
 
-def data(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
-    """Copy every row and prove by hash, on both sides, that none was lost or changed."""
-    return _run_until("data", path, options, emit)
+def data(
+    path: str | Path,
+    *,
+    options: Options = DEFAULTS,
+    import_files: str | Path | None = None,
+    emit: Emit = ignore,
+) -> Outcome:
+    """Copy every row and prove by hash, on both sides, that none was lost or changed.
+
+    With `import_files` each database is also written as SQL files for D1's import, to a folder of
+    its name in there. Raises OriginError, TargetError or VerificationMismatch.
+    """
+    from edgelift.stages.data.import_files import write_all_import_files
+
+    with open_run("data", path, options, emit) as run:
+        _run_stages(run, "data", options, only_if_forced=True)
+        if import_files is not None:
+            write_all_import_files(run, Path(import_files))
+        return read_outcome(run, "data")
+
+
+def move(
+    url: str,
+    to: str | Path,
+    *,
+    options: Options = DEFAULTS,
+    accept: Sequence[str] = (),
+    import_files: str | Path | None = None,
+    emit: Emit = ignore,
+) -> Outcome:
+    """Move one database without an app into a folder: schema, data, report.
+
+    The folder gets an edgelift.toml in which the password is a variable; `accept` are rules that
+    are accepted in it. A folder that has one already goes on with the same database. Raises as the
+    verbs `schema` and `data` do, UsageError when the folder belongs to another database.
+    """
+    from edgelift.stages.data.import_files import write_all_import_files
+    from edgelift.stages.init.database_settings import write_database_project
+
+    folder = Path(to)
+    write_database_project(url, folder, accept=accept, force=options.force)
+    with open_run("move", folder, options, emit) as run:
+        _run_stages(run, "report", options, only_if_forced=False)
+        if import_files is not None:
+            write_all_import_files(run, Path(import_files))
+        return read_outcome(run, "move")
 
 
 def files(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
@@ -184,12 +229,13 @@ def preview(path: str | Path, until: str = "report") -> tuple[PlannedStep, ...]:
     """Return what running up to `until` would do, stage by stage, without doing or writing it."""
     from edgelift.pipeline import check_freshness, find_stages
 
-    names = [stage.name for stage in find_stages(until)]
     root = check_root(Path(path))
     if find_settings(root) is None:
+        names = [stage.name for stage in find_stages(until)]
         first = PlannedStep(name="init", action="run", reason="there is no edgelift.toml yet")
         return (first, *(PlannedStep(name=n, action="run", reason="never ran") for n in names))
     project = read_project(root)
+    names = [stage.name for stage in find_stages(until, project.settings)]
     if not (project.state / "journal.db").exists():
         return tuple(PlannedStep(name=n, action="run", reason="never ran") for n in names)
     with contextlib.closing(Journal(project.state / "journal.db")) as journal:
@@ -239,14 +285,19 @@ def read_outcome(run: Run, verb: str, states: dict[str, str] | None = None) -> O
 def _run_until(
     until: str, path: str | Path, options: Options, emit: Emit, verb: str | None = None
 ) -> Outcome:
-    from edgelift.pipeline import run_pipeline
-
     name = verb or until
     with open_run(name, path, options, emit) as run:
-        if options.force:
-            run.journal.forget_steps([until] if verb is None else [])
-        run_pipeline(run, until)
+        _run_stages(run, until, options, only_if_forced=verb is None)
         return read_outcome(run, name)
+
+
+def _run_stages(run: Run, until: str, options: Options, *, only_if_forced: bool) -> None:
+    """Run the pipeline up to a stage; a forced verb of one stage forgets that stage alone."""
+    from edgelift.pipeline import run_pipeline
+
+    if options.force or options.paranoid:
+        run.journal.forget_steps([until] if only_if_forced else [])
+    run_pipeline(run, until)
 
 
 @contextlib.contextmanager
@@ -262,7 +313,8 @@ def open_run(verb: str, path: str | Path, options: Options, emit: Emit) -> Itera
             run_id = journal.begin_run(verb, " ".join(["edgelift", *sys.argv[1:]]))
             run = Run(project, journal, run_id, Path(path), emit)
             run.only = options.only
-            run.force = options.force and verb == "lift"
+            run.force = options.force and verb in {"lift", "move"}
+            run.paranoid = options.paranoid
             code = Interrupted.exit_code
             try:
                 yield run

@@ -107,11 +107,6 @@ stage_verb(
     "edgelift schema examples/anomaly",
 )
 stage_verb(
-    "data",
-    "Copy every row and prove by hash that none was lost or changed.",
-    "edgelift data examples/anomaly",
-)
-stage_verb(
     "files", "Copy the static files and prove them byte by byte.", "edgelift files examples/anomaly"
 )
 stage_verb(
@@ -139,6 +134,87 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
         click.echo(outcome.settings_text)
     else:
         click.echo(outcome.settings)
+
+
+@cli.command("data")
+@common()
+@click.option("--paranoid", is_flag=True, help="Let a second engine read every chunk again.")
+@click.option(
+    "--import-files", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Also write SQL files for D1's import.",
+)  # fmt: skip
+def data(  # noqa: PLR0913 - one parameter per option
+    path: Path,
+    *,
+    as_json: bool,
+    debug: bool,
+    dry_run: bool,
+    force: bool,
+    paranoid: bool,
+    import_files: Path | None,
+) -> None:
+    """Copy every row and prove by hash that none was lost or changed.
+
+    \b
+    Examples:
+      edgelift data examples/anomaly
+      edgelift data examples/anomaly --import-files upload
+      edgelift data path/of/backend --paranoid
+    """  # noqa: D301
+    del debug
+    if dry_run:
+        _show_plan(path, "data", as_json=as_json)
+        return
+    options = edgelift.Options(force=force, paranoid=paranoid)
+    with Display() as display:
+        outcome = edgelift.data(path, options=options, import_files=import_files, emit=display)
+    _finish(outcome, as_json=as_json, stage="data")
+
+
+@cli.command("move")
+@click.argument("url")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
+    help="Folder for the project and everything made of it.",
+)  # fmt: skip
+@click.option("--accept", multiple=True, metavar="RULE", help="Accept a rule; may be repeated.")
+@click.option("--paranoid", is_flag=True, help="Let a second engine read every chunk again.")
+@click.option(
+    "--import-files", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Also write SQL files for D1's import.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--force", is_flag=True, help="Do it again although unchanged.")
+def move(  # noqa: PLR0913 - one parameter per option
+    url: str,
+    *,
+    folder: Path,
+    accept: tuple[str, ...],
+    paranoid: bool,
+    import_files: Path | None,
+    as_json: bool,
+    debug: bool,
+    force: bool,
+) -> None:
+    """Move one database without an app: convert its schema, copy and prove every row.
+
+    FOLDER becomes a project of its own: its edgelift.toml takes casts, renames and exclusions, and
+    `schema`, `data`, `report` and `status` work on it. A password in URL is not written there.
+
+    \b
+    Examples:
+      edgelift move postgresql://reader:secret@db.example.org/shop --to shop
+      edgelift move mysql://reader@localhost/shop --to shop --accept SCHEMA-ROUTINE
+      edgelift move mysql://reader@localhost/shop --to shop --import-files upload
+    """  # noqa: D301
+    del debug
+    options = edgelift.Options(force=force, paranoid=paranoid)
+    with Display() as display:
+        outcome = edgelift.move(
+            url, folder, options=options, accept=accept, import_files=import_files, emit=display
+        )
+    _finish(outcome, as_json=as_json, summary=True)
 
 
 @cli.command("verify")

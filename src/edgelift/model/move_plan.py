@@ -8,6 +8,9 @@ from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.row_spec import FieldSpec, RowSpec
 
 
+STAYS = "hyperdrive"  # the strategy of a database that stays on its server
+
+
 class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     """One table: `spec` names what is copied, `computed` what the target computes itself.
 

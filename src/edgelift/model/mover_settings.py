@@ -15,7 +15,7 @@ import msgspec
 
 CastTarget = Literal[
     "text", "integer", "real", "numeric", "scaled", "blob", "hex", "json", "null", "unix",
-    "unix_ms", "offload",
+    "unix_ms", "offload", "stored",
 ]  # fmt: skip
 RewriteTarget = Literal["uuid5", "uuid7", "unix", "unix_ms"]
 _RATE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>rows|kB|MB)/s")

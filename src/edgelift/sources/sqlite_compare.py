@@ -142,7 +142,7 @@ def compare_tables(
     counts = [
         hash_rows(side.db, shape, lambda rows: progress(name, rows)) for side in (origin, target)
     ]
-    search = _Search(shape, forgive.floats, limit)
+    search = Search(shape, forgive.floats, limit)
     if counts[0] != counts[1]:
         search.run(origin.db, target.db, max(counts[0][0], counts[1][0]))
     return TableComparison(
@@ -193,8 +193,11 @@ Bucket = dict[bytes, list[Row]]
 
 
 @dataclass
-class _Search:
-    """The search for differing rows of one table; `run` fills it, `differences` names them."""
+class Search:
+    """The search for differing rows of one table; `run` fills it, `differences` names them.
+
+    `compare_buckets` takes rows that were found in another way.
+    """
 
     shape: TableShape
     tolerance: float
@@ -217,14 +220,15 @@ class _Search:
                 self.complete = False
                 return
             group = frozenset(wrong[start : start + size])
-            self._compare_bucket(
+            self.compare_buckets(
                 self._read_buckets(origin, mask, group), self._read_buckets(target, mask, group)
             )
 
     def _found(self) -> int:
         return len(self.changed) + len(self.missing) + len(self.extra)
 
-    def _key(self, row: Row) -> bytes:
+    def read_key(self, row: Row) -> bytes:
+        """Return the bytes by which a row is paired with the other side's."""
         if self.shape.by_rowid:
             return to_canonical(row[-1:])
         if self.shape.key:
@@ -236,7 +240,7 @@ class _Search:
     def _rows(self, db: sqlite3.Connection, mask: int) -> Iterator[tuple[int, bytes, Row]]:
         for batch in read_batches(db, self.shape.select):
             for row in batch:
-                key = self._key(row)
+                key = self.read_key(row)
                 digest = hashlib.blake2b(key, digest_size=8).digest()
                 yield int.from_bytes(digest, "big") & mask, key, row
 
@@ -254,7 +258,8 @@ class _Search:
                 rows[key].append(row)
         return rows
 
-    def _compare_bucket(self, origin: Bucket, target: Bucket) -> None:
+    def compare_buckets(self, origin: Bucket, target: Bucket) -> None:
+        """Pair the rows of both sides, given by the bytes of their keys, and keep what differs."""
         for key in origin.keys() | target.keys():
             here, there = list(origin.get(key, ())), list(target.get(key, ()))
             for row in tuple(here):

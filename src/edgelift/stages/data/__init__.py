@@ -1,7 +1,7 @@
 """The data stage: move every row from the snapshot into the file D1 opens, and prove each of them.
 
-The snapshot was taken and judged by the schema stage. A database appears under
-`.edgelift/data/target/` only when its proof has passed.
+The snapshot of a SQLite file was taken and judged by the schema stage; a server's is taken here. A
+database appears under `.edgelift/data/target/` only when its proof has passed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from edgelift.errors import UsageError, VerificationMismatch
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Status
+from edgelift.model.move_plan import STAYS, MovePlan
 from edgelift.model.plan import Plan
 from edgelift.model.target_schema import TargetSchema
-from edgelift.project import hash_inputs
+from edgelift.project import expand_variables, hash_inputs
 from edgelift.run import Result, Run, Stage
+from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite import Snapshot
 from edgelift.sources.sqlite_snapshot import is_intact, sync_path
 from edgelift.stages.data.load import Load, load_database
@@ -29,6 +31,8 @@ from edgelift.stages.data.proof import (
     check_runtime,
     check_sequences,
 )
+from edgelift.stages.data.server.ledger import has_ledger
+from edgelift.stages.data.server.move import ServerSubject, move_server_database
 from edgelift.toolchain import ensure_toolchain
 
 FORMAT = 1  # raised when the stage's output changes, so that old results are made anew
@@ -51,10 +55,32 @@ class Subject:
         return hash_inputs(FORMAT, self.snapshot, self.schema, self.catalogue)
 
 
-def _read_subjects(run: Run) -> list[Subject]:
+def _read_subjects(run: Run) -> list[Subject | ServerSubject]:
     plan = run.journal.read_document("plan", Plan)
     listed = plan.databases if plan is not None else run.project.settings.databases
-    return [_read_subject(run, database.name) for database in listed]
+    found: list[Subject | ServerSubject] = []
+    for database in listed:
+        if database.strategy == STAYS:
+            continue
+        url = expand_variables(database.url)
+        if is_server_url(url):
+            found.append(_read_server_subject(run, database.name, url))
+        else:
+            found.append(_read_subject(run, database.name))
+    return found
+
+
+def _read_server_subject(run: Run, name: str, url: str) -> ServerSubject:
+    plan = run.journal.read_document(f"move:{name}", MovePlan)
+    schema = run.journal.read_document(f"schema:{name}", TargetSchema)
+    if plan is None or schema is None:
+        raise UsageError(
+            f"The database {name} was not judged yet",
+            why="the schema stage has not ended well",
+            tip=f"run: {run.command('schema')}",
+        )
+    target = run.project.state / "data" / "target" / f"{name}.sqlite"
+    return ServerSubject(name=name, url=url, plan=plan, schema=schema, target=target)
 
 
 def _read_subject(run: Run, name: str) -> Subject:
@@ -99,11 +125,12 @@ def _is_as_left(document: DataDocument, target: Path) -> bool:
     return (status.st_size, status.st_mtime_ns) == (document.size_bytes, document.modified_ns)
 
 
-def _part_of(run: Run, subject: Subject) -> Path:
+def _part_of(run: Run, subject: Subject | ServerSubject) -> Path:
     """Return the unfinished file, removed first unless it was begun from the same inputs."""
     part = subject.target.with_name(f"{subject.target.name}.part")
     key = f"part:{subject.name}"
-    if run.journal.read_checkpoints(run.current).get(key) != subject.identity:
+    known = run.journal.read_checkpoints(run.current).get(key) == subject.identity
+    if not known or (isinstance(subject, ServerSubject) and not has_ledger(part)):
         for ending in ("", "-wal", "-shm"):
             part.with_name(part.name + ending).unlink(missing_ok=True)
         run.journal.write_checkpoint(run.current, key, subject.identity)
@@ -153,11 +180,15 @@ def _work(run: Run) -> Result:
     documents: dict[str, DataDocument] = {}
     for subject in _read_subjects(run):
         run.note(f"moving {subject.name}")
-        done, document = move_database(run, subject)
+        if isinstance(subject, ServerSubject):
+            done, document = move_server_database(run, subject, _part_of(run, subject))
+        else:
+            done, document = move_database(run, subject)
         checks += done
         if document is not None:
             documents[subject.name] = document
             run.journal.write_document(f"data:{subject.name}", document)
+    checks += _check_kept(run)
     run.record_checks(checks)
     failed = [check for check in checks if check.status is Status.FAIL]
     if failed:
@@ -169,6 +200,23 @@ def _work(run: Run) -> Result:
     return _summarize(documents, time.monotonic() - started)
 
 
+def _check_kept(run: Run) -> list[Check]:
+    """Record that nothing is moved of databases that stay on their server."""
+    plan = run.journal.read_document("plan", Plan)
+    return [
+        Check(
+            id=f"data.kept.{database.name}",
+            stage="data",
+            title=f"{database.name} stays on its server",
+            status=Status.SKIPPED,
+            evidence="nothing was moved: the Worker reaches the same database through Hyperdrive",
+            reproduce=run.command("data", "--force"),
+        )
+        for database in (plan.databases if plan else ())
+        if database.in_place
+    ]
+
+
 def _summarize(documents: dict[str, DataDocument], duration_s: float) -> Result:
     rows = sum(document.rows for document in documents.values())
     tables = sum(len(document.tables) for document in documents.values())
@@ -176,7 +224,7 @@ def _summarize(documents: dict[str, DataDocument], duration_s: float) -> Result:
     summary = (
         f"{rows} rows in {tables} tables moved, each proven equal on both sides"
         if documents
-        else "the project has no database"
+        else "nothing to move"
     )
     return {
         "summary": summary,

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from edgelift.errors import TargetError, UsageError
 from edgelift.model.catalogue import Catalogue, Table
+from edgelift.model.move_plan import STAYS
+from edgelift.model.plan import Plan
 from edgelift.model.target_schema import TargetSchema
+from edgelift.run import Run
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_ddl import read_fts_content
@@ -84,6 +88,37 @@ def write_import_files(
             files.add(statement, together=together)
     files.close()
     return files.paths
+
+
+def write_all_import_files(run: Run, folder: Path) -> None:
+    """Write every moved database of a project into a folder of its name below `folder`.
+
+    Raises UsageError for a database that was not moved, TargetError when the disk refuses.
+    """
+    plan = run.journal.read_document("plan", Plan)
+    listed = plan.databases if plan is not None else run.project.settings.databases
+    for database in listed:
+        if database.strategy == STAYS:
+            continue
+        schema = run.journal.read_document(f"schema:{database.name}", TargetSchema)
+        catalogue = run.journal.read_document(f"catalogue:{database.name}", Catalogue)
+        target = run.project.state / "data" / "target" / f"{database.name}.sqlite"
+        if schema is None or catalogue is None or not target.is_file():
+            raise UsageError(
+                f"The database {database.name} was not moved yet",
+                why=f"{target} is not there",
+                tip=f"run: {run.command('data')}",
+            )
+        run.note(f"writing the import files of {database.name}")
+        try:
+            paths = write_import_files(target, schema, catalogue, folder / database.name)
+        except OSError as error:
+            raise TargetError(
+                f"The import files of {database.name} cannot be written",
+                why=str(error),
+                tip="give another folder, or free space there",
+            ) from error
+        run.note(f"{len(paths)} files in {folder / database.name}, to be imported in order")
 
 
 def _write(

@@ -26,7 +26,10 @@ _LARGEST_TRIAL_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Proof:
-    """What is compared: two files, what should be in them, and how to repeat it."""
+    """What is compared: two files, what should be in them, and how to repeat it.
+
+    For a server's database there is no file of the origin: `snapshot` is then the target itself.
+    """
 
     database: str
     snapshot: Path

@@ -1,6 +1,7 @@
 """The schema stage: judge the origin's schema and data, convert it, prove that D1 loads it.
 
-It takes the snapshot that data will move, so that what is judged is what moves. Error findings
+Of a SQLite file it takes the snapshot that data will move, so that what is judged is what moves; a
+server's database is judged by its catalogue and by facts that the server counts. Error findings
 stop the lift here, before anything reaches the target, unless their rules are accepted.
 """
 
@@ -14,13 +15,16 @@ from pathlib import Path
 
 import msgspec
 
-from edgelift.errors import BlockersFound
+from edgelift.errors import BlockersFound, UsageError
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.findings import Check, Status
+from edgelift.model.move_plan import STAYS, MovePlan
+from edgelift.model.mover_settings import SchemaSection
 from edgelift.model.plan import Plan
 from edgelift.model.target_schema import TargetSchema
-from edgelift.project import hash_inputs
+from edgelift.project import expand_variables, hash_inputs
 from edgelift.run import Result, Run, Stage
+from edgelift.sources.origin_database import is_server_url, mask_url
 from edgelift.sources.sqlite import Snapshot, SqliteSource
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.sources.sqlite_errors import origin_errors
@@ -38,31 +42,69 @@ from edgelift.stages.schema.mapping import (
     to_markdown,
 )
 from edgelift.stages.schema.rules import judge_catalogue
+from edgelift.stages.schema.server.judgement import judge_server
 from edgelift.stages.schema.statements import to_script
 
-FORMAT = 1  # raised when the stage's output changes, so that old results are made anew
+FORMAT = 2  # raised when the stage's output changes, so that old results are made anew
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the stage found about one database."""
+    """What the stage found about one database; `lost` are objects that nothing accounts for."""
 
     name: str
-    path: str
     mapping: DatabaseMapping
     schema: TargetSchema
     catalogue: Catalogue
     issues: tuple[Issue, ...]
     entries: int
     statements: int
-    shadows: frozenset[str]
+    lost: tuple[str, ...] = ()
+    plan: MovePlan | None = None
 
 
-def list_databases(run: Run) -> dict[str, Path]:
-    """Return the SQLite file of each database by name, as the plan has them, else the project."""
+@dataclass(frozen=True)
+class Listed:
+    """A database of the project: a SQLite `file`, or a server's where that is None."""
+
+    name: str
+    url: str
+    file: Path | None
+
+    @property
+    def shown(self) -> str:
+        """Return where it is, without secrets."""
+        return str(self.file) if self.file is not None else mask_url(self.url)
+
+
+def list_databases(run: Run) -> list[Listed]:
+    """Return the databases to move as the plan has them, else the project."""
     plan = run.journal.read_document("plan", Plan)
-    listed = plan.databases if plan is not None else run.project.settings.databases
-    return {database.name: find_sqlite_file(database.url, run.project.root) for database in listed}
+    listed = (
+        [database for database in plan.databases if not database.in_place]
+        if plan is not None
+        else run.project.settings.databases
+    )
+    found = []
+    for database in listed:
+        if database.strategy == STAYS:
+            continue
+        url = expand_variables(database.url)
+        server = is_server_url(url)
+        file = None if server else find_sqlite_file(database.url, run.project.root)
+        found.append(Listed(database.name, url if server else database.url, file))
+    _check_settings(run, found)
+    return found
+
+
+def _check_settings(run: Run, found: Sequence[Listed]) -> None:
+    if run.project.settings.schema != SchemaSection() and all(d.file for d in found):
+        raise UsageError(
+            f"{run.project.settings_path} has a [schema] section that nothing obeys",
+            why="casts, renames, rewrites and exclusions are for databases of servers; a SQLite "
+            "file moves as it is",
+            tip="remove the section",
+        )
 
 
 def snapshot_path(run: Run, name: str) -> Path:
@@ -71,26 +113,34 @@ def snapshot_path(run: Run, name: str) -> Path:
 
 
 def _inputs(run: Run) -> str:
-    databases = list_databases(run)
-    return hash_inputs(
-        FORMAT,
-        {
-            name: [str(path), SqliteSource(path).read_fingerprint()]
-            for name, path in databases.items()
-        },
-        run.project.settings.accept.rules,
-    )
+    settings = run.project.settings
+    databases = {}
+    for database in list_databases(run):
+        if database.file is not None:
+            fingerprint = SqliteSource(database.file).read_fingerprint()
+            databases[database.name] = [str(database.file), fingerprint]
+        else:
+            # A server is not asked: data notices when its catalogue is no longer the judged one.
+            choices = hash_inputs(settings.schema)
+            databases[database.name] = [mask_url(database.url), choices]
+    return hash_inputs(FORMAT, databases, settings.accept.rules)
 
 
 def _intact(run: Run) -> bool:
     folder = run.project.state / "schema"
     return all(
-        (snapshot := run.journal.read_document(f"snapshot:{name}", Snapshot)) is not None
-        and is_intact(snapshot, snapshot_path(run, name))
-        and (folder / f"{name}.tables.sql").is_file()
-        and (folder / f"{name}.after.sql").is_file()
-        for name in list_databases(run)
+        _is_read(run, database)
+        and (folder / f"{database.name}.tables.sql").is_file()
+        and (folder / f"{database.name}.after.sql").is_file()
+        for database in list_databases(run)
     )
+
+
+def _is_read(run: Run, database: Listed) -> bool:
+    if database.file is None:
+        return run.journal.read_document(f"move:{database.name}", MovePlan) is not None
+    snapshot = run.journal.read_document(f"snapshot:{database.name}", Snapshot)
+    return snapshot is not None and is_intact(snapshot, snapshot_path(run, database.name))
 
 
 def _take_snapshot(run: Run, name: str, path: Path) -> Snapshot:
@@ -122,7 +172,7 @@ def judge_database(
     with origin_errors(snapshot), SqliteSource(snapshot).open() as db:
         catalogue = read_catalogue(db)
         issues = [*judge_catalogue(catalogue), *judge_rows(db, catalogue, violations)]
-        entries = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        entries = db.execute("SELECT type, name, tbl_name FROM sqlite_schema").fetchall()
     judged = Judged(name, catalogue, tuple(issues), accepted)
     schema = build_schema(build_mapping(judged), catalogue)
     probes = build_probes(schema, catalogue)
@@ -132,14 +182,37 @@ def judge_database(
     schema = build_schema(mapping, catalogue)
     return Judgement(
         name=name,
-        path=str(snapshot),
         mapping=mapping,
         schema=schema,
         catalogue=lift_catalogue(catalogue, schema),
         issues=tuple(issues),
-        entries=entries,
+        entries=len(entries),
         statements=len(probes),
-        shadows=frozenset(catalogue.shadows),
+        lost=tuple(_find_unaccounted(entries, mapping, catalogue)),
+    )
+
+
+def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
+    name = database.name
+    if database.file is not None:
+        snapshot = _take_snapshot(run, name, database.file)
+        run.note(f"judging the schema and data of {name}")
+        path = snapshot_path(run, name)
+        return judge_database(name, path, snapshot.violations, _start_engine(run), accepted)
+    run.note(f"judging the schema and data of {name} at {database.shown}")
+    found = judge_server(
+        name, database.url, run.project.settings.schema, accepted, _start_engine(run), run.progress
+    )
+    return Judgement(
+        name=name,
+        mapping=found.mapping,
+        schema=found.schema,
+        catalogue=found.catalogue,
+        issues=found.issues,
+        entries=found.objects,
+        statements=found.statements,
+        lost=found.lost,
+        plan=found.plan,
     )
 
 
@@ -147,18 +220,10 @@ def _work(run: Run) -> Result:
     started = time.monotonic()
     databases = list_databases(run)
     accepted = frozenset(run.project.settings.accept.rules)
-    judgements = []
-    for name, path in databases.items():
-        snapshot = _take_snapshot(run, name, path)
-        run.note(f"judging the schema and data of {name}")
-        judgements.append(
-            judge_database(
-                name, snapshot_path(run, name), snapshot.violations, _start_engine(run), accepted
-            )
-        )
+    judgements = [_judge(run, database, accepted) for database in databases]
     findings = [
-        issue.to_finding(_relative(run, databases[judgement.name]), accepted)
-        for judgement in judgements
+        issue.to_finding(_relative(run, database), accepted)
+        for database, judgement in zip(databases, judgements, strict=True)
         for issue in judgement.issues
     ]
     _write(run, judgements)
@@ -185,10 +250,11 @@ def _start_engine(run: Run) -> Engine:
     return lambda statements: check_statements(statements, toolchain)
 
 
-def _relative(run: Run, path: Path) -> str:
+def _relative(run: Run, database: Listed) -> str:
     with contextlib.suppress(ValueError):
-        return path.relative_to(run.project.root.absolute()).as_posix()
-    return str(path)
+        if database.file is not None:
+            return database.file.relative_to(run.project.root.absolute()).as_posix()
+    return database.shown
 
 
 def _write(run: Run, judgements: Sequence[Judgement]) -> None:
@@ -200,6 +266,8 @@ def _write(run: Run, judgements: Sequence[Judgement]) -> None:
             _replace(folder / f"{judgement.name}.{ending}.sql", script)
         run.journal.write_document(f"schema:{judgement.name}", schema)
         run.journal.write_document(f"catalogue:{judgement.name}", judgement.catalogue)
+        if judgement.plan is not None:
+            run.journal.write_document(f"move:{judgement.name}", judgement.plan)
     mappings = [judgement.mapping for judgement in judgements]
     encoded = msgspec.json.format(msgspec.json.encode(mappings), indent=2).decode()
     _replace(folder / "mapping.json", encoded + "\n")
@@ -230,7 +298,7 @@ def _checks(run: Run, judgements: Sequence[Judgement], duration_s: float) -> lis
         for issue in judgement.issues
         if issue.refuses and issue.rule not in accepted
     ]
-    lost = [line for judgement in judgements for line in _find_unaccounted(judgement)]
+    lost = [f"{judgement.name}: {line}" for judgement in judgements for line in judgement.lost]
     entries = sum(judgement.entries for judgement in judgements)
     statements = sum(judgement.statements for judgement in judgements)
     made = ", ".join(f"{n} {kind}" for kind, n in counts.items())
@@ -247,7 +315,7 @@ def _checks(run: Run, judgements: Sequence[Judgement], duration_s: float) -> lis
         Check(
             id="schema.complete", stage="schema", title=_TITLES["complete"],
             status=Status.FAIL if lost else Status.PASS,
-            evidence=f"{entries - len(lost)} of {entries} entries of sqlite_schema accounted for",
+            evidence=f"{entries - len(lost)} of {entries} objects of the catalogue accounted for",
             reproduce=reproduce, detail=tuple(lost),
             counts={"entries": entries, "unaccounted": len(lost)},
         ),
@@ -276,15 +344,15 @@ def _count_kinds(judgements: Sequence[Judgement]) -> dict[str, int]:
     return counts
 
 
-def _find_unaccounted(judgement: Judgement) -> list[str]:
+def _find_unaccounted(
+    entries: Sequence[tuple[str, str, str]], mapping: DatabaseMapping, catalogue: Catalogue
+) -> list[str]:
     """Return the entries of the snapshot's sqlite_schema that the mapping does not know."""
-    known = {found.name for found in judgement.mapping.objects}
-    with SqliteSource(Path(judgement.path)).open() as db:
-        entries = db.execute("SELECT type, name, tbl_name FROM sqlite_schema").fetchall()
+    known = {found.name for found in mapping.objects}
     return [
-        f"{judgement.name}: {kind} {name}"
+        f"{kind} {name}"
         for kind, name, table in entries
-        if name not in known and table not in judgement.shadows
+        if name not in known and table not in catalogue.shadows
     ]
 
 

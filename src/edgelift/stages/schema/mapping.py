@@ -23,8 +23,9 @@ BY_ENGINE = "made by the engine"
 class ColumnMapping(msgspec.Struct, frozen=True, kw_only=True):
     """A column: declared type, outcome, and the rules it met.
 
-    Of a server's column also `origin`, its type there; `read` and `op`, how its values travel;
-    `loss` and `undo`, what that gives up and how to get it back; `comment`, the origin's own.
+    Of a server's column also `origin`, its name there, and `written`, its type; `read` and `op`,
+    how its values travel; `loss` and `undo`, what that gives up and how to get it back; `comment`,
+    the origin's own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ColumnMapping(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     rules: tuple[str, ...] = ()
     origin: str = ""
+    written: str = ""
     read: str = ""
     op: str = ""
     loss: str = ""
@@ -232,7 +234,9 @@ def _lines_of_server(mapping: DatabaseMapping) -> Iterator[str]:
         for column in found.columns:
             remarks = "; ".join(filter(None, (column.loss, column.undo, column.comment)))
             target = f"{found.name}.{column.name} {column.declared} ({column.op})"
-            yield _line(column.origin, target, column.outcome, column.rules, remarks)
+            yield _line(
+                f"{column.origin} {column.written}", target, column.outcome, column.rules, remarks
+            )
     yield ""
 
 

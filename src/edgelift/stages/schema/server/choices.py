@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edgelift.errors import UsageError
-from edgelift.model.mover_settings import RewriteSection, SchemaSection
+from edgelift.model.mover_settings import CastSection, RewriteSection, SchemaSection
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import FieldSpec
 from edgelift.project import expand_variables
@@ -42,15 +42,8 @@ def build_choices(origin: OriginSchema, settings: SchemaSection, names: Names) -
             for table in find_tables(origin, section.table, "schema.cast"):
                 if section.column:
                     find_column(table, section.column, "schema.cast")
-        casts.append(
-            Cast(
-                to=section.to,
-                table=section.table,
-                column=section.column,
-                type=section.type,
-                scale=section.scale,
-            )
-        )
+        if section.to not in _OWN:
+            casts.append(to_cast(section))
     for rewrite in settings.rewrite:
         if not rewrite.to.startswith("uuid"):
             for table in find_tables(origin, rewrite.table, "schema.rewrite"):
@@ -63,6 +56,20 @@ def build_choices(origin: OriginSchema, settings: SchemaSection, names: Names) -
         excluded=frozenset(names.excluded_columns),
         timestamps=settings.timestamps,
         uuid="text" if settings.uuid == "auto" else settings.uuid,
+    )
+
+
+_OWN = frozenset({"offload", "stored"})  # what the stages do themselves, not the adapter
+
+
+def to_cast(section: CastSection) -> Cast:
+    """Return a section as adapters know it."""
+    return Cast(
+        to=section.to,
+        table=section.table,
+        column=section.column,
+        type=section.type,
+        scale=section.scale,
     )
 
 

@@ -22,6 +22,7 @@ from edgelift.stages.schema.server.choices import (
     apply_rewrite,
     build_choices,
     plan_rewrites,
+    to_cast,
 )
 from edgelift.stages.schema.server.indexes import convert_indexes
 from edgelift.stages.schema.server.judge import judge_facts, judge_way
@@ -48,6 +49,16 @@ class Ways:
     choices: Choices
     specs: Mapping[Name, RowSpec]
     rewrites: Mapping[Place, Rewrite]
+    settings: SchemaSection = field(default_factory=SchemaSection)
+
+    def list_columns(self, to: str, table: OriginTable) -> frozenset[str]:
+        """Return the target's columns of a table that `[[schema.cast]]` names for `to`."""
+        return frozenset(
+            self.choices.name_column(table, column.name)
+            for column in table.columns
+            for section in self.settings.cast
+            if section.to == to and to_cast(section).matches(table, column.name, column.type.name)
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSec
         for table in origin.tables
         if (table.schema, table.name) in names.tables
     }
-    return Ways(names, choices, specs, rewrites)
+    return Ways(names, choices, specs, rewrites, settings)
 
 
 def _apply_rewrites(
@@ -162,6 +173,7 @@ def _build_context(
             if (column := table.read_column(name)) is not None
             and ways.choices.find_cast(table, name, column.type.name) is not None
         ),
+        stored=ways.list_columns("stored", table),
         issues=[i for i in ways.names.issues if i.name == spec.target and i.kind == "table"],
     )
     whole.issues.extend(judge_way(whole))

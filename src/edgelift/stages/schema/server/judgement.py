@@ -52,6 +52,15 @@ class ServerJudgement:
     statements: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read of a server: its catalogue, the ways of its columns, its product's name."""
+
+    origin: OriginSchema
+    ways: Ways
+    product: str
+
+
 def judge_server(
     name: str,
     url: str,
@@ -73,7 +82,7 @@ def judge_server(
             ways = _soften(origin, adapter, own, ways, facts)
         capabilities = adapter.capabilities
     converted = convert_schema(origin, ways, facts, capabilities)
-    return _settle(name, origin, ways, converted, accepted, engine, capabilities.product)
+    return _settle(name, Reading(origin, ways, capabilities.product), converted, accepted, engine)
 
 
 def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
@@ -129,15 +138,14 @@ def _soften(
     )
 
 
-def _settle(  # noqa: PLR0913 - private, all of them one judgement's
+def _settle(
     name: str,
-    origin: OriginSchema,
-    ways: Ways,
+    reading: Reading,
     converted: Converted,
     accepted: frozenset[str],
     engine: Engine,
-    product: str,
 ) -> ServerJudgement:
+    origin, ways = reading.origin, reading.ways
     parts = converted.parts
     schema = build_target(build_mapping(name, parts, converted.contexts, accepted))
     catalogue = build_catalogue(schema)
@@ -164,7 +172,7 @@ def _settle(  # noqa: PLR0913 - private, all of them one judgement's
         issues=(*own, *_judge_database(origin, converted)),
         plan=MovePlan(
             database=name,
-            product=product,
+            product=reading.product,
             dialect=origin.dialect,
             shape=hash_shape(origin),
             tables=moves,

@@ -101,7 +101,8 @@ def _map_columns(
             declared=field.target_type,
             outcome=outcome,
             rules=tuple(dict.fromkeys(issue.rule for issue in own)),
-            origin=f"{context.origin}.{column.name} {column.type.written}",
+            origin=f"{context.origin}.{column.name}",
+            written=column.type.written,
             read=field.read,
             op=f"{field.op} {field.argument}".strip(),
             loss=field.loss,
@@ -195,9 +196,7 @@ def _list_pieces(table: OriginTable) -> Iterator[str]:
 def find_unaccounted(origin: OriginSchema, mapping: DatabaseMapping, names: Names) -> list[str]:
     """Return the origin's objects that the mapping does not know."""
     known = {found.origin for found in mapping.objects}
-    known |= {
-        column.origin.split(" ", 1)[0] for found in mapping.objects for column in found.columns
-    }
+    known |= {column.origin for found in mapping.objects for column in found.columns}
     excluded = tuple(f"{schema}.{name}" for schema, name in names.excluded_tables)
     return [
         name

@@ -43,7 +43,8 @@ class TableContext:
     """A table under conversion: its way (`spec`, all columns), names, and what is around it.
 
     `fields` are by the origin's column; columns that stay behind have none. `rewritten` are the
-    origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose.
+    origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose,
+    `stored` the target's generated ones that shall keep their values only.
     """
 
     table: OriginTable
@@ -56,6 +57,7 @@ class TableContext:
     columns: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     rewritten: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
     issues: list[Issue] = field(default_factory=list)
 
     @property

@@ -144,8 +144,16 @@ def _list_column(context: TableContext, column: OriginColumn) -> Iterator[Part]:
 
 def _convert_generated(context: TableContext, column: OriginColumn, name: str, origin: str) -> Part:
     written = column.generated or ""
+    field = context.fields[column.name]
+    if field.column in context.stored:
+        return Part(
+            kind="generated column", name=name, origin=origin, inside=True,
+            becomes="a plain column with the values it has, as edgelift.toml says",
+        )  # fmt: skip
     try:
         sql = convert_expression(written, replace(context.scope, lasting=True))
+        if read_field_kind(field) == "number" and column.type.arguments[1:]:
+            sql = f"ROUND({sql}, {column.type.arguments[1]})"
     except UnconvertibleError as error:
         issue = Issue(
             "SCHEMA-GENERATED", ERROR, "generated column", name,

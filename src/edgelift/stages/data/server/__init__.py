@@ -1,0 +1,1 @@
+"""Data's way for server databases: rows stream in chunks, each proven on both sides."""

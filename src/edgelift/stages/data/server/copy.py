@@ -1,0 +1,136 @@
+"""Copy the rows of a snapshot chunk by chunk; every chunk is a checkpoint.
+
+A chunk that an earlier run copied is hashed again at the origin, in the snapshot of this run, and
+copied again only when it differs: so the end state is that of one moment, however often the copy
+was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import apsw
+
+from edgelift.model.move_plan import MovePlan, TableMove
+from edgelift.model.target_schema import TargetSchema
+from edgelift.rows.engine import ChunkResult, hash_stream, load_chunk
+from edgelift.sources.origin_database import SnapshotReader
+from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.stages.data.server import ledger
+from edgelift.stages.data.server.ledger import Entry
+from edgelift.stages.data.server.target import find_place, read_last_rowid, transaction
+from edgelift.stages.data.server.throttle import Meter, Throttle
+
+
+@dataclass
+class Copy:
+    """A copy under way: where from, where to, how fast; it counts what it did."""
+
+    db: apsw.Connection
+    reader: SnapshotReader
+    plan: MovePlan
+    schema: TargetSchema
+    chunk_rows: int
+    throttle: Throttle = field(default_factory=Throttle)
+    tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    engine: str = "auto"
+    copied: int = 0
+    kept: int = 0
+    repeated: int = 0
+
+
+def create_tables(copy: Copy) -> None:
+    """Create ledger and tables, all in one transaction, unless a run before did."""
+    if ledger.is_begun(copy.db):
+        return
+    with transaction(copy.db):
+        ledger.begin(copy.db)
+        for statement in copy.schema.tables:
+            copy.db.execute(statement.sql)
+
+
+def copy_rows(copy: Copy) -> None:
+    """Copy every table; raises OriginError, OriginUnavailable or TargetError."""
+    meter = Meter(f"rows of {copy.plan.database}", copy.plan.rows, copy.tell)
+    for move in copy.plan.tables:
+        target = move.spec.target
+        entries = ledger.read_entries(copy.db, target)
+        if not entries:
+            rows = copy.throttle.choose_rows(copy.chunk_rows)
+            ledger.plan_entries(copy.db, target, copy.reader.plan_chunks(move.spec, rows))
+        elif any(entry.result for entry in entries):
+            _drop_changed(copy, move, entries, meter)
+        for entry in ledger.read_entries(copy.db, target):
+            if entry.result is None:
+                result = _copy_chunk(copy, move, entry)
+                copy.throttle.pass_rows(result.rows)
+                meter.add(result.rows)
+
+
+def _drop_changed(copy: Copy, move: TableMove, entries: list[Entry], meter: Meter) -> None:
+    """Remove what an earlier run copied and the origin has changed since, all of it at once.
+
+    Only then can rows come in that took over a unique value from one of those. Where the chunks
+    cannot be told apart in the target the whole table goes.
+    """
+    changed = [e for e in entries if e.result is not None and not _is_unchanged(copy, move, e)]
+    places = [find_place(move, entry, len(entries)) for entry in changed]
+    if None in places:
+        changed, places = list(entries), [""]
+    copy.repeated += len(changed)
+    kept = [entry for entry in entries if entry.result is not None and entry not in changed]
+    copy.kept += len(kept)
+    meter.skip(sum(entry.result.rows for entry in kept if entry.result is not None))
+    if not changed:
+        return
+    with transaction(copy.db):
+        for place in places:
+            where = f" WHERE {place}" if place else ""
+            copy.db.execute(f"DELETE FROM main.{quote_identifier(move.spec.target)}{where}")
+        for entry in changed:
+            ledger.forget_result(copy.db, move.spec.target, entry.chunk)
+
+
+def _is_unchanged(copy: Copy, move: TableMove, entry: Entry) -> bool:
+    assert entry.result is not None
+    stream = copy.throttle.pass_bytes(copy.reader.stream_chunk(move.spec, entry.chunk))
+    found = hash_stream(move.spec, stream, copy.engine)
+    copy.throttle.pass_rows(found.rows)
+    return (found.rows, found.hash) == (entry.result.rows, entry.result.hash)
+
+
+def _copy_chunk(copy: Copy, move: TableMove, entry: Entry) -> ChunkResult:
+    with transaction(copy.db):
+        first = read_last_rowid(copy.db, move)
+        stream = copy.throttle.pass_bytes(copy.reader.stream_chunk(move.spec, entry.chunk))
+        result = load_chunk(copy.db, move.spec, stream, copy.engine)
+        span = (first, read_last_rowid(copy.db, move))
+        ledger.write_result(copy.db, move.spec.target, entry.chunk, result, span)
+    copy.copied += 1
+    return result
+
+
+def create_rest(copy: Copy) -> None:
+    """Create indexes, views and triggers, what is not there yet."""
+    present = {row[0] for row in copy.db.execute("SELECT name FROM sqlite_schema")}
+    for done, statement in enumerate(copy.schema.after):
+        if statement.name not in present:
+            copy.tell("indexes, views and triggers", done, len(copy.schema.after))
+            with transaction(copy.db):
+                copy.db.execute(statement.sql)
+
+
+def restore_counters(copy: Copy, counters: dict[str, int]) -> None:
+    """Let AUTOINCREMENT go on where the origin's counters stood; `counters` are by table."""
+    if not counters:
+        return
+    with transaction(copy.db):
+        for target, last in counters.items():
+            found = copy.db.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = ?", (target,)
+            ).fetchone()
+            if found is None:
+                copy.db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (target, last))
+            elif last > int(found[0]):
+                copy.db.execute("UPDATE sqlite_sequence SET seq=? WHERE name=?", (last, target))
