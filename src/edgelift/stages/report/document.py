@@ -97,7 +97,9 @@ def build_document(run: Run) -> Document:
         edgelift=edgelift.__version__,
         project=run.project.settings.name,
         generated=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        verdict=judge(stages, checks, findings),
+        verdict=judge(
+            stages, checks, findings, "verify" if run.project.settings.has_app else "data"
+        ),
         stages=stages,
         checks=checks,
         findings=findings,
@@ -108,18 +110,21 @@ def build_document(run: Run) -> Document:
 
 
 def judge(
-    stages: tuple[StageLine, ...], checks: tuple[Check, ...], findings: tuple[Finding, ...]
+    stages: tuple[StageLine, ...],
+    checks: tuple[Check, ...],
+    findings: tuple[Finding, ...],
+    proof: str = "verify",
 ) -> str:
     """Return the verdict: a failed check is FAIL, a blocker BLOCKED, unfinished work INCOMPLETE.
 
-    Checks that did not run leave the verdict at PASS only when some check of the verify stage
+    Checks that did not run leave the verdict at PASS only when some check of the stage `proof`
     passed and all stages are done; they stay listed as NOT RUN.
     """
     if any(check.status is Status.FAIL for check in checks):
         return "FAIL"
     if any(finding.blocks for finding in findings):
         return "BLOCKED"
-    proven = any(c.stage == "verify" and c.status is Status.PASS for c in checks)
+    proven = any(c.stage == proof and c.status is Status.PASS for c in checks)
     if not proven or any(stage.status != "done" for stage in stages):
         return "INCOMPLETE"
     return "PASS"

@@ -204,7 +204,9 @@ def _list_type_checks(context: TableContext, column: OriginColumn) -> Iterator[P
     if type_.kind == "enum":
         labels = ", ".join(_literal(label) for label in type_.members)
         sql = f"CHECK ({place} IN ({labels}))"
-        if type_.folds_case:  # the column's NOCASE must not let other spellings pass
+        if (
+            type_.folds_case or type_.collation
+        ):  # the column's NOCASE must not let other spellings pass
             sql = f"CHECK ({place} COLLATE BINARY IN ({labels}))"
     elif type_.name.lower() == "set":
         sql = f"CHECK ({place} COLLATE BINARY = {_build_set(place, type_.members)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -123,9 +124,10 @@ def _declare(context: TableContext, column: OriginColumn, field: FieldSpec) -> s
 
 def folds_case(type_: OriginType) -> bool:
     """Return whether the origin compares the type's texts without regard to case."""
-    if type_.element is not None and type_.kind == "domain":
-        return type_.folds_case or folds_case(type_.element)
-    return type_.folds_case
+    own = type_.folds_case or re.search(r"_ci(_|$)", type_.collation.lower()) is not None
+    return own or (
+        type_.element is not None and type_.kind == "domain" and folds_case(type_.element)
+    )
 
 
 def _list_column(context: TableContext, column: OriginColumn) -> Iterator[Part]:
