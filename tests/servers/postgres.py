@@ -128,7 +128,10 @@ class PostgresServer:
         return self.url_of(name)
 
     def start(self) -> None:
-        """Start the server and wait until it answers; raises RuntimeError with its log if not."""
+        """Start the server and wait until it answers; raises RuntimeError with its log if not.
+
+        It ends with the thread that calls this, so that a killed test leaves no server behind.
+        """
         arguments = [find_programs_or_fail() / "postgres", "-D", self.data]
         for name, value in {
             **SETTINGS,
@@ -137,7 +140,6 @@ class PostgresServer:
             **self.settings,
         }.items():
             arguments += ["-c", f"{name}={value}"]
-        # Ends with its parent, even when that is killed: PDEATHSIG is an immediate shutdown.
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*as_server_user("--pdeathsig", "QUIT"), *arguments],

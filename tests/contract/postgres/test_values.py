@@ -25,7 +25,6 @@ from edgelift.sources.postgres import open_postgres
 INTS = "{}::text", int
 # A REAL column keeps -0.0 as 0.0: SQLite stores whole numbers there as integers.
 FLOATS = "{}::text", lambda text: float(text) + 0.0
-DECIMALS = "{}::text", lambda text: read_decimal(text)
 TEXTS = "{}::text", str
 JSONS = "to_json({})::text", str
 
@@ -35,6 +34,8 @@ def read_decimal(text: str) -> int | float:
     value = float(text)
     return int(value) if value.is_integer() and abs(value) < 2**63 else value
 
+
+DECIMALS = "{}::text", read_decimal
 
 # Column type -> (edge values, random value in SQL, expectation in SQL, how Python reads it).
 TYPES: dict[str, tuple[list[str], str, tuple[str, Any]]] = {

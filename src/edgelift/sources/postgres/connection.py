@@ -113,11 +113,10 @@ def connect(address: Address, *, tries: int = _TRIES, **words: str) -> Connectio
             wait = min(wait * 2, 4.0)
 
 
+# Local to the transaction, so that a pooler between (PgBouncer) hands the next client a clean one.
 _SETTINGS = {
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
     "idle_in_transaction_session_timeout": "0",
-    "transaction_timeout": "0",
-    "idle_session_timeout": "0",
     "timezone": "UTC",
     "datestyle": "ISO, YMD",
     "intervalstyle": "iso_8601",
@@ -131,13 +130,7 @@ _SETTINGS = {
     "tcp_keepalives_idle": "60",
     "tcp_user_timeout": "300000",
 }
-# Only settings that the server's version has; local to the transaction, so that a pooler between
-# (PgBouncer) hands the next client a clean session.
-_APPLY = """
-SELECT pg_catalog.set_config(s.name, w.value, true) IS NOT NULL
-FROM pg_catalog.pg_settings s
-JOIN unnest(%s::text[], %s::text[]) AS w(name, value) ON lower(s.name) = w.name
-"""
+_NEWER_SETTINGS = ((140000, "idle_session_timeout", "0"), (170000, "transaction_timeout", "0"))
 
 
 def begin_reading(
@@ -152,7 +145,10 @@ def begin_reading(
     if snapshot:
         connection.execute(f"SET TRANSACTION SNAPSHOT '{to_word(snapshot)}'".encode())
     wanted = {**_SETTINGS, "statement_timeout": f"{timeout_s}s", **settings}
-    connection.execute(_APPLY, (list(wanted), list(wanted.values())))
+    version = connection.info.server_version
+    wanted |= {name: value for since, name, value in _NEWER_SETTINGS if version >= since}
+    calls = ", ".join(f"pg_catalog.set_config('{n}', '{v}', true)" for n, v in wanted.items())
+    connection.execute(f"SELECT {calls}".encode())
 
 
 def to_word(text: str) -> str:

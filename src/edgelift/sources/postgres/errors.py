@@ -16,7 +16,12 @@ class SnapshotLost(OriginUnavailable):
 
 # What libpq says before a server gave its SQLSTATE, in the order of looking.
 _CONNECT_STATES = (
+    ("Servname not supported", "url"),
+    ("invalid port", "url"),
+    ("invalid sslmode", "url"),
+    ("invalid integer value", "url"),
     ("could not translate host name", "host"),
+    ("failed to resolve host", "host"),
     ("does not support SSL", "tls"),
     ("certificate", "tls"),
     ("SSL", "tls"),
@@ -38,6 +43,7 @@ _CONNECT_STATES = (
     ("No such file or directory", "down"),
     ("closed the connection unexpectedly", "08006"),
     ("received invalid response", "alien"),
+    ("expected authentication request", "alien"),
     ("unsupported frontend protocol", "alien"),
 )
 
@@ -57,6 +63,11 @@ def read_state(error: psycopg.Error) -> str:
 
 # State -> (what about `{place}`, tip, whether another try may help).
 _MEANINGS: dict[str, tuple[str, str, bool]] = {
+    "url": (
+        "The url of {place} has a wrong value",
+        "correct it: postgresql://user:password@host:5432/database?sslmode=require",
+        False,
+    ),
     "host": (
         "The host of {place} is not known",
         "correct the host in the url, or the name server of this machine",
@@ -122,6 +133,11 @@ _MEANINGS: dict[str, tuple[str, str, bool]] = {
         "free space on the server (sorts use its temporary files), then run again",
         True,
     ),
+    "53400": (
+        "A limit of {place} was reached",
+        "raise the setting that the reason names on the server, then run again",
+        True,
+    ),
     "53200": ("{place} is out of memory", "run again when the server is less busy", True),
     "25P03": (
         "{place} ended the idle transaction",
@@ -170,7 +186,7 @@ def to_origin_error(error: psycopg.Error, place: str) -> OriginError:
 def judge_error(state: str, why: str, place: str) -> OriginError:
     """Return the OriginError for a SQLSTATE, or one of our words before there was one."""
     if state == "22023" and "snapshot" in why:
-        return _lost(place, why)
+        return lost(place, why)
     found = _MEANINGS.get(state)
     if found is not None:
         what, tip, again = found
@@ -193,7 +209,8 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _lost(place: str, why: str) -> SnapshotLost:
+def lost(place: str, why: str) -> SnapshotLost:
+    """Return the error for a snapshot whose holder is gone."""
     return SnapshotLost(
         f"The snapshot of {place} is gone",
         why=why,

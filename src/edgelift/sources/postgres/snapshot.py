@@ -6,6 +6,7 @@ second connection that joins it, so that a broken stream costs only that connect
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import psycopg
@@ -17,11 +18,10 @@ from edgelift.sources.postgres.chunks import Extent, plan_chunks, read_extent
 from edgelift.sources.postgres.connection import (
     READ_TIMEOUT_S,
     Address,
-    Connection,
     begin_reading,
     connect,
 )
-from edgelift.sources.postgres.errors import SnapshotLost, origin_errors
+from edgelift.sources.postgres.errors import lost, origin_errors, to_origin_error
 from edgelift.sources.postgres.facts import read_facts
 from edgelift.sources.postgres.names import quote_table
 from edgelift.sources.postgres.stream import CopyStream, open_stream
@@ -76,7 +76,7 @@ class PostgresSnapshot:
         """Yield the bytes of COPY BINARY, bare or in backend messages, in the key's order."""
         with self._reading(spec):
             query = to_copy(spec, chunk, self._read_extent(spec))
-        place = f"table {spec.schema}.{spec.table} of {self._address.place}"
+        place = self._place(spec)
         if self._stream is None or self._stream.broken:
             self._open_stream(place)
         assert self._stream is not None
@@ -88,8 +88,23 @@ class PostgresSnapshot:
             self._stream.close()
         self._holder.close()
 
-    def _reading(self, spec: RowSpec) -> _Reading:
-        return _Reading(self._holder, f"table {spec.schema}.{spec.table} of {self._address.place}")
+    def _place(self, spec: RowSpec) -> str:
+        return f"table {spec.schema}.{spec.table} of {self._address.place}"
+
+    @contextlib.contextmanager
+    def _reading(self, spec: RowSpec) -> Iterator[None]:
+        """Keep the snapshot alive when a query on one table fails: by a savepoint."""
+        place = self._place(spec)
+        try:
+            self._holder.execute("SAVEPOINT edgelift")
+            yield
+            self._holder.execute("RELEASE edgelift")
+        except psycopg.Error as error:
+            if not self._holder.closed:
+                with origin_errors(place):
+                    self._holder.execute("ROLLBACK TO edgelift; RELEASE edgelift")
+                raise to_origin_error(error, place) from error
+            raise lost(place, str(error).strip()) from error
 
     def _read_extent(self, spec: RowSpec) -> Extent:
         place = (spec.schema, spec.table)
@@ -117,41 +132,6 @@ class PostgresSnapshot:
         finally:
             if self._stream is None:
                 connection.close()
-
-
-class _Reading:
-    """Reads over the holder: a failed statement must not end its transaction, so it may be undone.
-
-    A SAVEPOINT keeps the snapshot alive when a query on one table fails.
-    """
-
-    def __init__(self, holder: Connection, place: str) -> None:
-        self._holder, self._place = holder, place
-
-    def __enter__(self) -> None:
-        with origin_errors(self._place):
-            if self._holder.closed:
-                raise lost(self._place, "the connection that held it is closed")
-            self._holder.execute("SAVEPOINT edgelift")
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if self._holder.closed or self._holder.broken:
-            if isinstance(error, psycopg.Error):
-                raise lost(self._place, str(error).strip()) from error
-            return
-        with origin_errors(self._place):
-            self._holder.execute("ROLLBACK TO edgelift" if error else "RELEASE edgelift")
-            if isinstance(error, psycopg.Error):
-                raise error
-
-
-def lost(place: str, why: str) -> SnapshotLost:
-    """Return the error for a snapshot whose holder is gone."""
-    return SnapshotLost(
-        f"The snapshot of {place} is gone",
-        why=why,
-        tip="run the same command again: it takes a new snapshot",
-    )
 
 
 def to_copy(spec: RowSpec, chunk: Chunk, extent: Extent) -> str:
