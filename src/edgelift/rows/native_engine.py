@@ -192,6 +192,8 @@ def _feed(
             bytes_in += len(batch)
             try:
                 db.execute(statement, (batch,))
+            except apsw.NoMemError:
+                raise
             except apsw.Error:
                 _explain(plan, _read_state(db, name))
                 raise

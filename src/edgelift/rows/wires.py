@@ -102,8 +102,6 @@ def _unframe(buffer: Buffer) -> Iterator[bytes]:
 
 def split_pgcopy(source: Buffer, fields: int) -> Iterator[Row]:
     """Yield rows of COPY BINARY; WireError for malformed or cut-off streams."""
-    if not source.fill(1):
-        raise WireError("the stream is empty")
     framed = source.data[:1] != SIGNATURE[:1]
     buffer = Buffer(_unframe(source)) if framed else source
     buffer.need(19)
@@ -268,6 +266,8 @@ def _read_sqlite_row(body: bytes, fields: int) -> list[Raw | None]:
 
 def split(wire: str, buffer: Buffer, fields: int) -> Iterator[Row]:
     """Yield the rows of a stream of that wire, each with that many fields."""
+    if not buffer.fill(1):
+        raise WireError("the stream is empty")
     if wire == PGCOPY:
         return split_pgcopy(buffer, fields)
     return split_mysql(buffer, fields) if wire == MYSQL else split_sqlite(buffer, fields)

@@ -190,7 +190,7 @@ static void give_state(const rows *r, enum hidden column, sqlite3_context *to) {
     case PROBLEM: give_text(to, r->problem); break;
     case FIELD: sqlite3_result_int64(to, r->failed); break;
     case ROW:
-        if (server->n) {
+        if (server->n && r->failed < 0) {
             sqlite3_result_blob64(to, server->p, server->n, SQLITE_TRANSIENT);
         } else if (r->row_n) {
             sqlite3_result_blob64(to, r->buffer.p + r->row_at, r->row_n, SQLITE_TRANSIENT);

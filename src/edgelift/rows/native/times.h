@@ -95,15 +95,20 @@ static bool read_time(const uint8_t *p, size_t n, int64_t *micros) {
     return true;
 }
 
+/* Sets *out to days * per_day + rest, which may pass 64 bits on the way; false when it ends there. */
+static bool add_exactly(int64_t days, int64_t per_day, int64_t rest, int64_t *out) {
+    __int128 total = (__int128)days * per_day + rest;
+    if (total > INT64_MAX || total < INT64_MIN) return false;
+    *out = (int64_t)total;
+    return true;
+}
+
 /* Gives a moment as INTEGER of the style's unit. */
 static enum outcome give_count(const field *f, int64_t days, int64_t micros, value *out) {
     int64_t unit = f->style == MOMENT_UNIX ? 1000000 : f->style == MOMENT_UNIX_MS ? 1000 : 1;
     int64_t number;
     if (micros % unit && !f->flag) return REFUSED;
-    if (__builtin_mul_overflow(days, DAY_US / unit, &number) ||
-        __builtin_add_overflow(number, micros / unit, &number)) {
-        return REFUSED;
-    }
+    if (!add_exactly(days, DAY_US / unit, micros / unit, &number)) return REFUSED;
     return give_int(out, number);
 }
 
@@ -264,7 +269,7 @@ static enum outcome op_interval(const field *f, slice s, arena *a, value *out) {
         return REFUSED;
     }
     if (f->style == INTERVAL_ISO) return give_iso_interval(months, days, micros, a, out);
-    if (months || __builtin_add_overflow(days * DAY_US, micros, &total)) return REFUSED;
+    if (months || !add_exactly(days, DAY_US, micros, &total)) return REFUSED;
     if (f->style == INTERVAL_MICROS) return give_int(out, total);
     int64_t of_epoch = floor_div(total, DAY_US);
     if (of_epoch < YEAR_1 || of_epoch >= YEAR_10000) return REFUSED;

@@ -66,7 +66,7 @@ typedef struct field {
 
 /* Makes room for n more bytes and returns where they go; NULL when memory runs out. */
 static uint8_t *arena_reserve(arena *a, size_t n) {
-    if (a->capacity - a->n < n) {
+    if (a->p == NULL || a->capacity - a->n < n) {
         size_t wanted = a->n + n;
         if (wanted < n || wanted > SIZE_MAX / 2) return NULL;
         size_t capacity = wanted < 4096 ? 4096 : wanted + wanted / 2;

@@ -21,6 +21,7 @@ typedef struct rows {
     size_t start, wanted; /* the next row's first byte; how many bytes it needs to be tried again */
     size_t row_at, row_n; /* the row at hand, in the buffer */
     bool head_read, ended, broken;
+    bool late; /* the problem lies behind the rows that are in the buffer */
     enum framing framing;
     uint8_t frame[5]; /* head of a backend message: kind, length */
     size_t frame_n, frame_left;
@@ -90,6 +91,12 @@ static bool append(arena *a, const uint8_t *p, size_t n) {
     return true;
 }
 
+/* Keeps a problem of the messages until the rows before it are read, as Python meets them. */
+static enum step problem_later(rows *r, enum step step) {
+    if (step == STEP_PROBLEM) r->broken = false, r->late = true;
+    return step == STEP_PROBLEM ? STEP_MORE : step;
+}
+
 /* ---- feeding ---------------------------------------------------------------------------- */
 
 /* Takes the payload out of backend messages that may be cut anywhere. */
@@ -107,7 +114,7 @@ static enum step feed_messages(rows *r, const uint8_t *p, size_t n) {
                          r->frame[0]);
                 return problem(r, text);
             }
-            if (r->frame[0] == 'E' && r->frame_left > r->limit) return problem_limit(r);
+            if (r->frame[0] != 'd' && r->frame_left > r->limit) return problem_limit(r);
         }
         size_t take = r->frame_left < n ? r->frame_left : n;
         arena *to = r->frame[0] == 'd' ? &r->buffer : &r->message;
@@ -125,7 +132,7 @@ static enum step feed_messages(rows *r, const uint8_t *p, size_t n) {
 
 /* Adds bytes of the stream; what earlier rows took is dropped. */
 static enum step rows_feed(rows *r, const uint8_t *p, size_t n) {
-    if (r->broken) return STEP_PROBLEM;
+    if (r->broken || r->late) return STEP_PROBLEM;
     if (r->start) {
         memmove(r->buffer.p, r->buffer.p + r->start, r->buffer.n - r->start);
         r->buffer.n -= r->start;
@@ -136,7 +143,7 @@ static enum step rows_feed(rows *r, const uint8_t *p, size_t n) {
         bool bare = r->wire != WIRE_PGCOPY || p[0] == 'P';
         r->framing = bare ? FRAMING_NONE : FRAMING_MESSAGES;
     }
-    if (r->framing == FRAMING_MESSAGES) return feed_messages(r, p, n);
+    if (r->framing == FRAMING_MESSAGES) return problem_later(r, feed_messages(r, p, n));
     return append(&r->buffer, p, n) ? STEP_MORE : STEP_NO_MEMORY;
 }
 
@@ -347,9 +354,7 @@ static enum step convert_row(rows *r) {
     return STEP_ROW;
 }
 
-/* Gives the next row in r->values, or says why there is none. */
-static enum step rows_next(rows *r) {
-    if (r->broken) return STEP_PROBLEM;
+static enum step cut_and_convert(rows *r) {
     if (r->ended) {
         return r->start < r->buffer.n ? problem(r, "bytes follow the end of the stream") : STEP_END;
     }
@@ -360,9 +365,20 @@ static enum step rows_next(rows *r) {
                                              : cut_sqlite(r);
     if (step == STEP_END) {
         r->ended = true;
-        return rows_next(r);
+        return cut_and_convert(r);
     }
     return step == STEP_ROW ? convert_row(r) : step;
+}
+
+/* Gives the next row in r->values, or says why there is none. */
+static enum step rows_next(rows *r) {
+    if (r->broken) return STEP_PROBLEM;
+    enum step step = cut_and_convert(r);
+    if ((step == STEP_MORE || step == STEP_END) && r->late) {
+        r->broken = true;
+        return STEP_PROBLEM;
+    }
+    return step;
 }
 
 /* Whether the stream may end here: its end was seen and no message is cut in two. */
