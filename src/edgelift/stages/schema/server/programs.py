@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from edgelift.model.origin_schema import OriginSchema, OriginTrigger, OriginView
 from edgelift.sources.sqlite_catalogue import quote_identifier
-from edgelift.stages.schema.issues import ERROR, WARNING, Issue
+from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.expressions import (
     convert_expression,
     convert_query,
@@ -91,7 +91,7 @@ def convert_trigger(
     origin = f"{trigger.schema}.{trigger.table} {trigger.name}"
     part = Part(kind="trigger", name=name, origin=origin, table=target)
     try:
-        sql = _build_trigger(name, trigger, schema, context)
+        sql, assigns = _build_trigger(name, trigger, schema, context)
     except (UnconvertibleError, SqlglotError) as error:
         issue = Issue(
             "SCHEMA-TRIGGER", ERROR, "trigger", name,
@@ -99,12 +99,20 @@ def convert_trigger(
             "do in the app what it does, or accept the rule", refuses=True,
         )  # fmt: skip
         return replace(part, issues=(issue,))
-    return replace(part, sql=sql)
+    if not assigns:
+        return replace(part, sql=sql)
+    issue = Issue(
+        "SCHEMA-TRIGGER-AFTER", NOTE, "trigger", name,
+        "changes the new row right after it is written, as SQLite cannot before: an insert must "
+        "then satisfy NOT NULL and checks by itself",
+    )  # fmt: skip
+    return replace(part, sql=sql, issues=(issue,))
 
 
 def _build_trigger(
     name: str, trigger: OriginTrigger, schema: OriginSchema, context: TableContext | None
-) -> str:
+) -> tuple[str, bool]:
+    """Return the statement, and whether it assigns to the new row."""
     if context is None:
         raise UnconvertibleError("its table or view stays behind")
     if not trigger.enabled:
@@ -129,12 +137,13 @@ def _build_trigger(
         steps.insert(0, _assign(body.assigned, context, scope))
     of = f" OF {', '.join(context.name_of(c) for c in trigger.columns)}" if trigger.columns else ""
     statements = " ".join(f"{step};" for step in steps)
-    return (
+    sql = (
         f"CREATE TRIGGER {quote_identifier(name)} {timing} {event.upper()}{of} ON "
         f"{quote_identifier(context.target)} FOR EACH ROW"
         + (f" WHEN {when}" if when else "")
         + f" BEGIN {statements} END"
     )
+    return sql, bool(body.assigned)
 
 
 def _row_scope(context: TableContext) -> Scope:
