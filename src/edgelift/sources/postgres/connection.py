@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import psycopg
 from psycopg import conninfo
@@ -55,9 +55,12 @@ def to_address(url: str) -> Address:
         if login is not None:
             rest = ":".join(quote(unquote(p), safe="") for p in login.split(":", 1)) + "@" + rest
         base, _, query = rest.partition("?")
-        pairs = [(_RENAMED.get(k, k), v) for k, v in parse_qsl(query, keep_blank_values=True)]
+        parts = (part.partition("=") for part in query.split("&") if part)
+        pairs = [(_RENAMED.get(name, name), unquote(value)) for name, _, value in parts]
         known = [(k, _to_sslmode(v) if k == "sslmode" else v) for k, v in pairs if k in _KNOWN]
-        words = conninfo.conninfo_to_dict("postgresql://" + base + "?" + urlencode(known))
+        words = conninfo.conninfo_to_dict(
+            "postgresql://" + base + "?" + urlencode(known, quote_via=quote)
+        )
     except psycopg.ProgrammingError as error:
         raise UsageError(
             f"The database url {mask_url(url)} cannot be read",
