@@ -24,6 +24,10 @@ DISTRIBUTIONS = {
     "asyncpg": {"asyncpg": "0.30.0"},
     "aiopg": {"aiopg": "1.4.0"},
 }
+# psycopg 3 is the application's own, pure Python but for libpq, which this stands in for.
+PSYCOPG_LIBPQ = "psycopg.pq.pq_ctypes"
+PSYCOPG_WAITING = "psycopg.waiting"
+PSYCOPG_BUILDS = ("psycopg_c", "psycopg_binary")
 
 
 class _Distribution(importlib.metadata.Distribution):
@@ -48,8 +52,9 @@ class _Distribution(importlib.metadata.Distribution):
 class Finder(importlib.abc.MetaPathFinder):
     """Finds the compatible packages and their distributions."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, blocking: bool) -> None:
         self.names = frozenset(names)
+        self.blocking = blocking
 
     def find_spec(
         self,
@@ -58,12 +63,31 @@ class Finder(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         """Return where a package lies; its submodules are found beside it as usual."""
+        if fullname.startswith("psycopg"):
+            found = self._find_psycopg(fullname, path)
+            if found is not None:
+                return found
         if fullname not in self.names:
             return None
         folder = WORKER / fullname
         return importlib.util.spec_from_file_location(
             fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
+
+    def _find_psycopg(
+        self, fullname: str, path: Sequence[str] | None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname in PSYCOPG_BUILDS:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if fullname == PSYCOPG_LIBPQ:
+            file = WORKER / "psycopg" / "pq_module.py"
+            return importlib.util.spec_from_file_location(fullname, file)
+        if fullname == PSYCOPG_WAITING and self.blocking:
+            spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _WaitingLoader(spec.loader)
+            return spec
+        return None
 
     def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
         """Yield the distributions the packages stand for."""
@@ -74,15 +98,35 @@ class Finder(importlib.abc.MetaPathFinder):
                     yield _Distribution(name, version, module)
 
 
+class _WaitingLoader(importlib.abc.Loader):
+    """Loads psycopg.waiting and patches it."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """Return the module the usual loader makes."""
+        made: ModuleType | None = self._loader.create_module(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, then put our functions into it."""
+        self._loader.exec_module(module)
+        importlib.import_module("edgelift.worker.psycopg.waiting").patch(module)
+
+
 def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def install(names: Iterable[str] = tuple(DISTRIBUTIONS)) -> None:
+def install(
+    names: Iterable[str] = tuple(DISTRIBUTIONS), *, blocking: bool = sys.platform == "emscripten"
+) -> None:
     """Make `import NAME` give the compatible package; the real one is not looked for any more.
 
+    An installed psycopg 3 gets its libpq from here; `blocking` is how it waits in the Worker.
     Packages imported before stay as they are: call this before the app's import. A second call
     replaces the first.
     """
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
-    sys.meta_path.insert(0, Finder(names))
+    sys.meta_path.insert(0, Finder(names, blocking=blocking))

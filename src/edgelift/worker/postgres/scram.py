@@ -128,3 +128,9 @@ def build_verifier(password: str, salt: bytes, iterations: int = 4096) -> str:
     stored = hashlib.sha256(_sign(salted, b"Client Key")).digest()
     texts = [base64.b64encode(p).decode() for p in (salt, stored, _sign(salted, b"Server Key"))]
     return f"{MECHANISM}${iterations}:{texts[0]}${texts[1]}:{texts[2]}"
+
+
+def hash_md5_verifier(user: str, password: str) -> bytes:
+    """Return what the server stores for a password of the older method."""
+    digest = hashlib.md5((password + user).encode(), usedforsecurity=False).hexdigest()
+    return b"md5" + digest.encode()

@@ -277,6 +277,18 @@ class Session:
             self.pending.popleft()
         self.results.append(Result(status, command, fields, rows, tag))
 
+    def has_rows(self) -> bool:
+        """Return whether rows of an unfinished result have come."""
+        return bool(self._rows) and self._fields is not None
+
+    def take_rows(self, size: int) -> Result | None:
+        """Return up to `size` rows of an unfinished result, None when none have come."""
+        if not self.has_rows():
+            return None
+        rows, self._rows = self._rows[:size], self._rows[size:]
+        command = self.pending[0] if self.pending else None
+        return Result(Status.ROWS, command, self._fields, rows)
+
     def _on_copy(self, status: Status, body: bytes) -> None:
         count = int.from_bytes(body[1:3], "big")
         formats = struct.unpack_from(f"!{count}h", body, 3)
