@@ -48,8 +48,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
         ),
         (
             "timestamptz",
-            "('-infinity'), ('0001-01-01 00:00+00'), ('0001-01-01 00:00:00+01'),"
-            " ('9999-12-31 23:59:59.999999+00'), ('10000-01-01 00:00+00')",
+            "('-infinity'), ('0001-01-01 00:00+00'), ('0001-01-01 00:00:00+01'), ('10000-01-01')",
             ColumnFacts(max_bytes=26, infinities=1, outside_dates=2),
         ),
         (
