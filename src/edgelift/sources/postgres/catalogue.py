@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -28,9 +29,11 @@ from edgelift.sources.postgres.constraints import Names, TableParts, read_parts
 from edgelift.sources.postgres.types import TypeBook
 
 Row = tuple[Any, ...]
+Place = tuple[int, int]  # a table's oid and a column's number
 
 _KINDS = {"r": "table", "p": "partitioned", "f": "foreign"}
 _ROUTINE_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
+_PLAIN_NEXTVAL = re.compile(r"nextval\('.*'::regclass\)", re.DOTALL)
 _SEQUENCES_A_QUERY = 200
 _BYTES_A_PAGE = 8192
 
@@ -76,7 +79,8 @@ class CatalogueReader:
             {oid: (name, folds) for oid, name, folds in self._query(catalogue_sql.COLLATIONS)},
             dict(self._query(catalogue_sql.OPERATOR_CLASSES)),
         )
-        sequences, owners = self._read_sequences(names)
+        partitions = frozenset(row[0] for row in relations if row[5])
+        sequences, owners = self._read_sequences(names, partitions)
         columns = {
             oid: tuple(_to_column(row, types, names, owners) for row in rows)
             for oid, rows in column_rows.items()
@@ -85,7 +89,7 @@ class CatalogueReader:
             self._query(catalogue_sql.CONSTRAINTS),
             self._query(catalogue_sql.INDEXES),
             names,
-            frozenset(row[0] for row in relations if row[5]),
+            partitions,
         )
         domain_checks: dict[int, list[OriginCheck]] = defaultdict(list)
         for oid, name, expression in self._query(catalogue_sql.DOMAIN_CHECKS):
@@ -120,17 +124,21 @@ class CatalogueReader:
         )
 
     def _read_sequences(
-        self, names: Names
-    ) -> tuple[tuple[OriginSequence, ...], dict[tuple[int, int], tuple[str, str]]]:
+        self, names: Names, partitions: frozenset[int]
+    ) -> tuple[tuple[OriginSequence, ...], dict[Place, str]]:
+        """Return all sequences, and the name of the one that belongs to a column."""
         rows = self._query(catalogue_sql.SEQUENCES)
         unused = self._read_unused([row for row in rows if row[8] and row[12] is None])
+        users: dict[int, list[Place]] = defaultdict(list)
+        for sequence, table, column in self._query(catalogue_sql.SEQUENCE_USES):
+            if table in names.columns and table not in partitions:
+                users[sequence].append((table, column))
         sequences, owners = [], {}
         for row in rows:
             oid, schema, name, start, increment = row[:5]
-            owner = ""
-            if row[9] in names.columns and row[10]:
-                owner = f"{names.relation(row[9])}.{names.columns[row[9]][row[10]]}"
-                owners[row[9], row[10]] = (f"{schema}.{name}", row[11])
+            place = _find_owner(row, users[oid], names)
+            if place is not None:
+                owners[place] = f"{schema}.{name}"
             last = row[12]
             if last is None and unused.get(oid, start) != start:
                 last = unused[oid] - increment  # setval(..., false): the value is still to come
@@ -141,7 +149,9 @@ class CatalogueReader:
                     last=last,
                     start=start,
                     increment=increment,
-                    owner=owner,
+                    owner=f"{names.relation(place[0])}.{names.columns[place[0]][place[1]]}"
+                    if place
+                    else "",
                 )
             )
         return tuple(sequences), owners
@@ -161,6 +171,13 @@ class CatalogueReader:
         return found
 
 
+def _find_owner(row: Row, users: list[Place], names: Names) -> Place | None:
+    """Return the column that a sequence belongs to: by OWNED BY, or the only one that asks it."""
+    if row[9] in names.columns and row[10]:
+        return row[9], row[10]
+    return users[0] if len(users) == 1 else None
+
+
 def _group(rows: Iterable[Row]) -> dict[int, list[Row]]:
     grouped: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
@@ -168,15 +185,13 @@ def _group(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return grouped
 
 
-def _to_column(
-    row: Row, types: TypeBook, names: Names, owners: dict[tuple[int, int], tuple[str, str]]
-) -> OriginColumn:
+def _to_column(row: Row, types: TypeBook, names: Names, owners: dict[Place, str]) -> OriginColumn:
     table, number, name, type_oid, modifier, written, not_null, expression = row[:8]
     generated, identity, collation_oid, own_collation, comment = row[8:]
     collation, folds_case = names.collations.get(collation_oid, ("", False))
-    sequence, dependency = owners.get((table, number), ("", ""))
+    sequence = owners.get((table, number), "")
     kind = {"a": "always", "d": "by default"}.get(identity, "")
-    if not kind and dependency == "a" and "nextval(" in (expression or ""):
+    if not kind and sequence and _PLAIN_NEXTVAL.fullmatch(expression or ""):
         kind = "serial"
     domain_not_null, domain_default = types.read_domain(type_oid)
     return OriginColumn(

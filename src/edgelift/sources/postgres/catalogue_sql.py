@@ -173,6 +173,17 @@ WHERE c.relkind = 'S' AND {_OWN_SCHEMAS} AND {_not_of_extension("pg_class", "c.o
 ORDER BY n.nspname, c.relname
 """
 
+# Which column's default asks which sequence.
+SEQUENCE_USES = """
+SELECT DISTINCT x.refobjid, d.adrelid, d.adnum
+FROM pg_catalog.pg_depend x
+JOIN pg_catalog.pg_attrdef d ON d.oid = x.objid
+JOIN pg_catalog.pg_class s ON s.oid = x.refobjid AND s.relkind = 'S'
+WHERE x.classid = 'pg_catalog.pg_attrdef'::regclass
+  AND x.refclassid = 'pg_catalog.pg_class'::regclass
+ORDER BY 1, 2, 3
+"""
+
 # Objects that have no struct of their own, as (kind, name).
 OTHERS = f"""
 SELECT 'extension', extname || ' ' || extversion FROM pg_catalog.pg_extension
