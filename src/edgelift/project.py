@@ -18,6 +18,7 @@ import msgspec
 
 from edgelift.errors import UsageError
 from edgelift.model.mover_settings import DataSection, SchemaSection
+from edgelift.model.server_url import find_engine
 
 STATE_FOLDER = ".edgelift"
 FILE_NAME = "edgelift.toml"
@@ -43,13 +44,25 @@ class DatabaseSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     `env` is the variable through which the app itself learns the URL, used to run the origin on a
     copy.
     `strategy` is `auto` (the plan decides) or one of the SQL strategies.
+    For `hyperdrive`: `hyperdrive_id` is the id of its configuration at Cloudflare; `copies` the URL
+    of another server on which verify may make its scratch copies; `serve` says what `serve` and
+    `dev` open on this machine, a copy or the origin's database itself.
     """
 
     name: str
     url: str
     binding: str = "DB"
-    strategy: Literal["auto", "d1"] = "auto"
+    strategy: Literal["auto", "d1", "object", "hyperdrive"] = "auto"
     env: str | None = None
+    hyperdrive_id: str = ""
+    copies: str = ""
+    serve: Literal["copy", "origin"] = "copy"
+
+
+class NetworkSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The app's own connections: `trusted_certificates` are PEM files of private authorities."""
+
+    trusted_certificates: tuple[str, ...] = ()
 
 
 class StaticSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     jobs: tuple[JobSection, ...] = ()
     env: dict[str, EnvSection] = {}
     packages: PackagesSection = PackagesSection()
+    network: NetworkSection = NetworkSection()
     tests: TestsSection | None = None
     parity: ParitySection = ParitySection()
     accept: AcceptSection = AcceptSection()
@@ -287,6 +301,19 @@ def expand_variables(text: str, environment: dict[str, str] | None = None) -> st
         return values[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", replace, text)
+
+
+def stays_in_place(section: DatabaseSection) -> bool:
+    """Return whether a database stays on its server, reached through Hyperdrive."""
+    return section.strategy in {"auto", "hyperdrive"} and read_engine(section) is not None
+
+
+def read_engine(section: DatabaseSection) -> str | None:
+    """Return the engine of a server's database, None for others; an unset variable counts as no."""
+    try:
+        return find_engine(expand_variables(section.url))
+    except UsageError:
+        return None
 
 
 class Secret(str):

@@ -19,9 +19,18 @@ from edgelift.errors import EdgeliftError, TargetError
 from edgelift.events import Emit, Note, ignore
 from edgelift.journal import Journal, hold_project
 from edgelift.model.plan import Plan
-from edgelift.project import IGNORED_FOLDERS, Project, list_files, read_project
+from edgelift.model.server_url import ServerUrl, parse_server_url
+from edgelift.project import (
+    IGNORED_FOLDERS,
+    Project,
+    expand_variables,
+    list_files,
+    read_project,
+)
 from edgelift.sources.origin_server import database_file
-from edgelift.targets.workerd import d1_file, read_bundle, start_worker
+from edgelift.sources.server_copies import copy_prefix, open_copies
+from edgelift.targets.workerd import database_file as state_file
+from edgelift.targets.workerd import read_bundle, start_worker
 from edgelift.toolchain import ensure_toolchain
 
 if TYPE_CHECKING:
@@ -183,15 +192,51 @@ def _start(project: Project, port: int, emit: Emit) -> Iterator[Worker]:
     state = project.folder("state")
     seed_state(project, state)
     log = project.folder("logs") / "worker.log"
-    with start_worker(
-        bundle,
-        state=state,
-        port=port,
-        env=read_environment(project),
-        log=log,
-        toolchain=toolchain,
-    ) as worker:
+    with (
+        open_servers(project, emit) as servers,
+        start_worker(
+            bundle,
+            state=state,
+            port=port,
+            env=read_environment(project),
+            log=log,
+            toolchain=toolchain,
+            servers=servers,
+        ) as worker,
+    ):
         yield worker
+
+
+@contextlib.contextmanager
+def open_servers(project: Project, emit: Emit) -> Iterator[dict[str, ServerUrl]]:
+    """Give the servers behind the Hyperdrive bindings: copies, which are dropped at the end.
+
+    With `serve = "origin"` a binding leads to the origin's own database.
+    """
+    with contextlib.closing(Journal(project.state / "journal.db")) as journal:
+        plan = journal.read_document("plan", Plan)
+    sections = {section.name: section for section in project.settings.databases}
+    found: dict[str, ServerUrl] = {}
+    with contextlib.ExitStack() as stack:
+        for database in plan.databases if plan else ():
+            section = sections.get(database.name)
+            if not database.in_place or section is None:
+                continue
+            if section.serve == "origin":
+                url = parse_server_url(expand_variables(section.url), os.environ)
+                if url is not None:
+                    found[database.binding] = url
+                continue
+            copies, prefix = open_copies(project, section), copy_prefix(project, section, "serve")
+            for left in copies.list_names(prefix):
+                copies.drop(left)
+            stack.callback(copies.drop, f"{prefix}1")
+            stack.callback(copies.drop, f"{prefix}0")
+            copies.make_template(f"{prefix}0")
+            found[database.binding] = copies.make_copy(f"{prefix}0", f"{prefix}1")
+            text = f"{database.name} is served from a copy on its server, dropped at the end"
+            emit(Note(stage="serve", text=text))
+        yield found
 
 
 def read_environment(project: Project) -> dict[str, str]:
@@ -207,12 +252,14 @@ def read_environment(project: Project) -> dict[str, str]:
 
 
 def seed_state(project: Project, state: Path) -> None:
-    """Put the proven copies where workerd's D1 looks for them, once per version of the data."""
+    """Put the proven copies where workerd's databases look for them, once per version of the data."""
     with contextlib.closing(Journal(project.state / "journal.db")) as journal:
         plan = journal.read_document("plan", Plan)
     for database in plan.databases if plan else ():
+        if database.in_place:
+            continue
         golden = project.state / "data" / "target" / f"{database.name}.sqlite"
-        target = d1_file(state, database.binding)
+        target = state_file(state, database.binding, database.strategy)
         version = hashlib.sha256(f"{golden.stat().st_mtime_ns}:{golden.stat().st_size}".encode())
         mark = target.with_suffix(".seed")
         if target.exists() and mark.exists() and mark.read_text() == version.hexdigest():

@@ -6,7 +6,7 @@ import msgspec
 
 
 class DatabasePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A database's strategy (`d1`), the reason for it, and the Worker's binding."""
+    """A database's strategy (`d1`, `hyperdrive`), the reason for it, and the Worker's binding."""
 
     name: str
     url: str
@@ -14,6 +14,11 @@ class DatabasePlan(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     reason: str
     env: str | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Return whether the database stays on its server, so that nothing of it is moved."""
+        return self.strategy == "hyperdrive"
 
 
 class PackagePlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,11 +41,19 @@ def read_answer(answer: dict[str, Any], form: str) -> str:
     return json.dumps({"rows": rows, "columns": columns, "meta": meta})
 
 
+_ENDED = '"ended":true}'
+_LOST_SESSION = (
+    '{"results":[],"error":"the transaction was rolled back when the request that began it ended: '
+    f'SQLITE_ABORT",{_ENDED}'
+)
+
+
 class CloudflareHost:
     """What Python asks of JavaScript; one object for all requests of the isolate."""
 
     def __init__(self) -> None:
         self._bodies: dict[int, Any] = {}
+        self._sessions: dict[int, Any] = {}
 
     @staticmethod
     def workers_module() -> Any:
@@ -76,6 +84,48 @@ class CloudflareHost:
             return json.dumps({"error": f"Hyperdrive binding {binding}: no such binding"})
         names = ("host", "port", "user", "password", "database")
         return json.dumps({name: getattr(bound, name) for name in names})
+
+    async def sql(
+        self,
+        binding: str,
+        shard: str,
+        number: int,
+        begins: bool,
+        busy_ms: int,
+        _request_id: int,
+        message: str,
+    ) -> str:
+        """Send a message to a SQL object through its gateway (js/sql_gateway.mjs).
+
+        The runtime ends a transaction with the request that began it; who goes on with it then is
+        told so.
+        """
+        gateway = getattr(self.workers_module().env, binding)
+        if not number:
+            return str(await gateway.query(shard, message))
+        if begins:
+            begun = await gateway.begin(shard, message, busy_ms)
+            session = getattr(begun, "session", None)
+            if session is not None:
+                self._sessions[number] = session
+            return str(begun.answer)
+        session = self._sessions.get(number)
+        if session is None:
+            return _LOST_SESSION
+        try:
+            answer = str(await session.step(message))
+        except BaseException:
+            self._sessions.pop(number, None)
+            raise
+        if answer.endswith(_ENDED):
+            self._sessions.pop(number, None)
+        return answer
+
+    def sql_abandon(self, number: int) -> None:
+        """Roll a transaction back without waiting for it."""
+        session = self._sessions.pop(number, None)
+        if session is not None:
+            session.abandon()
 
     async def _run_all(self, database: Any, statements: list[list[Any]]) -> list[str]:
         from pyodide.ffi import to_js

@@ -22,18 +22,26 @@ _HOME = "_edgelift_home"
 _DIVISION = "_edgelift_division"
 
 
+def set_plainly(unconnected: Any, name: str, value: Any) -> bool:
+    """Set an attribute of an object that is not connected."""
+    setattr(unconnected, name, value)
+    return True
+
+
 @dataclass(frozen=True)
 class Driver:
     """How to handle a driver's connections.
 
     `open` makes a new one from the arguments of the first, `close` ends it politely, `is_open`
     looks without any I/O, `carry` copies settings made after the connect from one to another.
+    `remember` keeps a setting made on a postponed connection, or returns False.
     """
 
     open: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
     close: Callable[[Any], object]
     is_open: Callable[[Any], bool]
     carry: Callable[[Any, Any], object] = lambda _old, _new: None
+    remember: Callable[[Any, str, Any], bool] = set_plainly
 
 
 @dataclass
@@ -133,9 +141,17 @@ def divide(connection: Any) -> None:
     object.__setattr__(connection, "__class__", shared_class(kind))
 
 
-@functools.cache
-def shared_class(kind: Any) -> type:
+_shared: dict[Any, Any] = {}
+
+
+def shared_class(kind: Any) -> Any:
     """Return the class of divided connections of a driver's class."""
+    if kind not in _shared:
+        _shared[kind] = _make_shared(kind)
+    return _shared[kind]
+
+
+def _make_shared(kind: Any) -> Any:
     return type(
         kind.__name__,
         (kind,),
@@ -163,7 +179,8 @@ def _get(self: Any, name: str) -> Any:
 def _set(self: Any, name: str, value: Any) -> None:
     division: Division = _read(self, _DIVISION)
     postponed = is_importing() and current.get().request_id not in division.behind
-    setattr(division.settings if postponed else find_own(self), name, value)
+    if not (postponed and division.home.driver.remember(division.settings, name, value)):
+        setattr(find_own(self), name, value)
 
 
 def may_postpone() -> bool:

@@ -52,13 +52,13 @@ class Flow:
     """A request, job or green thread in flight."""
 
     __slots__ = (
+        "_parking",
+        "_ready",
         "closed",
         "driver",
         "endings",
         "identity",
-        "parking",
         "posted",
-        "ready",
         "request_id",
         "timers",
     )
@@ -68,12 +68,27 @@ class Flow:
         self.identity = identity
         self.driver = IDLE
         self.posted = False
-        self.ready: deque[Any] = deque()
+        # The first two are made when they are first used: most requests need neither.
+        self._ready: deque[Any] | None = None
+        self._parking: Parking | None = None
         self.timers: list[Any] = []
-        self.parking = Parking()
         self.closed = False
         # What to do when the flow ends, each with the flow that asked for it.
         self.endings: list[tuple[Flow, Callable[[], object]]] = []
+
+    @property
+    def ready(self) -> deque[Any]:
+        """The callbacks that can run."""
+        if self._ready is None:
+            self._ready = deque()
+        return self._ready
+
+    @property
+    def parking(self) -> Parking:
+        """Where the driver of the callbacks waits for more."""
+        if self._parking is None:
+            self._parking = Parking()
+        return self._parking
 
 
 MAIN_FLOW = Flow(0, MAIN_IDENTITY)

@@ -37,7 +37,8 @@ Python calls (module `_edgelift_host`, registered by JavaScript; import it insid
       for next_chunk (the body is then the first part or none)
   d1(binding, request_json) -> Promise[str]   runs statements; forms: js/d1_query.mjs
   hyperdrive(binding) -> str   JSON {"host", "port", "user", "password", "database"} of where the
-      binding leads now ("tls" when it wants TLS), or {"error"}: in the build's boot it leads nowhere
+      binding leads now ("tls" when it wants TLS), or {"error"}: in the build's boot it leads
+      nowhere
   sleep(ms) -> Promise[None]   a timer of the request that calls it
   post(request_id, delay_ms, token) -> bool   run `run_callback(token)` in the request's I/O context
       after `delay_ms`; may be called from any request, the first time from the request itself. The
@@ -92,6 +93,7 @@ def configure(settings_json: str) -> None:
     """
     global _settings, _server
     _settings = json.loads(settings_json)
+    _install_drivers(_settings.get("drivers", []))
     install_patches()
     flows.begin_import()
     _install_shims(_settings)
@@ -103,6 +105,15 @@ def configure(settings_json: str) -> None:
     _server = SERVERS[_settings["framework"]](app)
     flows.end_import()
     garbage.freeze_imports()
+
+
+def _install_drivers(names: list[str]) -> None:
+    """Put our modules in the place of database drivers in C; patches and the app import them."""
+    over_postgres = [name for name in names if name != "mysqldb"]
+    if over_postgres:
+        importlib.import_module("edgelift.worker.postgres.installing").install(over_postgres)
+    if "mysqldb" in names:
+        importlib.import_module("edgelift.worker.mysqldb").install()
 
 
 def _install_shims(settings: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from edgelift.model.inventory import DatabaseUse, EnvVariable
+from edgelift.model.server_url import find_engine
 from edgelift.project import list_files
 from edgelift.sources.probe import Probe
 from edgelift.sources.source_code.files import read_imports
@@ -39,7 +40,8 @@ def find_databases(
     the project count when the source uses SQLite and names no file that could be found.
     """
     found: dict[str, DatabaseUse] = {}
-    for use in [*_from_probe(probe), *_from_source(root, graph, probe)]:
+    told = _from_variables([*variables, *_probed(probe)])
+    for use in [*_from_probe(probe), *_from_source(root, graph, probe), *told]:
         key = _key(use.url)
         if key and key not in found:
             found[key] = use
@@ -55,6 +57,8 @@ def _key(url: str) -> str:
     if url in _MEMORY or ":memory:" in url or "mode=memory" in url:
         return ""
     plain = rest.partition("?")[0]
+    if not scheme.startswith("sqlite"):
+        plain = plain.rpartition("@")[2]
     return plain if scheme.startswith("sqlite") else f"{scheme.partition('+')[0]}://{plain}"
 
 
@@ -68,6 +72,17 @@ def _from_probe(probe: Probe | None) -> Iterator[DatabaseUse]:
     for opened in probe.databases:
         url = f"sqlite:///{opened.database}"
         yield DatabaseUse(name="", url=url, path=opened.path, line=opened.line)
+
+
+def _from_variables(variables: Iterable[EnvVariable]) -> Iterator[DatabaseUse]:
+    """Yield the servers whose URLs the app reads from variables, however it takes them apart."""
+    for variable in variables:
+        url = os.environ.get(variable.name) or variable.default or ""
+        if find_engine(url) is not None:
+            shown = re.sub(r"://[^/@\s]*@", "://", url)
+            yield DatabaseUse(
+                name="", url=shown, env=variable.name, path=variable.path, line=variable.line
+            )
 
 
 def _from_source(root: Path, graph: CodeGraph, probe: Probe | None) -> Iterator[DatabaseUse]:

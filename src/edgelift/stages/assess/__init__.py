@@ -19,7 +19,7 @@ from edgelift.errors import OriginError
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.model.inventory import EnvVariable, Inventory, Job
 from edgelift.model.sarif import to_sarif
-from edgelift.project import hash_files, hash_inputs, list_files
+from edgelift.project import hash_files, hash_inputs, list_files, stays_in_place
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.estimators import find_model_files
 from edgelift.sources.origin_copy import is_sqlite_file
@@ -29,9 +29,9 @@ from edgelift.sources.source_code.databases import find_databases
 from edgelift.sources.source_code.environment import is_secret, is_surroundings, read_variables
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.stages.assess.request_reads import RequestReads
-from edgelift.stages.assess.rules import RULES, check_code
-from edgelift.stages.assess.rules.databases import check_databases
-from edgelift.targets.packages.origin import resolve_origin
+from edgelift.stages.assess.rules import DIALECT_RULES, RULES, check_code
+from edgelift.stages.assess.rules.databases import check_databases, check_drivers
+from edgelift.targets.packages.origin import find_own_imports, resolve_origin
 from edgelift.targets.packages.requirements import read_requirements
 
 FOLDER = "assess"
@@ -70,8 +70,11 @@ def work(run: Run) -> Result:
     inventory = _take_inventory(run, view, probe, python)
     run.progress("steps", 2, 4)
     found = check_code(view)
+    if all(map(stays_in_place, run.project.settings.databases)):
+        found = [finding for finding in found if finding.rule not in DIALECT_RULES]
     databases = inventory.databases
     found += check_databases(databases, run.project.settings.databases)
+    found += check_drivers(find_own_imports(run.project), run.project.settings.databases)
     run.progress("steps", 3, 4)
     resolution = resolve_origin(
         run.project, inventory, versions=read_distributions(python) or {}, note=run.note

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelift.errors import OriginError
-from edgelift.project import FILE_NAME, Project, list_files
-from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.project import FILE_NAME, Project, expand_variables, list_files
+from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 
 # SQLite's own companions of a database file (sqlite.org/tempfiles.html).
 DATABASE_SUFFIXES = ("", "-wal", "-shm", "-journal")
@@ -62,6 +62,7 @@ def _database_files(project: Project) -> list[Path]:
     return [
         Path(f"{find_sqlite_file(database.url, project.root)}{suffix}")
         for database in project.settings.databases
+        if is_sqlite_url(expand_variables(database.url))
         for suffix in DATABASE_SUFFIXES
     ]
 

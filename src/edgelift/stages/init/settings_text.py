@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import tomlkit
 from tomlkit.items import Table
 
 from edgelift.model.inventory import DatabaseUse, EnvVariable
+from edgelift.model.server_url import find_engine
 from edgelift.project import AppSection, JobSection, StaticSection, TestsSection
 from edgelift.sources.probe import JobSeen
 
@@ -76,7 +78,11 @@ def _add_databases(document: tomlkit.TOMLDocument, databases: Sequence[DatabaseU
         if use.path:
             table.add(tomlkit.comment(f"{use.path}:{use.line}"))
         table.add("name", use.name)
-        table.add("url", use.url)
+        is_server = find_engine(use.url) is not None
+        if is_server and not use.env:
+            table.add(tomlkit.comment("no variable sets it: put one for user and password here"))
+        # A server's URL holds a password: it stays in the variable that the app reads it from.
+        table.add("url", f"${{{use.env}}}" if is_server and use.env else _without_login(use.url))
         table.add("binding", "DB" if number == 0 else f"DB_{use.name.upper()}")
         table.add("strategy", "auto")
         if use.env:
@@ -84,6 +90,10 @@ def _add_databases(document: tomlkit.TOMLDocument, databases: Sequence[DatabaseU
         table.add(tomlkit.nl())
         tables.append(table)
     document.add("databases", tables)
+
+
+def _without_login(url: str) -> str:
+    return re.sub(r"://[^/@\s]*@", "://", url)
 
 
 def _add_static(document: tomlkit.TOMLDocument, sections: Sequence[StaticSection]) -> None:

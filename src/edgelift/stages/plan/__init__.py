@@ -19,7 +19,7 @@ from edgelift.errors import BlockersFound, UsageError
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import Plan
-from edgelift.project import expand_variables, hash_files, hash_inputs
+from edgelift.project import expand_variables, hash_files, hash_inputs, stays_in_place
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.sources.source_code.view import CodeView, build_view
@@ -31,6 +31,7 @@ from edgelift.stages.plan.decisions import (
     check_crons,
     check_models,
     format_bytes,
+    keep_transactions,
     plan_databases,
 )
 from edgelift.stages.plan.rules import RULES
@@ -80,8 +81,10 @@ def work(run: Run) -> Result:
     inventory = _read_inventory(run)
     accepted = set(run.project.settings.accept.rules)
     view = build_view(run.project, inventory=inventory)
-    audited = _accept(audit(view) if run.project.settings.databases else [], accepted)
+    moved = [s for s in run.project.settings.databases if not stays_in_place(s)]
+    audited = _accept(audit(view) if moved else [], accepted)
     databases = plan_databases(run.project, audited)
+    audited = keep_transactions(databases.plans, audited)
     assessed = _accept(run.journal.read_findings("assess"), accepted)
     python = ensure_origin_python(run.project, run.note)
     resolution = resolve_origin(
@@ -93,7 +96,7 @@ def work(run: Run) -> Result:
     blockers = [f for f in [*assessed, *findings] if f.blocks]
     _write(run, _render(run, plan, databases, audited, blockers))
     run.record_findings(findings)
-    if run.project.settings.databases:
+    if moved:
         run.record_checks([_check_audit(run, view, audited, time.monotonic() - started)])
     if blockers:
         raise _blocked(blockers)
@@ -129,16 +132,17 @@ def _blocked(blockers: Sequence[Finding]) -> BlockersFound:
 def _check_audit(run: Run, view: CodeView, audited: Sequence[Finding], duration_s: float) -> Check:
     errors = [f for f in audited if f.level is Level.ERROR]
     blocking = [f for f in errors if f.blocks]
-    warnings = len(audited) - len(errors)
+    warnings = sum(f.level is Level.WARNING for f in audited)
+    kept = sum(f.level is Level.NOTE for f in audited)
     functions = len(view.graph.functions)
     return Check(
         id="plan.transactions",
         stage="plan",
-        title="D1 keeps what the app's transactions promise",
+        title="The databases keep what the app's transactions promise",
         status=Status.FAIL if blocking else Status.PASS,
         evidence=f"{len(view.handlers)} handlers and jobs among {functions} functions were read: "
         f"{len(errors)} would lose a rollback ({len(errors) - len(blocking)} accepted), "
-        f"{warnings} warnings",
+        f"{warnings} warnings, {kept} places that only the strategy `object` keeps",
         reproduce=run.command("plan", "--force"),
         detail=tuple(f"{f.path}:{f.line} {f.rule}: {f.message}" for f in audited),
         counts={
@@ -147,6 +151,7 @@ def _check_audit(run: Run, view: CodeView, audited: Sequence[Finding], duration_
             "errors": len(errors),
             "accepted": len(errors) - len(blocking),
             "warnings": warnings,
+            "kept": kept,
         },
         duration_s=duration_s,
     )

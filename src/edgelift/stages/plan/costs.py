@@ -13,6 +13,8 @@ import msgspec
 from edgelift.model.plan import CostLine
 
 _DAYS_A_MONTH = 365.25 / 12
+# Durable Objects are billed for 128 MB whatever they use (their pricing page).
+_OBJECT_GB = 0.128
 _WORDS = {
     name: number
     for names, first in (
@@ -56,8 +58,14 @@ def read_prices() -> Prices:
     return msgspec.convert(tomllib.loads(text), Prices)
 
 
-def estimate_costs(crons: Sequence[str], size_bytes: int) -> tuple[CostLine, ...]:
-    """Return the lines of a month's bill for the assumed traffic, the jobs and the data's size."""
+def estimate_costs(
+    crons: Sequence[str], d1_bytes: int | None, object_bytes: int | None = None
+) -> tuple[CostLine, ...]:
+    """Return the lines of a month's bill for the assumed traffic, the jobs and the data's size.
+
+    `d1_bytes` and `object_bytes` are the sizes of what lies in D1 and in SQL objects, None for
+    nothing at all.
+    """
     table = read_prices()
     assumed = table.assumptions
     jobs = sum(count_runs(cron) for cron in crons)
@@ -66,12 +74,27 @@ def estimate_costs(crons: Sequence[str], size_bytes: int) -> tuple[CostLine, ...
         "base": 1.0,
         "requests": requests + jobs,
         "cpu_ms": requests * assumed["cpu_ms_per_request"] + jobs * assumed["cpu_ms_per_job"],
-        "d1_rows_read": requests * assumed["rows_read_per_request"]
-        + jobs * assumed["rows_read_per_job"],
-        "d1_rows_written": requests * assumed["rows_written_per_request"]
-        + jobs * assumed["rows_written_per_job"],
-        "d1_storage_gb": size_bytes / 1e9,
     }
+    read = requests * assumed["rows_read_per_request"] + jobs * assumed["rows_read_per_job"]
+    written = (
+        requests * assumed["rows_written_per_request"] + jobs * assumed["rows_written_per_job"]
+    )
+    if d1_bytes is not None:
+        amounts |= {
+            "d1_rows_read": read,
+            "d1_rows_written": written,
+            "d1_storage_gb": d1_bytes / 1e9,
+        }
+    if object_bytes is not None:
+        calls = requests * assumed["object_calls_per_request"]
+        seconds = calls * assumed["object_ms_per_call"] / 1000
+        amounts |= {
+            "object_requests": calls,
+            "object_gb_s": seconds * _OBJECT_GB,
+            "object_rows_read": read,
+            "object_rows_written": written,
+            "object_storage_gb": object_bytes / 1e9,
+        }
     return tuple(_to_line(table.prices[name], amount) for name, amount in amounts.items())
 
 

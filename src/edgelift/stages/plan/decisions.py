@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import Inventory, ModelFile
 from edgelift.model.plan import DatabasePlan, PackagePlan, Plan
+from edgelift.model.server_url import find_engine, parse_server_url
 from edgelift.project import DatabaseSection, Project, expand_variables
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan import rules
 from edgelift.stages.plan.costs import estimate_costs, read_prices
 
 # What find_model_files calls an estimator; anything else is a sentence that says why not.
+_PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
 _ESTIMATOR = re.compile(r"^(\w+ of )*[\w.]+$")
 
 
@@ -30,9 +37,15 @@ class Databases:
 
 def plan_databases(project: Project, audit: Sequence[Finding]) -> Databases:
     """Choose a strategy for each database; `audit` is what D1 would lose of its transactions."""
-    plans, sizes, findings = [], {}, []
+    plans: list[DatabasePlan] = []
+    sizes: dict[str, int] = {}
+    findings: list[Finding] = []
     for section in project.settings.databases:
         url = expand_variables(section.url)
+        if section.strategy in {"auto", "hyperdrive"} and find_engine(url) is not None:
+            plans.append(plan_server(section, url))
+            findings += check_server(section, url)
+            continue
         if not is_sqlite_url(url):
             shown = url.partition("://")[0]
             findings.append(rules.ENGINE.at(f"{section.name}: {shown}", None, None))
@@ -40,17 +53,52 @@ def plan_databases(project: Project, audit: Sequence[Finding]) -> Databases:
         size = _read_size(find_sqlite_file(section.url, project.root))
         sizes[section.name] = size
         findings += _check_size(section.name, size)
+        strategy = choose_strategy(section, audit)
         plans.append(
             DatabasePlan(
                 name=section.name,
                 url=section.url,
                 binding=section.binding,
-                strategy="d1",
-                reason=explain_strategy(section, audit),
+                strategy=strategy,
+                reason=explain_strategy(section, strategy, audit),
                 env=section.env,
             )
         )
     return Databases(tuple(plans), sizes, tuple(findings))
+
+
+def plan_server(section: DatabaseSection, url: str) -> DatabasePlan:
+    """Keep a server's database where it is, reached through Hyperdrive."""
+    how = "chosen in edgelift.toml" if section.strategy == "hyperdrive" else "chosen by default"
+    return DatabasePlan(
+        name=section.name,
+        url=section.url,
+        binding=section.binding,
+        strategy="hyperdrive",
+        reason=f"{how}: the {_PRODUCTS[find_engine(url) or 'postgresql']} database stays where it "
+        "is, so the app's SQL, types and transactions stay as they are and no row is moved; set "
+        "strategy to d1 to have it moved into Cloudflare instead",
+        env=section.env,
+    )
+
+
+def check_server(section: DatabaseSection, url: str) -> Iterator[Finding]:
+    """Yield what must be known before a server's database is reached from Cloudflare."""
+    server = parse_server_url(url, os.environ)
+    if server is None:
+        yield rules.SERVER_URL.at(f"{section.name}: {url.partition('://')[0]}", None, None)
+        return
+    if not section.hyperdrive_id:
+        yield rules.HYPERDRIVE_ID.at(section.name, None, None)
+    if _is_private(server.host):
+        yield rules.HYPERDRIVE_PRIVATE.at(f"{section.name} at {server.address}", None, None)
+
+
+def _is_private(host: str) -> bool:
+    """Return whether Cloudflare cannot reach a host by itself: loopback, private, a bare name."""
+    with contextlib.suppress(ValueError):
+        return not ipaddress.ip_address(host).is_global
+    return "." not in host or host.endswith((".local", ".internal", ".lan"))
 
 
 def _read_size(file: Path) -> int:
@@ -67,22 +115,57 @@ def _check_size(name: str, size_bytes: int) -> Iterator[Finding]:
         yield rules.FREE_SIZE.at(f"{name} has {size_bytes:,} bytes", None, None)
 
 
-def explain_strategy(section: DatabaseSection, audit: Sequence[Finding]) -> str:
-    """Return why D1 is the strategy, in a sentence with the counts of the audit."""
+def choose_strategy(section: DatabaseSection, audit: Sequence[Finding]) -> str:
+    """Return the strategy of the settings, else `object` when the audit found what D1 loses.
+
+    That is a rollback, or several writes that belong together. What the user accepted does not
+    count.
+    """
+    if section.strategy != "auto":
+        return section.strategy
+    return "object" if any(not finding.accepted for finding in audit) else "d1"
+
+
+def explain_strategy(section: DatabaseSection, strategy: str, audit: Sequence[Finding]) -> str:
+    """Return why the strategy is chosen, in a sentence with the counts of the audit."""
     blocking = [f for f in audit if f.blocks]
     accepted = [f for f in audit if f.accepted]
-    warnings = [f for f in audit if f.level is Level.WARNING]
-    chosen = "chosen in edgelift.toml" if section.strategy == "d1" else "chosen by the audit"
+    warnings = [f for f in audit if f.level is Level.WARNING and not f.accepted]
+    chosen = "chosen by the audit" if section.strategy == "auto" else "chosen in edgelift.toml"
+    if strategy == "object":
+        if not blocking and not warnings:
+            return f"{chosen}: real transactions (D1 would lose nothing that the audit saw)"
+        places = ", ".join(f"{f.path}:{f.line}" for f in [*blocking, *warnings][:_SHOWN])
+        return (
+            f"{chosen}: real transactions, for D1 would lose {len(blocking)} rollback(s) or "
+            f"block(s) and split {len(warnings)} (first: {places})"
+        )
     if blocking:
         return (
-            f"D1 would lose {len(blocking)} rollback(s) or block(s) of the app; `object`, which "
-            "keeps them, comes with a later version"
+            f"{chosen}, but D1 would lose {len(blocking)} rollback(s) or block(s) of the app; "
+            "`object` keeps them"
         )
     if accepted:
         return f"{chosen}: {len(accepted)} finding(s) of the transaction audit are accepted"
     if warnings:
         return f"{chosen}: no rollback would be lost; {len(warnings)} warning(s) about atomicity"
     return f"{chosen}: nothing that the app's transactions promise would be lost"
+
+
+def keep_transactions(plans: Sequence[DatabasePlan], audit: Sequence[Finding]) -> list[Finding]:
+    """Return the audit's findings as notes when no database of the plan loses transactions.
+
+    The audit does not know which database a statement goes to: one in D1 leaves them as they are.
+    """
+    if any(plan.strategy == "d1" for plan in plans) or not plans:
+        return list(audit)
+    kept = "kept: the database has real transactions"
+    return [
+        msgspec.structs.replace(f, level=Level.NOTE, message=f"{f.message} ({kept})") for f in audit
+    ]
+
+
+_SHOWN = 3  # places named in a reason
 
 
 def explain_placement(findings: Sequence[Finding]) -> str:
@@ -123,7 +206,6 @@ def build_plan(
     """Put all decisions together."""
     crons = tuple(dict.fromkeys(job.schedule for job in project.settings.jobs))
     models, _ = check_models(inventory.models)
-    size_bytes = sum(databases.sizes.values())
     return Plan(
         placement="worker",
         placement_reason=explain_placement(findings),
@@ -132,14 +214,23 @@ def build_plan(
         models=models,
         crons=crons,
         steps=tuple(_list_steps(project, inventory, databases, models)),
-        costs=estimate_costs(crons, size_bytes),
+        costs=estimate_costs(crons, _sum_sizes(databases, "d1"), _sum_sizes(databases, "object")),
     )
+
+
+def _sum_sizes(databases: Databases, strategy: str) -> int | None:
+    """Return the bytes of the databases with a strategy, None when there are none."""
+    sizes = [databases.sizes[d.name] for d in databases.plans if d.strategy == strategy]
+    return sum(sizes) if sizes else None
 
 
 def _list_steps(
     project: Project, inventory: Inventory, databases: Databases, models: Sequence[str]
 ) -> Iterator[str]:
     for database in databases.plans:
+        if database.in_place:
+            yield f"nothing of {database.name} is moved: the Worker reaches it through Hyperdrive"
+            continue
         size = format_bytes(databases.sizes.get(database.name, 0))
         yield f"schema: convert {database.name} and load it into the real engine"
         yield f"data: copy {size} of {database.name}, proving every row by hash on both sides"

@@ -13,6 +13,29 @@ ENGINE = Rule(
     why="this version moves SQLite only",
     tip="keep the backend where it is until PostgreSQL and MySQL are supported",
 )
+SERVER_URL = Rule(
+    id="DB-SERVER-URL",
+    level=Level.ERROR,
+    title="A database server's URL names no database",
+    why="Hyperdrive needs host, port, user, password and database",
+    tip="write the whole URL, scheme://user:password@host:port/database, through a variable",
+)
+HYPERDRIVE_ID = Rule(
+    id="HYPERDRIVE-ID",
+    level=Level.WARNING,
+    title="A Hyperdrive configuration must be created before the Worker is deployed",
+    why="wrangler.jsonc names it by its id, which Cloudflare gives when it is created",
+    tip='run: wrangler hyperdrive create NAME --connection-string "$DATABASE_URL"; then write the '
+    "id as databases.hyperdrive_id into edgelift.toml",
+)
+HYPERDRIVE_PRIVATE = Rule(
+    id="HYPERDRIVE-PRIVATE",
+    level=Level.WARNING,
+    title="Cloudflare cannot reach a database server by its address",
+    why="Hyperdrive connects from the internet, and this address is of this machine or network",
+    tip="give the server a public address with TLS, or create the configuration with Workers VPC "
+    "or a Cloudflare Tunnel (wrangler hyperdrive create --access-client-id ...)",
+)
 SIZE = Rule(
     id="LIMIT-D1-SIZE",
     level=Level.ERROR,
@@ -42,4 +65,14 @@ MODEL = Rule(
     "as they are, and loading them needs the package that wrote them",
     tip="see docs/reference/rules.md; leave the file out when the app does not load it",
 )
-RULES = (ENGINE, SIZE, FREE_SIZE, CRONS, MODEL, *TRANSACTION_RULES)
+RULES = (
+    ENGINE,
+    SERVER_URL,
+    HYPERDRIVE_ID,
+    HYPERDRIVE_PRIVATE,
+    SIZE,
+    FREE_SIZE,
+    CRONS,
+    MODEL,
+    *TRANSACTION_RULES,
+)

@@ -116,6 +116,7 @@ def verify_parts(run: Run, target: Launcher | None = None) -> Result:
         bench.captured.unlink(missing_ok=True)
     parts = Parts(bench, run.only, kept)
     try:
+        bench.prepare()
         parts.run()
     finally:
         bench.clean()

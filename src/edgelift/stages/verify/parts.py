@@ -139,9 +139,11 @@ class Parts:
         """Hash every row of both sides again, on private copies."""
 
         def work() -> list[Check]:
-            found = {name: self.bench.initial(name) for name in self.bench.databases}
+            found = {d.name: self.bench.initial(d.name) for d in self.bench.moved}
             if not found:
-                return [skip(self.bench.run, checks.DATA, "the project has no database")]
+                kept = "no row was moved: the databases stay on their servers"
+                why = kept if self.bench.databases else "the project has no database"
+                return [skip(self.bench.run, checks.DATA, why)]
             return [checks.check_data(self.bench.run, found)]
 
         self.attempt((checks.DATA,), work)

@@ -7,19 +7,20 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from edgelift.errors import TargetError
+from edgelift.errors import OriginError, TargetError
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import TableComparison
 from edgelift.model.inventory import Inventory
-from edgelift.model.plan import Plan
-from edgelift.project import JobSection
+from edgelift.model.plan import DatabasePlan, Plan
+from edgelift.model.server_url import ServerUrl, parse_server_url
+from edgelift.project import DatabaseSection, JobSection, expand_variables
 from edgelift.run import Run
 from edgelift.sources.estimators import capture_environment
 from edgelift.sources.origin_server import (
@@ -34,7 +35,8 @@ from edgelift.sources.origin_server import (
 )
 from edgelift.sources.sqlite_compare import compare_databases
 from edgelift.stages.verify.samples import Samples, Source
-from edgelift.targets.workerd import Bundle, Worker, d1_file, read_bundle, start_worker
+from edgelift.stages.verify.servers import OpenCopies, Servers
+from edgelift.targets.workerd import Bundle, Worker, database_file, read_bundle, start_worker
 from edgelift.toolchain import Toolchain, ensure_toolchain
 
 
@@ -120,8 +122,21 @@ class Bench:
         """Return the scratch folder, which is emptied before and after."""
         return self.folder / "work"
 
+    @cached_property
+    def servers(self) -> Servers:
+        """Return the databases that stay on their servers."""
+        return Servers(self.run.project, self.plan, self.folder / "servers")
+
+    def prepare(self) -> None:
+        """Make the templates of the databases that stay on their servers."""
+        if self.servers.sections:
+            self.note("copying the databases that stay on their servers")
+            self.catalogues |= self.servers.prepare()
+
     def snapshot(self, name: str) -> Path:
         """Return the consistent copy of the origin's database, never written."""
+        if name in self.servers.sections:
+            return self.servers.snapshot(name)
         return self.run.project.state / "data" / "snapshot" / f"{name}.sqlite"
 
     def golden(self, name: str) -> Path:
@@ -130,8 +145,13 @@ class Bench:
 
     @property
     def databases(self) -> list[str]:
-        """Return the names of the lifted databases."""
+        """Return the names of the databases that the app uses."""
         return [database.name for database in self.plan.databases]
+
+    @property
+    def moved(self) -> list[DatabasePlan]:
+        """Return the databases that were moved, not those that stay on their servers."""
+        return [database for database in self.plan.databases if not database.in_place]
 
     @cached_property
     def samples(self) -> Samples:
@@ -221,8 +241,9 @@ class Bench:
         return values
 
     def clean(self) -> None:
-        """Remove what an earlier run, perhaps a killed one, left in the scratch folder."""
+        """Remove what an earlier run, perhaps a killed one, left on disk and on servers."""
         shutil.rmtree(self.work, ignore_errors=True)
+        self.servers.drop_all()
 
 
 @dataclass(frozen=True)
@@ -243,33 +264,74 @@ class OriginLauncher:
         from edgelift.sources.origin_copy import copy_origin
 
         bench, project = self.bench, self.bench.run.project
-        with bench.scratch(tag) as folder:
+        with bench.scratch(tag) as folder, bench.servers.open(folder) as copies:
             place = prepare_origin(
                 project,
                 copy=copy_origin(project, folder / "app"),
                 python=bench.python,
-                databases={name: bench.snapshot(name) for name in bench.databases},
-                env=capture_environment(self.capture) if self.capture else {},
+                databases={
+                    database.name: bench.snapshot(database.name) for database in bench.moved
+                },
+                env={
+                    **(capture_environment(self.capture) if self.capture else {}),
+                    **name_copies(bench.servers.sections, copies.urls),
+                },
             )
             log = bench.log(tag)
             if not self.serves:
-                yield self._to_side(place, log)
+                yield self._to_side(place, log, copies)
                 return
             with serve_origin(project, place, log) as server, bench.running(server.stop):
-                yield self._to_side(place, log, server)
+                yield self._to_side(place, log, copies, server)
 
-    def _to_side(self, place: OriginPlace, log: Path, server: OriginServer | None = None) -> Side:
+    def _to_side(
+        self, place: OriginPlace, log: Path, copies: OpenCopies, server: OriginServer | None = None
+    ) -> Side:
         def run_jobs(_schedule: str, jobs: Sequence[JobSection]) -> list[str]:
             return run_origin_jobs(self.bench, place, jobs, log)
 
         return Side(
             url=server.url if server else "",
-            databases=place.databases,
+            databases={**place.databases, **copies.files},
             check_alive=server.check_alive if server else _nothing,
             read_log_tail=lambda: read_last_lines(log, 20),
-            stop=server.stop if server else _nothing,
+            stop=lambda: _stop(server.stop if server else _nothing, copies),
             run_jobs=run_jobs,
         )
+
+
+def _stop(stop: Callable[[], None], copies: OpenCopies) -> None:
+    """Stop a server, then read what it left in its databases on servers."""
+    stop()
+    copies.export()
+
+
+def name_copies(
+    sections: Mapping[str, DatabaseSection], urls: Mapping[str, ServerUrl]
+) -> dict[str, str]:
+    """Return the variables that lead the origin to its copies; raises OriginError without one.
+
+    Each keeps the scheme and options that the app's own URL has.
+    """
+    found = {}
+    for name, section in sections.items():
+        if not section.env:
+            raise OriginError(
+                f"The origin cannot be run on a copy of the database {name}",
+                why="no variable sets the URL of its server",
+                tip=f"set databases.env for {name} in edgelift.toml",
+            )
+        own = parse_server_url(expand_variables(section.url), os.environ)
+        copy = urls[name]
+        if own is not None:
+            found[section.env] = own.with_parts(
+                host=copy.host,
+                port=copy.port,
+                user=copy.user,
+                password=copy.password,
+                database=copy.database,
+            )
+    return found
 
 
 def _nothing() -> None:
@@ -311,10 +373,11 @@ class WorkerLauncher:
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
         """Start a Worker with Python already running; raises TargetError when it does not start."""
-        with self.bench.scratch(tag) as folder:
-            databases = {}
-            for database in self.bench.plan.databases:
-                file = d1_file(folder, database.binding)
+        servers = self.bench.servers
+        with self.bench.scratch(tag) as folder, servers.open(folder) as copies:
+            databases = dict(copies.files)
+            for database in self.bench.moved:
+                file = database_file(folder, database.binding, database.strategy)
                 seed_database(self.bench.golden(database.name), file)
                 databases[database.name] = file
             worker = start_worker(
@@ -324,6 +387,11 @@ class WorkerLauncher:
                 log=self.bench.log(tag),
                 toolchain=self.toolchain,
                 warm=True,
+                servers={
+                    database.binding: copies.urls[database.name]
+                    for database in self.bench.plan.databases
+                    if database.in_place
+                },
             )
             with worker, self.bench.running(worker.stop):
                 yield Side(
@@ -331,7 +399,7 @@ class WorkerLauncher:
                     databases=databases,
                     check_alive=worker.check_alive,
                     read_log_tail=lambda: worker.read_log_tail().splitlines()[-20:],
-                    stop=worker.stop,
+                    stop=lambda: _stop(worker.stop, copies),
                     run_jobs=lambda schedule, _jobs: _run_worker_jobs(worker, schedule),
                 )
 
@@ -344,7 +412,7 @@ def _run_worker_jobs(worker: Worker, schedule: str) -> list[str]:
 
 
 def seed_database(golden: Path, file: Path) -> None:
-    """Copy a lifted database to where the D1 runtime opens it, in WAL mode as it expects."""
+    """Copy a lifted database to where the runtime opens it, in WAL mode as it expects."""
     copy_database(golden, file)
     with contextlib.closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA journal_mode=WAL")

@@ -25,6 +25,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provided: tuple[str, ...] = ()
     substitute: str = ""
     transitive: bool = False
+    engine: str = ""
+    requires: tuple[str, ...] = ()
 
 
 class PureBuild(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +50,7 @@ class Decision(msgspec.Struct, frozen=True):
     outcome: str
     reason: str = ""
     substitute: str = ""
+    requires: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -56,23 +59,28 @@ def read_knowledge() -> Knowledge:
     return msgspec.convert(tomllib.loads(SOURCE.read_text(encoding="utf-8")), Knowledge)
 
 
-def find_rule(name: str) -> Rule | None:
-    """Return the first rule for a normalised project name, or None."""
+def find_rule(name: str, engines: Collection[str] = ()) -> Rule | None:
+    """Return the first rule for a normalised project name, or None.
+
+    `engines` are those of the servers that the Worker's own drivers reach.
+    """
     for rule in read_knowledge().rule:
-        if any(fnmatchcase(name, pattern) for pattern in rule.names):
+        if (not rule.engine or rule.engine in engines) and any(
+            fnmatchcase(name, pattern) for pattern in rule.names
+        ):
             return rule
     return None
 
 
-def decide(name: str, imported: Collection[str]) -> Decision:
+def decide(name: str, imported: Collection[str], engines: Collection[str] = ()) -> Decision:
     """Return the decision about a project, given the top-level modules that the app imports."""
-    rule = find_rule(name)
+    rule = find_rule(name, engines)
     if rule is None:
         return Decision(VENDORED)
     modules = rule.modules.get(name, (name.replace("-", "_"),))
     used = sorted(set(modules) & set(imported) - set(rule.provided))
     if not used or not rule.when_imported:
-        return Decision(rule.outcome, rule.reason, rule.substitute)
+        return Decision(rule.outcome, rule.reason, rule.substitute, rule.requires)
     if rule.when_imported == VENDORED:
         return Decision(VENDORED)
     return Decision(

@@ -21,11 +21,13 @@ class OriginUse(msgspec.Struct, frozen=True, kw_only=True):
     is known to be needless is kept or refused when it is imported. `versions` maps project names to
     the versions the origin runs with; they are kept where the target has them. `idle` are projects
     that nothing loads: one of them that cannot run in the Worker is left out instead of refused.
+    `engines` are those of the database servers that stay: postgresql, mysql.
     """
 
     imported: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     idle: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
 
 
 UNKNOWN_USE = OriginUse()

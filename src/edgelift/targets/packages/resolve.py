@@ -62,6 +62,7 @@ def resolve_packages(
         "include": list(include),
         "imported": sorted(use.imported),
         "idle": sorted(use.idle),
+        "engines": sorted(use.engines),
         "constraints": dict(sorted(use.versions.items())),
         "target": [target.PLATFORM, target.ABIS, target.MARKERS],
         "rules": hashlib.sha256(SOURCE.read_bytes()).hexdigest(),

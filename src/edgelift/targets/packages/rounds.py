@@ -46,6 +46,7 @@ class Rounds:
         self.note = note
         self.exclude = exclude
         self.imported = set(use.imported)
+        self.engines = frozenset(use.engines)
         self.idle = {canonicalize_name(name) for name in use.idle}
         self.constraints: dict[str, str] = {
             canonicalize_name(name): version for name, version in use.versions.items()
@@ -73,13 +74,15 @@ class Rounds:
             self._apply_rule(name, requirement, line)
 
     def _apply_rule(self, name: str, requirement: Requirement, line: RequirementLine) -> None:
-        decision = decide(name, self.imported)
+        decision = decide(name, self.imported, self.engines)
         if decision.outcome == VENDORED:
             self.roots.setdefault(name, []).append((requirement, line))
         elif decision.outcome == "refused":
             self._refuse(name, line, decision.reason)
         else:
             self._leave_out(name, decision.outcome, decision.reason, decision.substitute)
+            for needed in decision.requires:
+                self.add(RequirementLine(needed, line.path, line.line))
             if decision.substitute:
                 self._find(
                     "PKG-SUBSTITUTED",

@@ -30,6 +30,7 @@ IN_WORKER = (
     "apscheduler_jobs",
     "pymysql_connections",
     "pg8000_connections",
+    "postgres_connections",
     "sqlalchemy_pools",
     "django_connections",
 )

@@ -33,6 +33,9 @@ RULES: tuple[Rule, ...] = (
     *limits.RULES,
 )
 
+# What D1's engine does otherwise than the origin's: of no matter where the database stays.
+DIALECT_RULES = frozenset(rule.id for rule in database_sql.RULES)
+
 CHECKS: tuple[Callable[[CodeView], Iterator[Finding]], ...] = (
     imports.check_imports,
     imports.check_import_effects,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import DatabaseUse
 from edgelift.model.rules import Rule
-from edgelift.project import DatabaseSection
+from edgelift.project import DatabaseSection, read_engine
 
 UNDECLARED = Rule(
     id="DB-UNDECLARED",
@@ -16,7 +16,31 @@ UNDECLARED = Rule(
     why="it would not be moved, and the Worker would begin with an empty one",
     tip="add it under [[databases]], or accept the rule when its content may be lost",
 )
-RULES = (UNDECLARED,)
+SERVER = Rule(
+    id="DB-SERVER-UNDECLARED",
+    level=Level.ERROR,
+    title="The app uses a driver of a database server that edgelift.toml does not name",
+    why="the Worker could not reach the server, and verify would run on the server's own data "
+    "instead of on a copy",
+    tip='name it under [[databases]], with url = "${VARIABLE}" and env = "VARIABLE", or accept the '
+    "rule when the app never connects",
+)
+RULES = (UNDECLARED, SERVER)
+_DRIVERS = {
+    "psycopg2": "postgresql", "psycopg": "postgresql", "asyncpg": "postgresql",
+    "aiopg": "postgresql", "pg8000": "postgresql", "pymysql": "mysql", "MySQLdb": "mysql",
+    "aiomysql": "mysql", "asyncmy": "mysql", "mysql": "mysql",
+}  # fmt: skip
+
+
+def check_drivers(
+    imported: Iterable[str], declared: Sequence[DatabaseSection]
+) -> Iterator[Finding]:
+    """Yield drivers that the app's own code imports though no server of their kind is declared."""
+    engines = {read_engine(section) for section in declared}
+    for module in sorted(set(imported) & set(_DRIVERS)):
+        if _DRIVERS[module] not in engines:
+            yield SERVER.at(module, None, None)
 
 
 def check_databases(

@@ -1,4 +1,7 @@
-"""Rules of the transaction audit: what an origin's transactions promise and D1 does not keep."""
+"""Rules of the transaction audit: what an origin's transactions promise and D1 does not keep.
+
+The strategy `object` keeps it all: there the findings are notes.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from edgelift.model.rules import Rule
 
 _WHY = "in D1 every statement is committed at once"
 _TIP = (
-    "make it one statement, or write nothing before all that can fail; or accept the rule under "
-    "[accept] in edgelift.toml. Real transactions come with the strategy `object`, which this "
-    "version does not have yet"
+    'give the database strategy = "object" (or "auto"), which has real transactions; or make it '
+    "one statement, or write nothing before all that can fail; or accept the rule under [accept] "
+    "in edgelift.toml"
 )
 
 ROLLBACK = Rule(
@@ -45,8 +48,8 @@ LOCK = Rule(
     level=Level.ERROR,
     title="Locks the database for a transaction",
     why="D1 has no locks: other requests may write between two statements",
-    tip="make the change one statement (UPDATE ... WHERE the old value), or accept the rule under "
-    "[accept] in edgelift.toml",
+    tip='give the database strategy = "object" (or "auto"); or make the change one statement '
+    "(UPDATE ... WHERE the old value), or accept the rule under [accept] in edgelift.toml",
 )
 MULTI_WRITE = Rule(
     id="TXN-MULTI-WRITE",
