@@ -176,8 +176,26 @@ def test_a_lost_report_is_made_again(bench: Bench) -> None:
     assert (bench.folder / ".edgelift" / "plan" / "plan.md").exists()
 
 
-def test_a_rollback_that_would_be_lost_blocks_until_accepted(bench: Bench) -> None:
+def test_a_rollback_needs_real_transactions(bench: Bench) -> None:
     (bench.folder / "app.py").write_text(APP + LOSES)
+    run = bench.run(assess, plan)
+    made = run.journal.read_document("plan", Plan)
+    assert made is not None
+    assert [d.strategy for d in made.databases] == ["object"]
+    line = (APP + LOSES).splitlines().index("        connection.rollback()") + 1
+    assert f"would lose 1 rollback(s) or block(s) and split 1 (first: app.py:{line}" in (
+        made.databases[0].reason
+    )
+    levels = {f.rule: f.level for f in run.journal.read_findings("plan")}
+    assert levels == {"TXN-ROLLBACK-LOST": Level.NOTE, "TXN-MULTI-WRITE": Level.NOTE}
+    (check,) = run.journal.read_checks("plan")
+    assert (check.status, check.counts["kept"]) == (Status.PASS, 2)
+
+
+def test_a_rollback_that_d1_would_lose_blocks_until_accepted(bench: Bench) -> None:
+    (bench.folder / "app.py").write_text(APP + LOSES)
+    settings = bench.folder / "edgelift.toml"
+    settings.write_text(settings.read_text() + 'strategy = "d1"\n')
     with pytest.raises(BlockersFound) as raised:
         bench.run(assess, plan)
     line = (APP + LOSES).splitlines().index("        connection.rollback()") + 1

@@ -8,15 +8,18 @@ import pytest
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import ModelFile
+from edgelift.model.plan import DatabasePlan
 from edgelift.project import AppSection, DatabaseSection, Project, Settings
 from edgelift.stages.plan import _blocked
 from edgelift.stages.plan.costs import count_runs, estimate_costs, read_prices, total_usd
 from edgelift.stages.plan.decisions import (
     check_crons,
     check_models,
+    choose_strategy,
     explain_placement,
     explain_strategy,
     format_bytes,
+    keep_transactions,
     plan_databases,
 )
 from edgelift.stages.plan.rules import RULES
@@ -93,14 +96,57 @@ def finding(level: Level, *, accepted: bool = False, rule: str = "TXN-X") -> Fin
     )
 
 
-def test_the_strategy_is_explained_by_the_audit() -> None:
-    section = DatabaseSection(name="main", url="sqlite:///a.db")
-    assert "nothing that" in explain_strategy(section, [])
-    assert "1 warning(s)" in explain_strategy(section, [finding(Level.WARNING)])
-    assert "`object`" in explain_strategy(section, [finding(Level.ERROR)])
-    assert "accepted" in explain_strategy(section, [finding(Level.ERROR, accepted=True)])
-    chosen = DatabaseSection(name="main", url="sqlite:///a.db", strategy="d1")
-    assert explain_strategy(chosen, []).startswith("chosen in edgelift.toml")
+AUTO = DatabaseSection(name="main", url="sqlite:///a.db")
+LOSES, SPLITS = finding(Level.ERROR), finding(Level.WARNING)
+ACCEPTED = finding(Level.ERROR, accepted=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "audit", "strategy", "words"),
+    [
+        ("auto", [], "d1", "chosen by the audit: nothing that"),
+        ("auto", [ACCEPTED], "d1", "1 finding(s) of the transaction audit are accepted"),
+        ("auto", [SPLITS], "object", "would lose 0 rollback(s) or block(s) and split 1"),
+        ("auto", [LOSES, SPLITS], "object", "would lose 1 rollback(s) or block(s) and split 1"),
+        ("auto", [ACCEPTED, SPLITS], "object", "(first: app.py:3)"),
+        ("object", [], "object", "chosen in edgelift.toml: real transactions"),
+        ("d1", [], "d1", "chosen in edgelift.toml: nothing that"),
+        ("d1", [SPLITS], "d1", "1 warning(s) about atomicity"),
+        ("d1", [LOSES], "d1", "chosen in edgelift.toml, but D1 would lose 1"),
+    ],
+)
+def test_the_strategy_follows_the_audit(
+    wanted: str, audit: list[Finding], strategy: str, words: str
+) -> None:
+    section = DatabaseSection(name="main", url="sqlite:///a.db", strategy=wanted)  # type: ignore[arg-type]
+    assert choose_strategy(section, audit) == strategy
+    assert words in explain_strategy(section, strategy, audit)
+
+
+def planned(*strategies: str) -> list[DatabasePlan]:
+    return [
+        DatabasePlan(name="x", url="", binding="DB", strategy=strategy, reason="")
+        for strategy in strategies
+    ]
+
+
+def test_what_real_transactions_keep_stops_nothing() -> None:
+    kept = keep_transactions(planned("object", "hyperdrive"), [LOSES, SPLITS])
+    assert [(f.level, f.blocks) for f in kept] == [(Level.NOTE, False)] * 2
+    assert "real transactions" in kept[0].message
+
+
+@pytest.mark.parametrize("strategies", [("d1",), ("object", "d1"), ()])
+def test_one_database_in_d1_leaves_the_findings_as_they_are(strategies: tuple[str, ...]) -> None:
+    assert keep_transactions(planned(*strategies), [LOSES, SPLITS]) == [LOSES, SPLITS]
+
+
+def test_objects_have_a_bill_of_their_own() -> None:
+    titles = [line.title for line in estimate_costs((), None, 10_000_000)]
+    assert "Durable Object SQL storage, GB" in titles
+    assert not [title for title in titles if title.startswith("D1")]
+    both = [line.title for line in estimate_costs((), 1, 1)]
+    assert {"D1 storage, GB", "Durable Object SQL storage, GB"} <= set(both)
 
 
 def test_placement_names_the_state_it_splits() -> None:

@@ -21,10 +21,10 @@ from edgelift.project import hash_files, hash_inputs
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.stages.build import checks
-from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files
+from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files, build_objects
 from edgelift.stages.build.models import FOLDER, check_models, export_models, find_refusals
 from edgelift.stages.build.modules import fill_modules, hash_adapter, hash_runtime
-from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_parts
+from edgelift.stages.build.parts import LOCAL_ROOT, Parts, read_certificates, read_parts
 from edgelift.stages.build.source import Selection, select_source
 from edgelift.stages.build.tree import Outcome, stamp_tree, write_tree
 from edgelift.stages.build.wrangler import DryRun, check_config, run_dry
@@ -34,6 +34,7 @@ from edgelift.targets.workerd import Bundle, BundleSpec, build_bundle, read_bund
 from edgelift.toolchain import Toolchain, cache_root, ensure_toolchain
 
 WORKER = ("build", "worker")
+SQL = ("build", "sql")
 RUNTIME = ("build", "runtime")
 SHOWN = 5  # files named in a finding
 
@@ -53,6 +54,7 @@ def inputs(run: Run) -> str:
         hash_files(root, [file for file in requirements if file.is_relative_to(root)]),
         {name: [f.hex() for f in files.values()] for name, files in parts.schema.items()},
         run.journal.read_document("files", dict[str, str]),
+        read_certificates(run.project),
         [edgelift.__version__, COMPATIBILITY_DATE, hash_adapter(), hash_runtime()],
         environment.hexdigest(),
     )
@@ -69,6 +71,7 @@ def work(run: Run) -> Result:
     exported = [model.path for model in models if not model.refusal]
     source = _select(parts, exported)
     written = _write(run, parts, resolution, source, exported)
+    written.edited += _write_objects(run, parts)
     fill_modules(resolution, worker, cache=cache_root(), note=run.note)
     refusals = _accept(run, find_refusals(models))
     run.record_findings([*refusals, *_findings(source), *map(_edited, written.edited)])
@@ -78,7 +81,7 @@ def work(run: Run) -> Result:
     listed = [
         checks.check_source(run, source.files, written),
         check_models(run, models),
-        checks.check_config(run, check_config(worker, toolchain.wrangler)),
+        checks.check_config(run, _check_configs(run, parts, toolchain.wrangler)),
     ]
     _raise_failed(run, listed, checks.snapshot_not_run(run))
     spec = BundleSpec(
@@ -87,8 +90,9 @@ def work(run: Run) -> Result:
         settings=parts.build_settings(LOCAL_ROOT),
         env=parts.read_environment(),
         public_dir=worker / "public" if run.project.settings.static else None,
+        certificates=read_certificates(run.project),
     )
-    bundle, dry = _build_both(run, spec, toolchain, listed)
+    bundle, dry = _build_both(run, spec, toolchain, listed, objects=bool(parts.select("object")))
     if misfit := checks.find_misfit(bundle):
         raise TargetError(
             "The app cannot be imported in the Worker's Python 3.14",
@@ -126,7 +130,12 @@ STAGE = Stage(name="build", inputs=inputs, work=work, intact=intact)
 
 
 def _build_both(
-    run: Run, spec: BundleSpec, toolchain: Toolchain, listed: list[checks.Check]
+    run: Run,
+    spec: BundleSpec,
+    toolchain: Toolchain,
+    listed: list[checks.Check],
+    *,
+    objects: bool,
 ) -> tuple[Bundle, DryRun]:
     """Build the bundle while wrangler, which takes as long, tries the project; record all checks.
 
@@ -134,7 +143,7 @@ def _build_both(
     """
     folder = run.project.folder("build")
     with ThreadPoolExecutor(max_workers=1) as beside:
-        trial = beside.submit(run_dry, folder / "worker", folder / "dry-run", toolchain)
+        trial = beside.submit(_try_projects, folder, toolchain, objects=objects)
         try:
             bundle = build_bundle(spec, folder / "runtime", toolchain, run.note)
             snapshot = checks.check_snapshot(run, bundle)
@@ -148,6 +157,33 @@ def _build_both(
     _raise_failed(run, judged, snapshot)
     run.record_checks([*judged, snapshot])
     return bundle, dry
+
+
+def _try_projects(folder: Path, toolchain: Toolchain, *, objects: bool) -> DryRun:
+    """Let wrangler try the app's project and, when there is one, that of its SQL objects."""
+    dry = run_dry(folder / "worker", folder / "dry-run", toolchain)
+    if not objects or not dry.ok:
+        return dry
+    sql = run_dry(folder / "sql", folder / "dry-run-sql", toolchain)
+    output = dry.output if sql.ok else f"{dry.output}\n{sql.output}"
+    return DryRun(sql.ok, output, dry.sizes, dry.modules + sql.modules)
+
+
+def _check_configs(run: Run, parts: Parts, wrangler: Path) -> list[str]:
+    problems = check_config(run.project.folder(*WORKER), wrangler)
+    if parts.select("object"):
+        problems += [f"sql: {text}" for text in check_config(run.project.folder(*SQL), wrangler)]
+    return problems
+
+
+def _write_objects(run: Run, parts: Parts) -> list[str]:
+    """Write the project of the SQL objects and return the files that its user holds changed."""
+    files = build_objects(parts)
+    manifest = run.project.folder("build") / "sql-manifest.json"
+    if not files and not manifest.exists():
+        return []
+    outcome = write_tree(run.project.folder(*SQL), manifest, files)
+    return [f"../sql/{name}" for name in outcome.edited]
 
 
 def _judge_trial(run: Run, dry: DryRun) -> list[checks.Check]:
@@ -237,6 +273,7 @@ def _raise_failed(run: Run, listed: list[checks.Check], snapshot: checks.Check) 
 def _stamp(worker: Path) -> str:
     """Stamp all of the project but public/, which belongs to the stage "files"."""
     parts = [stamp_tree(worker / name) for name in ("src", "python_modules", "migrations")]
+    parts.append(stamp_tree(worker.parent / SQL[-1]))
     return hash_inputs(
         parts,
         [[f.name, f.stat().st_mtime_ns] for f in sorted(worker.iterdir()) if f.is_file()]

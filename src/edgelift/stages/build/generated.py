@@ -12,14 +12,21 @@ from pathlib import Path, PurePosixPath
 import tomlkit
 
 from edgelift.stages.build.parts import Parts
+from edgelift.stages.build.sql_project import build_services, build_sql_files
 from edgelift.targets.packages import Resolution
 
 # At least 2026-09-08, from which on Workers run Python 3.14; workerd 1.20261117.1 knows this date.
 COMPATIBILITY_DATE = "2026-11-01"
 SCHEMA_PATH = "node_modules/wrangler/config-schema.json"
+BASE: dict[str, object] = {
+    "$schema": SCHEMA_PATH,
+    "compatibility_date": COMPATIBILITY_DATE,
+    "observability": {"enabled": True},
+}
 # Tools of pywrangler, versions as tested with this edgelift.
 DEVELOPMENT = ("workers-py==1.17.9", "workers-runtime-sdk==1.9.5")
 GITIGNORE = "node_modules/\n.wrangler/\n.venv-workers/\n__pycache__/\n.dev.vars*\n"
+NO_HYPERDRIVE = "create-it-with-wrangler-hyperdrive-create"
 MAX_NAME = 63  # a Worker's name is a DNS label
 
 
@@ -32,24 +39,28 @@ def build_files(parts: Parts, resolution: Resolution, source: Iterable[str]) -> 
         ".gitignore": GITIGNORE,
     }
     encoded = {name: text.encode() for name, text in files.items()}
-    for database in parts.databases:
+    for database in parts.select("d1"):
         for number, (name, content) in enumerate(parts.schema[database.name].items(), 1):
             file = f"{migrations_folder(parts, database.name)}/{number:04}_{name}.sql"
             encoded[file] = content
     return encoded
 
 
+def build_objects(parts: Parts) -> dict[str, bytes]:
+    """Return the files of the SQL objects' own project, none when no database has the strategy."""
+    name = worker_name(parts.project.settings.name)
+    return build_sql_files(name, BASE, parts.select("object"), parts.schema)
+
+
 def build_config(parts: Parts, source: Iterable[str]) -> dict[str, object]:
     """Return wrangler's configuration as a JSON object."""
     settings = parts.project.settings
     config: dict[str, object] = {
-        "$schema": SCHEMA_PATH,
+        **BASE,
         "name": worker_name(settings.name),
         "main": f"src/{parts.entry_file}",
-        "compatibility_date": COMPATIBILITY_DATE,
         "compatibility_flags": ["python_workers"],
         "rules": build_rules(source),
-        "observability": {"enabled": True},
     }
     if settings.static:
         # "none": a page keeps its URL, as on the origin; the default redirects /a.html to /a.
@@ -58,14 +69,22 @@ def build_config(parts: Parts, source: Iterable[str]) -> dict[str, object]:
             "html_handling": "none",
             "not_found_handling": "none",
         }
-    if parts.databases:
+    if databases := parts.select("d1"):
         config["d1_databases"] = [
             {
                 "binding": database.binding,
                 "database_name": worker_name(f"{settings.name}-{database.name}"),
                 "migrations_dir": migrations_folder(parts, database.name),
             }
-            for database in parts.databases
+            for database in databases
+        ]
+    if objects := parts.select("object"):
+        config["services"] = build_services(worker_name(settings.name), objects)
+    if parts.servers:
+        # Without an id in edgelift.toml the plan says what to create; wrangler refuses to deploy.
+        config["hyperdrive"] = [
+            {"binding": server.binding, "id": server.id or NO_HYPERDRIVE}
+            for server in parts.servers
         ]
     if parts.plan.crons:
         config["triggers"] = {"crons": list(parts.plan.crons)}
@@ -128,6 +147,7 @@ def build_entry(parts: Parts) -> str:
         if database.env:
             url = " + str(ROOT) + ".join(repr(part) for part in database.url(root).split(root))
             lines.append(f"os.environ[{database.env!r}] = {url}\n")
+    lines += [f"os.environ[{s.env!r}] = {s.url!r}\n" for s in parts.servers if s.env]
     return string.Template(template).substitute(
         name=worker_name(parts.project.settings.name),
         settings=pprint.pformat(parts.build_settings("."), sort_dicts=False, width=96),
@@ -137,7 +157,7 @@ def build_entry(parts: Parts) -> str:
 
 def migrations_folder(parts: Parts, database: str) -> str:
     """Return the folder of a database's migrations: its own one when there are several."""
-    return "migrations" if len(parts.databases) == 1 else f"migrations/{database}"
+    return "migrations" if len(parts.select("d1")) == 1 else f"migrations/{database}"
 
 
 def worker_name(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from edgelift.errors import UsageError
 from edgelift.journal import Journal
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import DatabasePlan, Plan
-from edgelift.project import Project
+from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, parse_server_url
+from edgelift.project import Project, expand_variables
 from edgelift.sources.sqlite_url import find_sqlite_file
 
 LOCAL_ROOT = "/app"
+DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "aiopg", "mysqldb"})
 # Files of the schema stage and the migrations made of them: rows are loaded between the two.
 SCHEMA_PARTS = {"tables": "schema", "after": "after_load"}
 
@@ -52,6 +55,47 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
 
+class ServerDatabase(msgspec.Struct, frozen=True, kw_only=True):
+    """A database that stays on its server; `url` is what `env` holds, without any secret."""
+
+    name: str
+    binding: str
+    id: str
+    server: ServerUrl
+    env: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Return the host that stands for the binding in the app's URL."""
+        return f"{self.binding.lower().replace('_', '-')}.hyperdrive.local"
+
+    @property
+    def url(self) -> str:
+        """Return the app's URL: its own but for the host, and no credentials of the server."""
+        return self.server.without_transport().with_parts(
+            host=self.host,
+            port=DEFAULT_PORTS[self.server.engine],
+            user="hyperdrive",
+            password="hyperdrive",  # noqa: S106 - the binding tells the real one at each connect
+        )
+
+    def build_settings(self) -> dict[str, object]:
+        """Return its part of the settings document of worker/runtime.py."""
+        settings: dict[str, object] = {
+            "name": self.name,
+            "binding": self.binding,
+            "strategy": "hyperdrive",
+            "engine": self.server.engine,
+            "url": self.url,
+            "database": self.server.database,
+            "servers": [
+                [self.host, DEFAULT_PORTS[self.server.engine]],
+                [self.server.host, self.server.port],
+            ],
+        }
+        return {**settings, "env": self.env} if self.env else settings
+
+
 @dataclass(frozen=True)
 class Parts:
     """Everything that the generated files are made from."""
@@ -61,6 +105,11 @@ class Parts:
     inventory: Inventory
     databases: tuple[Database, ...]
     schema: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    servers: tuple[ServerDatabase, ...] = ()
+
+    def select(self, strategy: str) -> tuple[Database, ...]:
+        """Return the databases with a strategy."""
+        return tuple(database for database in self.databases if database.strategy == strategy)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -89,6 +138,7 @@ class Parts:
         """
         secrets = {name: os.environ[name] for name in self.secrets if name in os.environ}
         urls = {d.env: d.url(LOCAL_ROOT) for d in self.databases if d.env}
+        urls |= {server.env: server.url for server in self.servers if server.env}
         return {**self.variables, **secrets, **urls}
 
     def build_settings(self, root: str) -> dict[str, object]:
@@ -99,14 +149,24 @@ class Parts:
             "framework": app.framework,
             "entry": app.entry,
             "root": root if below == "." else f"{root}/{below}",
-            "databases": [database.build_settings(root) for database in self.databases],
+            "databases": [
+                *(database.build_settings(root) for database in self.databases),
+                *(server.build_settings() for server in self.servers),
+            ],
             "jobs": [msgspec.to_builtins(job) for job in self.project.settings.jobs],
             "env_names": sorted({*self.variables, *self.secrets, *self._database_names()}),
             "models": list(self.plan.models),
+            "drivers": self.find_drivers(),
         }
 
+    def find_drivers(self) -> list[str]:
+        """Return the modules of the adapter that take the place of database drivers in C."""
+        listed = (package.substitute.rpartition(".")[2] for package in self.plan.packages)
+        return sorted(set(listed) & DRIVERS)
+
     def _database_names(self) -> set[str]:
-        return {database.env for database in self.databases if database.env}
+        listed = [d.env for d in self.databases] + [s.env for s in self.servers]
+        return {name for name in listed if name}
 
 
 def read_parts(project: Project, journal: Journal) -> Parts:
@@ -119,8 +179,31 @@ def read_parts(project: Project, journal: Journal) -> Parts:
             why="the stages assess and plan have not ended well yet",
             tip="run: edgelift plan PATH",
         )
-    databases = tuple(_find_database(project, database) for database in plan.databases)
-    return Parts(project, plan, inventory, databases, _read_schema(project, databases))
+    moved = [database for database in plan.databases if not database.in_place]
+    databases = tuple(_find_database(project, database) for database in moved)
+    schema = _read_schema(project, databases)
+    return Parts(project, plan, inventory, databases, schema, tuple(_find_servers(project, plan)))
+
+
+def _find_servers(project: Project, plan: Plan) -> Iterator[ServerDatabase]:
+    sections = {section.name: section for section in project.settings.databases}
+    for database in plan.databases:
+        if not database.in_place:
+            continue
+        server = parse_server_url(expand_variables(database.url), os.environ)
+        if server is None:
+            raise UsageError(
+                f"The database {database.name} cannot be reached by its URL",
+                why="it names no server and database",
+                tip="write scheme://user:password@host:port/database, through a variable",
+            )
+        yield ServerDatabase(
+            name=database.name,
+            binding=database.binding,
+            id=sections[database.name].hyperdrive_id,
+            server=server,
+            env=database.env,
+        )
 
 
 def _find_database(project: Project, plan: DatabasePlan) -> Database:
@@ -154,3 +237,25 @@ def _read_schema(project: Project, databases: tuple[Database, ...]) -> dict[str,
             why=str(error),
             tip="run: edgelift schema PATH",
         ) from error
+
+
+def read_certificates(project: Project) -> tuple[str, ...]:
+    """Return the PEM texts of the private authorities that edgelift.toml names."""
+    found = []
+    for name in project.settings.network.trusted_certificates:
+        try:
+            text = (project.root / name).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"The certificate {name} cannot be read",
+                why=str(error),
+                tip="correct network.trusted_certificates in edgelift.toml",
+            ) from error
+        if "-----BEGIN CERTIFICATE-----" not in text:
+            raise UsageError(
+                f"The file {name} holds no certificate",
+                why="it has no line -----BEGIN CERTIFICATE-----",
+                tip="name the PEM file of the authority that signed the server's certificate",
+            )
+        found.append(text)
+    return tuple(found)

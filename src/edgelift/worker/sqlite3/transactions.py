@@ -8,6 +8,7 @@ the old rows back: after a write it raises LostRollbackError and says so in the 
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 
 from edgelift.worker.sqlite3.errors import LostRollbackError, make_error
 from edgelift.worker.sqlite3.statement import Statement
@@ -18,7 +19,7 @@ log = logging.getLogger("edgelift.sqlite3")
 CONTROL = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
 
-class Books:
+class Books(ABC):
     """A transaction as SQL text drives it; subclasses say what comes of it in the database."""
 
     def __init__(self) -> None:
@@ -31,21 +32,21 @@ class Books:
         """Open it; nothing happens when it is open. `mode` is what may follow BEGIN."""
         self.open = True
 
+    @abstractmethod
     def commit(self) -> None:
         """Commit and close it, if it is open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def roll_back(self) -> None:
         """Undo and close it, if it is open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def discard(self) -> None:
         """Close it as the end of a connection does: what it wrote is not wanted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cancel(self) -> None:
         """Close what was opened for a statement that SQLite refused before it ran."""
-        raise NotImplementedError
 
     def note_write(self) -> None:
         """Count a write; outside a transaction nobody wants it back."""

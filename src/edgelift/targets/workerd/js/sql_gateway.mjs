@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The production form's entry for callers without JavaScript, as a Python Worker is one: a service binding to this
- * entrypoint, `props.object` naming the SQL object, beside which it runs. It holds the caller's side of transactions
+ * entrypoint, whose `props.object` names the binding of the SQL object's class here. It holds the caller's side of transactions
  * (sql_session.mjs), so that a caller that is stuck in a loop cannot keep the object from the others.
  */
 import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
@@ -20,8 +20,12 @@ class RemoteSession extends RpcTarget {
     return this.session.step(message);
   }
 
-  [Symbol.dispose]() {
+  abandon() {
     this.session.abandon('the transaction was rolled back: its caller is gone: SQLITE_ABORT');
+  }
+
+  [Symbol.dispose]() {
+    this.abandon();
   }
 }
 
@@ -30,8 +34,8 @@ export class SqlGateway extends WorkerEntrypoint {
   #stub(shard) {
     const name = this.ctx.props?.object;
     if (!name) throw new Error('the binding does not name its object (props.object)');
-    const { SQL_OBJECT } = /** @type {any} */ (this.env);
-    return SQL_OBJECT.get(SQL_OBJECT.idFromName(shard ? `${name}/${shard}` : name));
+    const namespace = /** @type {any} */ (this.env)[name];
+    return namespace.get(namespace.idFromName(shard ? `${name}/${shard}` : name));
   }
 
   /**
@@ -44,15 +48,14 @@ export class SqlGateway extends WorkerEntrypoint {
   }
 
   /**
-   * Begin a transaction; `session` is null when the first message ended it.
+   * Begin a transaction; there is no `session` to go on with when the first message ended it.
    * @param {string} shard
    * @param {string} message
    * @param {number} busyMs
-   * @param {boolean} whole
    */
-  async begin(shard, message, busyMs, whole) {
+  async begin(shard, message, busyMs) {
     const session = new SqlSession(this.#stub(shard), { busyMs });
-    const answer = await session.step(message, whole);
-    return { answer, session: session.over ? null : new RemoteSession(session) };
+    const answer = await session.step(message);
+    return session.over ? { answer } : { answer, session: new RemoteSession(session) };
   }
 }

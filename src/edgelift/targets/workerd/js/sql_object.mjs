@@ -147,10 +147,13 @@ export class SqlObject extends DurableObject {
    */
   constructor(context, env) {
     super(context, env);
-    const [[found]] = context.storage.sql
-      .exec("SELECT count(*) FROM sqlite_master WHERE sql LIKE '%deferrable%'")
-      .raw()
-      .toArray();
+    this.readSchema();
+  }
+
+  /** Look whether the schema defers foreign keys. */
+  readSchema() {
+    const deferring = "SELECT count(*) FROM sqlite_master WHERE sql LIKE '%deferrable%'";
+    const [[found]] = this.ctx.storage.sql.exec(deferring).raw().toArray();
     if (found) this.#prepareProbe();
   }
 

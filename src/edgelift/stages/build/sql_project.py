@@ -1,0 +1,121 @@
+"""The Worker project of the SQL objects, beside the app's: small, in JavaScript, the user's own.
+
+One class per database with the strategy `object`; the app reaches them through the entrypoint
+SqlGateway (js/sql_gateway.mjs), a service binding in its own wrangler.jsonc.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from edgelift.stages.build.parts import Database
+from edgelift.targets.workerd.boots import JS_FOLDER
+
+ENTRYPOINT = "SqlGateway"
+MODULES = (
+    "sql_gateway.mjs",
+    "sql_migrations.mjs",
+    "sql_object.mjs",
+    "sql_session.mjs",
+    "sql_values.mjs",
+)
+_ABOUT = """// The SQL objects of {name}, written by edgelift; the file is yours to change.
+// Deploy this Worker before the app's: the app's Worker is bound to its entrypoint {entrypoint}.
+"""
+
+
+def build_sql_files(
+    worker: str,
+    base: Mapping[str, object],
+    databases: tuple[Database, ...],
+    schema: Mapping[str, Mapping[str, bytes]],
+) -> dict[str, bytes]:
+    """Return all files of the project by name, none without databases.
+
+    `worker` is the app's Worker name, `base` are entries of wrangler.jsonc common to both projects,
+    `schema` the migrations by database and name, in order.
+    """
+    if not databases:
+        return {}
+    name = sql_worker_name(worker)
+    config = json.dumps(_build_config(name, base, databases), indent=2, ensure_ascii=False)
+    about = _ABOUT.format(name=worker, entrypoint=ENTRYPOINT)
+    files = {
+        "wrangler.jsonc": f"{about}{config}\n",
+        "src/index.mjs": _build_index(databases),
+        ".gitignore": "node_modules/\n.wrangler/\n",
+    }
+    for database in databases:
+        files[f"src/migrations/{database.name}.mjs"] = _build_migrations(schema[database.name])
+    files |= {f"src/{module}": (JS_FOLDER / module).read_text("utf-8") for module in MODULES}
+    return {name: text.encode() for name, text in files.items()}
+
+
+def sql_worker_name(worker: str) -> str:
+    """Return the name of the SQL objects' Worker beside the app's."""
+    return f"{worker[:59]}-sql"  # a Worker's name is a DNS label of 63 letters
+
+
+def build_services(worker: str, databases: tuple[Database, ...]) -> list[dict[str, object]]:
+    """Return the service bindings of the app's Worker, one per database."""
+    return [
+        {
+            "binding": database.binding,
+            "service": sql_worker_name(worker),
+            "entrypoint": ENTRYPOINT,
+            "props": {"object": database.binding},
+        }
+        for database in databases
+    ]
+
+
+def _class_name(database: Database) -> str:
+    return f"Sql_{database.binding}"
+
+
+def _build_config(
+    name: str, base: Mapping[str, object], databases: tuple[Database, ...]
+) -> dict[str, object]:
+    classes = [_class_name(database) for database in databases]
+    return {
+        **base,
+        "name": name,
+        "main": "src/index.mjs",
+        "workers_dev": False,
+        "durable_objects": {
+            "bindings": [
+                {"name": database.binding, "class_name": _class_name(database)}
+                for database in databases
+            ]
+        },
+        "migrations": [{"tag": "v1", "new_sqlite_classes": classes}],
+    }
+
+
+def _build_index(databases: tuple[Database, ...]) -> str:
+    lines = ["// @ts-check", "import { withMigrations } from './sql_migrations.mjs';"]
+    for number, database in enumerate(databases):
+        lines.append(
+            f"import {{ migrations as m{number} }} from './migrations/{database.name}.mjs';"
+        )
+    lines += ["", f"export {{ {ENTRYPOINT} }} from './sql_gateway.mjs';", ""]
+    for number, database in enumerate(databases):
+        lines.append(f"export class {_class_name(database)} extends withMigrations(m{number}) {{}}")
+    lines += [
+        "",
+        "export default {",
+        "  fetch: () => new Response('This Worker answers its service bindings only.\\n', { status: 404 }),",
+        "};",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _build_migrations(schema: Mapping[str, bytes]) -> str:
+    listed = [
+        {"name": f"{number:04}_{name}", "sql": content.decode()}
+        for number, (name, content) in enumerate(schema.items(), 1)
+    ]
+    text = json.dumps(listed, indent=2, ensure_ascii=False)
+    return f"// @ts-check\n/** The database's schema; each entry is applied once, in order. */\nexport const migrations = {text};\n"
