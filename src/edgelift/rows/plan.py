@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from edgelift.errors import OriginError, UsageError
 from edgelift.model.row_spec import FieldSpec, RowSpec
@@ -50,6 +51,9 @@ _REAL_MAKERS: dict[str, Callable[[Settings, str, str], Convert]] = {
     "decimal_real15": numbers.make_decimal_real15,
     "money": numbers.make_money,
 }
+_REPEATED = frozenset(
+    {"decimal_real15", "decimal_scaled", "decimal_text", "date", "uuid5", "uuid7"}
+)
 _TAKES_BLOBS = frozenset({"keep", "blob", "uuid"})
 
 
@@ -69,6 +73,11 @@ class RowPlan:
 
     spec: RowSpec
     fields: tuple[FieldPlan, ...]
+
+    @cached_property
+    def converts(self) -> tuple[Convert, ...]:
+        """Return the fields' conversions."""
+        return tuple(field.convert for field in self.fields)
 
     @property
     def place(self) -> str:
@@ -130,9 +139,17 @@ def _plan_field(spec: RowSpec, field: FieldSpec) -> FieldPlan:
         convert = real(settings, spec.wire, affinity)
     else:
         convert = _MAKERS[field.op](settings, spec.wire)
-    if spec.wire == SQLITE and field.op not in _TAKES_BLOBS:
-        convert = _without_blobs(convert)
+    if spec.wire == SQLITE:
+        convert = convert if field.op in _TAKES_BLOBS else _without_blobs(convert)
+    elif field.op in _REPEATED:
+        convert = _remember(convert)
     return FieldPlan(field, settings, affinity, convert)
+
+
+def _remember(inner: Convert) -> Convert:
+    """Return the conversion with a memory for short values, of which most tables repeat a few."""
+    known = lru_cache(8192)(inner)
+    return lambda raw: known(raw) if len(raw) <= 32 else inner(raw)  # type: ignore[arg-type]
 
 
 def _without_blobs(inner: Convert) -> Convert:
@@ -165,16 +182,17 @@ def convert_row(plan: RowPlan, row: Row, ordinal: int) -> tuple[Value, ...]:
     `ordinal` counts the rows of the stream from 1; it names a row whose table has no key.
     """
     values: list[Value] = []
-    for field, raw in zip(plan.fields, row, strict=True):
-        try:
-            values.append(None if raw is None else field.convert(raw))
-        except RefusedValueError as error:
-            where = f"{plan.place}, column {field.spec.column}"
-            raise OriginError(
-                f"{where}: a value cannot be carried by op {field.spec.op}",
-                why=f"the value of the row {name_row(plan, row, ordinal)} {error}",
-                tip="give the column a [[schema.cast]], or correct the value at the origin",
-            ) from None
+    add = values.append
+    try:
+        for convert, raw in zip(plan.converts, row, strict=True):
+            add(None if raw is None else convert(raw))
+    except RefusedValueError as error:
+        field = plan.fields[len(values)].spec
+        raise OriginError(
+            f"{plan.place}, column {field.column}: a value cannot be carried by op {field.op}",
+            why=f"the value of the row {name_row(plan, row, ordinal)} {error}",
+            tip="give the column a [[schema.cast]], or correct the value at the origin",
+        ) from None
     return tuple(values)
 
 

@@ -127,20 +127,28 @@ def split_pgcopy(source: Buffer, fields: int) -> Iterator[Row]:
 
 def _read_pg_row(buffer: Buffer, fields: int) -> list[Raw | None]:
     row: list[Raw | None] = []
-    at = 2
+    data, read_length = buffer.data, _LONG.unpack_from
+    start, end = buffer.start, len(data)
+    at = start + 2
     for _ in range(fields):
-        buffer.need(at + 4)
-        length = _LONG.unpack_from(buffer.data, buffer.start + at)[0]
+        if at + 4 > end:
+            buffer.need(at + 4 - start)
+            at, start, end = at - start, 0, len(data)
+        length = read_length(data, at)[0]
         at += 4
         if length == -1:
             row.append(None)
             continue
         if length < 0:
             raise WireError("a field has a negative length")
-        buffer.need(at + length)
-        row.append(bytes(buffer.data[buffer.start + at : buffer.start + at + length]))
+        if at + length > end:
+            buffer.need(at + length - start)
+            at, start, end = at - start, 0, len(data)
+        row.append(bytes(data[at : at + length]))
         at += length
-    buffer.start += at
+    if at - start > ROW_LIMIT:
+        raise WireError(f"a row has more than {ROW_LIMIT} bytes")
+    buffer.start = at
     return row
 
 

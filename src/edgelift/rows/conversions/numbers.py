@@ -141,7 +141,7 @@ def make_float(settings: Settings, wire: str, affinity: str) -> Convert:
     return lambda raw: _judge_float(read(raw), settings, affinity)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decimal:
     """A decimal as sent: its text, and digits * 10^exponent without zeros at either end."""
 
