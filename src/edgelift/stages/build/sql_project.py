@@ -105,7 +105,8 @@ def _build_index(databases: tuple[Database, ...]) -> str:
     lines += [
         "",
         "export default {",
-        "  fetch: () => new Response('This Worker answers its service bindings only.\\n', { status: 404 }),",
+        "  // Reached by service bindings only.",
+        "  fetch: () => new Response('Not Found\\n', { status: 404 }),",
         "};",
         "",
     ]
@@ -118,4 +119,5 @@ def _build_migrations(schema: Mapping[str, bytes]) -> str:
         for number, (name, content) in enumerate(schema.items(), 1)
     ]
     text = json.dumps(listed, indent=2, ensure_ascii=False)
-    return f"// @ts-check\n/** The database's schema; each entry is applied once, in order. */\nexport const migrations = {text};\n"
+    about = "// @ts-check\n/** The database's schema; each entry is applied once, in order. */\n"
+    return f"{about}export const migrations = {text};\n"

@@ -7,6 +7,9 @@ import { SqlObject } from './sql_object.mjs';
 
 const TABLE = '_edgelift_migrations';
 
+/** @param {string} sql */
+const isEmpty = (sql) => sql.replace(/^\s*--.*/gm, '').trim() === '';
+
 /**
  * @param {{ name: string, sql: string }[]} migrations
  * @returns {typeof SqlObject} the class of an object with this schema
@@ -24,7 +27,7 @@ export function withMigrations(migrations) {
         storage.sql.exec(`CREATE TABLE IF NOT EXISTS ${TABLE}(name TEXT PRIMARY KEY)`);
         for (const { name, sql } of migrations) {
           if (storage.sql.exec(`SELECT 1 FROM ${TABLE} WHERE name = ?`, name).toArray().length > 0) continue;
-          storage.sql.exec(sql);
+          if (!isEmpty(sql)) storage.sql.exec(sql);
           storage.sql.exec(`INSERT INTO ${TABLE} VALUES(?)`, name);
         }
       });

@@ -1,0 +1,193 @@
+"""The generated project of the SQL objects in workerd: its schema, and its gateway for callers elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgelift.stages.build.parts import Database
+from edgelift.stages.build.sql_project import build_services, build_sql_files
+from edgelift.targets.workerd.config import COMPATIBILITY_DATE
+from edgelift.targets.workerd.process import HOST, Launch, run_workerd
+from edgelift.toolchain import ensure_toolchain
+
+pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("sql-object")]
+
+DATABASES = tuple(
+    Database(name=name, binding=name.upper(), path=f"{name}.db", strategy="object")
+    for name in ("main", "log")
+)
+SCHEMA = {
+    "main": {
+        "schema": b"CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES(1, 'a;b');",
+        "after_load": b"CREATE TRIGGER tr AFTER INSERT ON t BEGIN UPDATE t SET v = v || '!'; END;",
+    },
+    "log": {"schema": b"CREATE TABLE line(text TEXT)", "after_load": b""},
+}
+CALLER = """
+const step = (...steps) => JSON.stringify({ steps });
+const CASES = {
+  async schema({ MAIN, LOG }) {
+    const read = async (gateway) => JSON.parse(await gateway.query('', step(
+      ["SELECT name FROM sqlite_master WHERE name NOT LIKE '\\\\_%' ESCAPE '\\\\' ORDER BY name"]))).results[0].rows.flat();
+    return [await read(MAIN), await read(LOG)];
+  },
+  async commit({ MAIN }) {
+    const begun = await MAIN.begin('shard', step(['INSERT INTO t(v) VALUES(?)', ['x'], 'run']), 5000);
+    const seen = await begun.session.step(step(['SELECT v FROM t ORDER BY id']));
+    const ended = await begun.session.step(JSON.stringify({ steps: [], end: 'commit' }));
+    const whole = await MAIN.query('', step(['SELECT count(*) FROM t']));
+    const shard = await MAIN.query('shard', step(['SELECT count(*) FROM t']));
+    return [seen, ended, whole, shard].map((text) => JSON.parse(text));
+  },
+  async gone({ MAIN }) {
+    const begun = await MAIN.begin('gone', step(['INSERT INTO t(v) VALUES(?)', ['x'], 'run']), 5000);
+    begun.session[Symbol.dispose]();
+    return JSON.parse(await MAIN.query('gone', step(['SELECT count(*) FROM t']))).results[0].rows;
+  },
+  async abandoned({ MAIN }) {
+    const begun = await MAIN.begin('left', step(['INSERT INTO t(v) VALUES(?)', ['x'], 'run']), 5000);
+    await begun.session.abandon();
+    const late = JSON.parse(await begun.session.step(step(['SELECT 1'])));
+    return [late.error, JSON.parse(await MAIN.query('left', step(['SELECT count(*) FROM t']))).results[0].rows];
+  },
+  async refused({ MAIN }) {
+    const begun = await MAIN.begin('', JSON.stringify({ steps: [['SELECT 1']], since: 'another' }), 5000);
+    return [JSON.parse(begun.answer).error, begun.session === undefined];
+  },
+};
+export default {
+  async fetch(request, env) {
+    try {
+      return Response.json(await CASES[new URL(request.url).pathname.slice(1)](env));
+    } catch (error) {
+      return new Response(error.stack, { status: 500 });
+    }
+  },
+};
+"""
+CONFIG = """using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main), (name = "sql", worker = .sql),
+    (name = "state", disk = (writable = true)),
+  ],
+  sockets = [(name = "http", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  compatibilityDate = "{date}",
+  modules = [(name = "caller.mjs", esModule = embed "caller.mjs")],
+  bindings = [{services}],
+);
+const sql :Workerd.Worker = (
+  compatibilityDate = "{date}",
+  modules = [{modules}],
+  durableObjectNamespaces = [{namespaces}],
+  durableObjectStorage = (localDisk = "state"),
+  bindings = [{bindings}],
+);
+"""
+
+
+def _service(entry: Any) -> str:
+    props = json.dumps(entry["props"]).replace('"', '\\"')
+    told = f'name = "sql", entrypoint = "{entry["entrypoint"]}", props = (json = "{props}")'
+    return f'(name = "{entry["binding"]}", service = ({told}))'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as build writes it, beside a caller that is bound as the app's Worker is."""
+    folder = tmp_path_factory.mktemp("project")
+    files = build_sql_files("shop", {"compatibility_date": COMPATIBILITY_DATE}, DATABASES, SCHEMA)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    text = files["wrangler.jsonc"].decode()
+    config = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
+    assert config["migrations"][0]["new_sqlite_classes"] == ["Sql_MAIN", "Sql_LOG"]
+    bound = config["durable_objects"]["bindings"]
+    sources = sorted((name for name in files if name.endswith(".mjs")), key="src/index.mjs".__ne__)
+    (folder / "caller.mjs").write_text(CALLER)
+    (folder / "state").mkdir()
+    (folder / "config.capnp").write_text(
+        CONFIG.format(
+            date=COMPATIBILITY_DATE,
+            services=", ".join(map(_service, build_services("shop", DATABASES))),
+            modules=", ".join(
+                f'(name = "{name.removeprefix("src/")}", esModule = embed "{name}")'
+                for name in sources
+            ),
+            namespaces=", ".join(
+                f'(className = "{b["class_name"]}", uniqueKey = "{b["name"]}", enableSql = true)'
+                for b in bound
+            ),
+            bindings=", ".join(
+                f'(name = "{b["name"]}", durableObjectNamespace = "{b["class_name"]}")'
+                for b in bound
+            ),
+        )
+    )
+    return folder
+
+
+class Caller:
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(self, case: str) -> Any:
+        with closing(HTTPConnection(HOST, self.port, timeout=60)) as connection:
+            connection.request("GET", f"/{case}")
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        assert answer.status == 200, text
+        return json.loads(text)
+
+
+def launch(folder: Path) -> Launch:
+    return Launch(
+        workerd=ensure_toolchain().workerd,
+        config=folder / "config.capnp",
+        folders={"state": folder / "state"},
+        log=folder / "workerd.log",
+    )
+
+
+@pytest.fixture(scope="module")
+def caller(folder: Path) -> Iterator[Caller]:
+    with run_workerd(launch(folder)) as process:
+        yield Caller(process.port)
+
+
+def test_each_database_has_its_schema(caller: Caller) -> None:
+    assert caller.ask("schema") == [["t", "tr"], ["line"]]
+
+
+def test_a_transaction_through_the_gateway(caller: Caller) -> None:
+    seen, ended, whole, shard = caller.ask("commit")
+    assert seen["results"][0]["rows"] == [["a;b!"], ["x!"]]
+    assert ended == {"results": [], "ended": True}
+    assert [whole["results"][0]["rows"], shard["results"][0]["rows"]] == [[[1]], [[2]]]
+
+
+def test_a_caller_that_goes_away_leaves_nothing(caller: Caller) -> None:
+    assert caller.ask("gone") == [[1]]
+    told, rows = caller.ask("abandoned")
+    assert "its caller is gone" in told
+    assert rows == [[1]]
+
+
+def test_a_transaction_that_cannot_begin_has_no_session(caller: Caller) -> None:
+    assert caller.ask("refused") == ["database is locked: SQLITE_BUSY", True]
+
+
+def test_the_schema_is_applied_once(folder: Path) -> None:
+    for _ in range(2):
+        with run_workerd(launch(folder)) as process:
+            assert Caller(process.port).ask("schema") == [["t", "tr"], ["line"]]
