@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import itertools
 import os
 import shutil
@@ -17,7 +18,9 @@ from urllib.parse import quote
 
 import pymysql
 import pytest
+from filelock import FileLock
 
+CACHE = Path(__file__).resolve().parents[2] / ".cache"
 _SETTINGS: dict[str, str] = {
     "bind-address": "127.0.0.1",
     "character-set-server": "utf8mb4",
@@ -25,6 +28,9 @@ _SETTINGS: dict[str, str] = {
     "innodb-buffer-pool-size": "64M",
     "innodb-flush-log-at-trx-commit": "0",
     "innodb-fast-shutdown": "1",
+    "innodb-log-file-size": "16M",
+    # Many servers at once would use up the machine's asynchronous requests.
+    "innodb-use-native-aio": "0",
     "log-bin": "binlog",
     "binlog-format": "ROW",
     "binlog-row-image": "FULL",
@@ -192,16 +198,31 @@ def new_mariadb(tmp_path: Path) -> Iterator[Callable[..., MariaDb]]:
 
 
 def _install(server: MariaDb) -> None:
-    installer = _find_installer()
+    """Copy the data of a server that was just installed; that is made once for all tests."""
+    version = subprocess.run([_find_server(), "--version"], capture_output=True, check=True).stdout
+    label = f"mariadb-{getpass.getuser()}-{hashlib.sha256(version).hexdigest()[:12]}"
+    fresh = CACHE / label
+    CACHE.mkdir(exist_ok=True)
+    with FileLock(CACHE / f"{label}.lock"):
+        if not fresh.exists():
+            making = CACHE / f"{label}.new"
+            shutil.rmtree(making, ignore_errors=True)
+            _make_data(making)
+            making.rename(fresh)
+    shutil.copytree(fresh, server.data)
+
+
+def _make_data(folder: Path) -> None:
     options = [
-        f"--datadir={server.data}",
+        f"--datadir={folder}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--skip-name-resolve",
         "--innodb-log-file-size=16M",
+        "--innodb-use-native-aio=0",
     ]
     done = subprocess.run(
-        [installer, "--no-defaults", *options, *_user_option()],
+        [_find_installer(), "--no-defaults", *options, *_user_option()],
         capture_output=True,
         text=True,
         check=False,

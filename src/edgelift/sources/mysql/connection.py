@@ -89,6 +89,7 @@ class MySqlSession:
 
     def read_rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows of a small result, as PyMySQL decodes them."""
+        self._check_free()
         with origin_errors(self.place), self._connection.cursor() as cursor:
             cursor.execute(sql, values or None)
             return list(cursor.fetchall())
@@ -116,6 +117,7 @@ class MySqlSession:
 
     def run(self, *statements: str) -> None:
         """Run statements that return no rows."""
+        self._check_free()
         with origin_errors(self.place), self._connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -129,12 +131,7 @@ class MySqlSession:
         return self._stream(sql, RowPackets(self._receive), doing)
 
     def _stream(self, sql: str, packets: RowPackets, doing: str = "") -> Iterator[bytes]:
-        if self._streaming:
-            raise OriginError(
-                "Two results are read over one connection at once",
-                why="a session of MySQL sends one result after the other",
-                tip="read the first one to its end, or open another connection",
-            )
+        self._check_free()
         self._streaming = True
         try:
             with origin_errors(self.place, doing):
@@ -154,6 +151,14 @@ class MySqlSession:
         """Close the connection; the server rolls back what was open."""
         with contextlib.suppress(pymysql.Error, OSError):
             self._connection.close()
+
+    def _check_free(self) -> None:
+        if self._streaming:
+            raise OriginError(
+                "Two results are read over one connection at once",
+                why="a session of MySQL sends one result after the other",
+                tip="read the first one to its end, or open another connection",
+            )
 
     def _send(self, sql: str) -> None:
         connection: Any = self._connection

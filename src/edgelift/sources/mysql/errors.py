@@ -147,8 +147,8 @@ def _read_error(error: Exception) -> tuple[int, str]:
     if isinstance(error, OSError):
         return 0, str(error.strerror or error) or type(error).__name__
     arguments = error.args
+    if arguments[:1] == (0,):
+        return 2006, "the connection is closed"
     if len(arguments) >= 2 and isinstance(arguments[0], int):
         return arguments[0], str(arguments[1])
-    if arguments and arguments[0] == 0:
-        return 2006, "the connection is closed"
     return 0, " ".join(map(str, arguments)) or type(error).__name__
