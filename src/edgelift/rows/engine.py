@@ -20,6 +20,7 @@ __all__ = [
     "ChunkResult",
     "check_spec",
     "choose_engine",
+    "describe_engine",
     "hash_stream",
     "hash_target",
     "load_chunk",
@@ -56,6 +57,15 @@ def choose_engine(engine: str = "auto") -> str:
             tip=f"unset {OVERRIDE}: the Python engine gives the same rows, slower",
         )
     return "python" if found is None else "native"
+
+
+def describe_engine(engine: str = "auto") -> str:
+    """Return one line for a run's notes: which engine moves rows, and why not the quicker one."""
+    if choose_engine(engine) == "native":
+        return "rows are moved by the native engine"
+    found, why = native_engine.find_extension()
+    reason = why if found is None else f"{OVERRIDE} or the call asks for it"
+    return f"rows are moved by the Python engine: {reason}"
 
 
 def open_target(path: Path, *, durable: bool) -> apsw.Connection:

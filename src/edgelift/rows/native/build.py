@@ -22,7 +22,7 @@ _TIMEOUT_S = 120
 
 def name_library() -> str:
     """Return the file's name: it holds a hash of the source, so that an old file is never used."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(FLAGS).encode())
     for path in sorted([*FOLDER.glob("*.c"), *FOLDER.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     machine = f"{sys.platform}-{platform.machine()}".lower()
