@@ -87,8 +87,8 @@ def read_byte_defaults(written: bytes) -> dict[str, str]:
     information_schema shows bytes that are no text as question marks.
     """
     defaults = {}
-    for line in written.split(b",\n"):
-        found = _BYTES_DEFAULT.match(line.removeprefix(b"\n"))
+    for line in written.split(b"\n"):  # inside literals the server writes them as \\n
+        found = _BYTES_DEFAULT.match(line)
         if found:
             name = found.group(1).replace(b"``", b"`").decode(errors="surrogateescape")
             raw = _BYTE_ESCAPE.sub(_unescape_byte, found.group(2))

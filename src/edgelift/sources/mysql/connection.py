@@ -62,7 +62,7 @@ class ServerVersion:
 
 def read_version(written: str) -> ServerVersion:
     """Return what a server's VERSION() says, like `10.11.19-MariaDB-log` or `8.0.36`."""
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", written)
+    found = re.match(r"(?:5\.5\.5-(?=\d))?(\d+)\.(\d+)(?:\.(\d+))?", written)
     numbers = tuple(int(part or 0) for part in found.groups()) if found else (0,)
     product = "mariadb" if "mariadb" in written.lower() else "mysql"
     return ServerVersion(product, numbers, written)

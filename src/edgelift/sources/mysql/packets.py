@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pymysql
 
-_FULL = 0xFFFFFF
+_MASK = 0xFFFFFF
+_FULL = 0xFFFFFF  # the length of a packet that goes on in the next one
 _NULL = 0xFB
 _EOF = 0xFE
 _ERROR = 0xFF
@@ -78,7 +79,7 @@ class RowPackets:
     def _take_packet(self) -> bytes:
         """Return the payload of the next packet; raises what an error packet says."""
         self._fill(4)
-        length = _LENGTH.unpack_from(self._data)[0] & _FULL
+        length = _LENGTH.unpack_from(self._data)[0] & _MASK
         self._fill(4 + length)
         payload = self._data[4 : 4 + length]
         self._data = self._data[4 + length :]
@@ -135,7 +136,7 @@ def hop(data: bytes, position: int, *, continued: bool) -> tuple[int, bool]:
     unpack = _LENGTH.unpack_from
     last = len(data) - 4
     while position < last:
-        length = unpack(data, position)[0] & _FULL
+        length = unpack(data, position)[0] & _MASK
         if data[position + 4] >= _EOF and not continued and _is_end(data, position, length):
             return position, False
         position += length + 4
