@@ -35,7 +35,7 @@ const step = (...steps) => JSON.stringify({ steps });
 const CASES = {
   async schema({ MAIN, LOG }) {
     const read = async (gateway) => JSON.parse(await gateway.query('', step(
-      ["SELECT name FROM sqlite_master WHERE name NOT LIKE '\\\\_%' ESCAPE '\\\\' ORDER BY name"]))).results[0].rows.flat();
+      ["SELECT name FROM sqlite_master WHERE substr(tbl_name, 1, 1) <> '_' ORDER BY name"]))).results[0].rows.flat();
     return [await read(MAIN), await read(LOG)];
   },
   async commit({ MAIN }) {

@@ -24,7 +24,7 @@ export function withMigrations(migrations) {
       super(context, env);
       const { storage } = context;
       storage.transactionSync(() => {
-        storage.sql.exec(`CREATE TABLE IF NOT EXISTS ${TABLE}(name TEXT PRIMARY KEY)`);
+        storage.sql.exec(`CREATE TABLE IF NOT EXISTS ${TABLE}(name TEXT PRIMARY KEY) WITHOUT ROWID`);
         for (const { name, sql } of migrations) {
           if (storage.sql.exec(`SELECT 1 FROM ${TABLE} WHERE name = ?`, name).toArray().length > 0) continue;
           if (!isEmpty(sql)) storage.sql.exec(sql);
