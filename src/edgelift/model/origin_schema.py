@@ -84,7 +84,10 @@ class OriginCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of an index: a column or an expression; `length` is a MySQL prefix, 0 for all."""
+    """One part of an index: a column or an expression; `length` is a MySQL prefix, 0 for all.
+
+    `nulls_first` differs from `descending` only where the index says so (PostgreSQL).
+    """
 
     column: str = ""
     expression: str = ""
@@ -112,7 +115,8 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
     """A table; `kind` is table, partitioned, partition, foreign or unlogged.
 
     `parent` is the partitioned table of a partition, `inherits` the parents of PostgreSQL's
-    inheritance; `row_estimate` and `size_bytes` are the server's own estimates.
+    inheritance; `row_estimate` and `size_bytes` are the server's own estimates. Without
+    `transactional` its rows are not those of a snapshot but of the time they are read at.
     """
 
     schema: str
@@ -130,6 +134,7 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
     row_estimate: int = 0
     size_bytes: int = 0
+    transactional: bool = True
 
     @property
     def primary_key(self) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ def _read_table(session: MySqlSession, schema: str, row: _Listed, parts: _Parts)
         comment=row.comment,
         row_estimate=row.rows,
         size_bytes=row.size,
+        transactional=row.engine.upper() in _TRANSACTIONAL,
     )
 
 
@@ -148,8 +149,6 @@ def _list_specials(row: _Listed, written: str) -> Iterator[tuple[str, str]]:
     for period in _PERIOD.findall(written):
         if period != "SYSTEM_TIME":
             yield "period", f"{row.name}.{period.strip('`')}"
-    if row.engine.upper() not in _TRANSACTIONAL | _FOREIGN:
-        yield "non-transactional table", f"{row.name} ({row.engine})"
 
 
 def _without_row_end(keys: list[OriginKey], written: str) -> Iterator[OriginKey]:

@@ -142,6 +142,7 @@ def _build_part(row: Sequence[str | None], method: str, version: ServerVersion) 
         column=column or "",
         expression=text if version.mariadb else text.replace("\\'", "'"),
         descending=collation == "D",
+        nulls_first=collation == "D",
         length=prefix,
     )
 

@@ -1,7 +1,7 @@
 """One consistent moment of a MySQL or MariaDB database, read in chunks over one or more sessions.
 
 InnoDB keeps the moment; tables of other engines are read as they are when their turn comes
-(`OriginSchema.others` names them). Nothing is locked but, where several sessions shall share the
+(`OriginTable.transactional` tells). Nothing is locked but, where several sessions shall share the
 moment and the server is never quiet, commits for some milliseconds.
 """
 

@@ -147,6 +147,12 @@ def _judge_text(context: TableContext, field: FieldSpec, found: ColumnFacts) -> 
             f"column {field.column} holds {found.nul_texts} texts with a NUL; they are kept, but "
             "SQLite's text functions stop there", column=field.column,
         )  # fmt: skip
+    if found.unmappable and is_text(field):
+        yield _refuse(
+            context, field, "SCHEMA-TEXT-UNMAPPABLE",
+            f"holds {found.unmappable} texts with bytes that its character set gives no meaning "
+            "to; the server sends a question mark for each", _cast_tip(context, field, "blob"),
+        )  # fmt: skip
     column = next((c for c in context.table.columns if context.fields.get(c.name) is field), None)
     if column is not None and folds_case(column.type) and is_text(field) and found.non_ascii:
         yield Issue(

@@ -83,6 +83,13 @@ def _judge_sequence(sequence: OriginSequence, contexts: Contexts, names: Names) 
 
 
 def _judge_other(kind: str, name: str) -> Part:
+    if kind.startswith("hidden "):
+        issue = Issue(
+            "SCHEMA-HIDDEN", ERROR, kind, name,
+            f"the user lacks the right to see {kind.removeprefix('hidden ')}, so there may be some",
+            f"{name} TO the user, or accept the rule when there are none", refuses=True,
+        )  # fmt: skip
+        return Part(kind=kind, name=name, origin=name, issues=(issue,))
     if kind.lower() in _HARMLESS:
         issue = Issue("SCHEMA-OTHER", NOTE, kind, name, "has no counterpart and needs none")
         return Part(kind=kind, name=name, origin=name, becomes="nothing", issues=(issue,))

@@ -267,6 +267,12 @@ def _judge_table(context: TableContext) -> Iterator[Issue]:
             "query of the parent no longer shows its rows",
             "query both tables in the app, and accept the rule",
         )  # fmt: skip
+    if not table.transactional and table.kind != "foreign":
+        yield Issue(
+            "SCHEMA-OUTSIDE-SNAPSHOT", WARNING, "table", target,
+            "lies in an engine without transactions: its rows move as they are when its turn comes",
+            "change nothing in it during the copy, or make it InnoDB at the origin",
+        )  # fmt: skip
     if table.kind == "foreign":
         yield Issue(
             "SCHEMA-FOREIGN-TABLE", ERROR, "table", target,
