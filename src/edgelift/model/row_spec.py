@@ -14,6 +14,8 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `op` names the conversion (`rows/ops.py` lists them with their arguments and results); `loss`
     says in words what the conversion gives up, empty when nothing; `undo` how to get it back.
+    `origin` is the origin's column by its bare name, where an adapter fills it: following changes
+    needs it.
     """
 
     column: str
@@ -24,6 +26,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     not_null: bool = False
     loss: str = ""
     undo: str = ""
+    origin: str = ""
 
 
 class RowSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,349 @@
+"""Follow PostgreSQL's changes: a logical replication slot, its snapshot, and the stream after it.
+
+Order matters: the slot first (its position and its snapshot are one moment), then the copy inside
+that snapshot, then the stream from the position. What was applied is told back by `confirm`, so
+that the server may throw its log away; a stream opened again starts where it was confirmed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import pq, sql
+
+from edgelift.errors import OriginError, OriginUnavailable
+from edgelift.model.origin_schema import OriginTable
+from edgelift.sources.postgres.connection import Address, Connection, connect
+from edgelift.sources.postgres.errors import origin_errors, read_state
+from edgelift.sources.postgres.messages import Begin, Change, Commit, read_message, to_position
+from edgelift.sources.postgres.names import quote
+
+PREFIX = "edgelift"  # of the markers that edgelift puts into the log
+_STATUS_S = 10.0  # well below wal_sender_timeout's default of 60 s
+_EPOCH_S = 946_684_800  # 2000-01-01 in Unix seconds: PostgreSQL counts from there
+_BUSY_TRIES = 40
+_BUSY_WAIT_S = 0.25  # a slot stays busy until the server notices that its last reader is gone
+_OLDEST = 140000  # binary values and messages of pgoutput came with 14
+
+
+@dataclass(frozen=True)
+class FollowProblem:
+    """Why a table's changes cannot be followed, and what mends it."""
+
+    table: str
+    why: str
+    tip: str
+
+
+def check_following(connection: Connection, tables: Sequence[OriginTable]) -> list[FollowProblem]:
+    """Return what stands in the way: the server's settings, the role's rights, tables without key.
+
+    psycopg's errors go through.
+    """
+    found = []
+    if connection.info.server_version < _OLDEST:
+        found.append(FollowProblem("", "the server is older than 14", "copy without following"))
+    row = connection.execute(
+        "SELECT current_setting('wal_level'), rolreplication OR rolsuper, rolsuper, "
+        "current_setting('max_replication_slots')::int - (SELECT count(*) FROM "
+        "pg_replication_slots) FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    assert row is not None
+    wal_level, may_replicate, _, free_slots = row
+    if wal_level != "logical":
+        found.append(
+            FollowProblem(
+                "",
+                f"wal_level is {wal_level}",
+                "set wal_level = logical in postgresql.conf and restart the server",
+            )
+        )
+    if not may_replicate:
+        found.append(FollowProblem("", "the user may not replicate", "ALTER ROLE user REPLICATION"))
+    if free_slots < 1:
+        found.append(
+            FollowProblem("", "no replication slot is free", "raise max_replication_slots")
+        )
+    identities = connection.execute(
+        "SELECT n.nspname, c.relname, c.relreplident, c.relpersistence, EXISTS (SELECT FROM "
+        "pg_index i WHERE i.indrelid = c.oid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary "
+        "WHEN 'i' THEN i.indisreplident ELSE false END) FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+    ).fetchall()
+    by_name = {(schema, name): rest for schema, name, *rest in identities}
+    for table in tables:
+        identity, persistence, has_index = by_name.get(
+            (table.schema, table.name), ("d", "p", False)
+        )
+        name = f"{table.schema}.{table.name}"
+        if persistence == "u":
+            found.append(FollowProblem(name, "it is unlogged", "ALTER TABLE ... SET LOGGED"))
+        elif identity != "f" and not has_index:
+            found.append(
+                FollowProblem(
+                    name,
+                    "it has no replica identity: updates and deletes would fail at the origin",
+                    "give it a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL",
+                )
+            )
+    return found
+
+
+def create_publication(
+    connection: Connection, name: str, tables: Sequence[OriginTable], place: str
+) -> None:
+    """Publish tables, partitions under the name of their table; does nothing when it exists.
+
+    Raises OriginError when the user does not own the tables.
+    """
+    listed = sql.SQL(", ").join(
+        sql.SQL("TABLE {}{}").format(
+            sql.SQL("" if table.kind == "partitioned" else "ONLY "),
+            sql.Identifier(table.schema, table.name),
+        )
+        for table in tables
+    )
+    with origin_errors(place):
+        exists = connection.execute(
+            "SELECT FROM pg_publication WHERE pubname = %s", (name,)
+        ).fetchone()
+        if exists is None:
+            connection.execute(
+                sql.SQL(
+                    "CREATE PUBLICATION {} FOR {} WITH (publish_via_partition_root = true)"
+                ).format(sql.Identifier(name), listed)
+            )
+
+
+@dataclass(frozen=True)
+class NewSlot:
+    """A slot just made: `ticket` joins its snapshot while its maker's connection stays open."""
+
+    name: str
+    position: str
+    ticket: str
+
+
+@contextlib.contextmanager
+def create_slot(address: Address, name: str) -> Iterator[NewSlot]:
+    """Make a lasting slot; its snapshot can be joined inside the block.
+
+    Raises OriginError when a slot of that name exists. An unused slot keeps the server's log from
+    being thrown away: drop it when following ends.
+    """
+    connection = connect(address, replication="database")
+    try:
+        with origin_errors(f"slot {name} of {address.place}"):
+            row = connection.execute(
+                sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT").format(
+                    sql.Identifier(name)
+                )
+            ).fetchone()
+        assert row is not None
+        _, position, snapshot, _ = row
+        yield NewSlot(name, position, f"{snapshot}@{position}")
+    finally:
+        connection.close()
+
+
+def drop_following(address: Address, slot: str, publication: str) -> None:
+    """Drop slot and publication, whichever exists; waits a little for a reader that just ended."""
+    with connect(address) as connection, origin_errors(address.place):
+        connection.execute(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots "
+            "WHERE slot_name = %s AND active_pid IS NOT NULL",
+            (slot,),
+        )
+        for left in range(_BUSY_TRIES - 1, -1, -1):
+            try:
+                connection.execute(
+                    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                    "WHERE slot_name = %s",
+                    (slot,),
+                )
+                break
+            except psycopg.errors.ObjectInUse:
+                if not left:
+                    raise
+                time.sleep(_BUSY_WAIT_S)
+        connection.execute(
+            sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(publication))
+        )
+
+
+def emit_marker(connection: Connection, content: str) -> str:
+    """Put a marker into the log and return its position: what comes before it has been written."""
+    row = connection.execute(
+        "SELECT pg_logical_emit_message(true, %s, %s)", (PREFIX, content)
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+class ChangeStream:
+    """The changes of a slot from a position on, transaction by transaction.
+
+    `received` is the end of the last message seen, `server_end` the server's own end of its log:
+    the distance is the lag. Being caught up is never judged from these but by a marker.
+    """
+
+    def __init__(self, address: Address, *, slot: str, publication: str, position: str) -> None:
+        """Open the stream; transactions that ended at or before `position` do not come again.
+
+        Raises OriginUnavailable while another reader holds the slot, OriginError when the server
+        threw the log away that is needed.
+        """
+        self._place = f"slot {slot} of {address.place}"
+        self.received = self.server_end = self._confirmed = to_position(position)
+        self._told = time.monotonic()
+        self._inside = False  # a transaction whose Commit has not come yet
+        self._connection = self._start(address, slot, publication, position)
+
+    def _start(self, address: Address, slot: str, publication: str, position: str) -> Connection:
+        options = (
+            "proto_version '1', binary 'true', messages 'true', "
+            f"publication_names {_quote_text(quote(publication))}"
+        )
+        query = f"START_REPLICATION SLOT {quote(slot)} LOGICAL {position} ({options})"
+        for left in range(_BUSY_TRIES - 1, -1, -1):
+            connection = connect(address, replication="database")
+            try:
+                with origin_errors(self._place):
+                    _send_start(connection, query)
+            except OriginError as error:
+                connection.close()
+                busy = isinstance(error.__cause__, psycopg.Error) and (
+                    read_state(error.__cause__) == "55006"
+                )
+                if not busy or not left:
+                    raise
+                time.sleep(_BUSY_WAIT_S)
+            else:
+                return connection
+        raise OriginUnavailable(
+            f"{self._place} is busy", why="another reader holds it", tip="stop the other follower"
+        )
+
+    def read(self, wait_s: float) -> Iterator[Change]:
+        """Yield changes until none came for `wait_s` seconds; may be called again.
+
+        Raises OriginUnavailable when the connection is cut: open a new stream at the position up to
+        which all was applied. A transaction that was cut off comes again from its Begin.
+        """
+        with origin_errors(self._place):
+            deadline = time.monotonic() + wait_s
+            while True:
+                change = self._read_one()
+                if change is not None:
+                    yield change
+                    deadline = time.monotonic() + wait_s
+                    continue
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._wait(min(left, _STATUS_S / 2))
+
+    def confirm(self, position: int) -> None:
+        """Tell the server that all up to a Commit's `end` is applied and safe on disk."""
+        self._confirmed = max(self._confirmed, position)
+        with origin_errors(self._place):
+            self._tell()
+
+    def close(self) -> None:
+        """Close the connection; the slot stays."""
+        self._connection.close()
+
+    def _read_one(self) -> Change | None:
+        """Return the next change that is there already, None when there is none."""
+        pgconn = self._connection.pgconn
+        while True:
+            self._tell_in_time()
+            size, data = pgconn.get_copy_data(1)
+            if size == 0:
+                pgconn.consume_input()
+                size, data = pgconn.get_copy_data(1)
+                if size == 0:
+                    return None
+            if size < 0:
+                raise self._explain_end()
+            change = self._take(bytes(data))
+            if change is not None:
+                return change
+
+    def _take(self, data: bytes) -> Change | None:
+        try:
+            if data[:1] == b"k":
+                end, _micros, answer = struct.unpack_from(">QqB", data, 1)
+                self._keep_alive(end, answer=bool(answer))
+            return self._take_change(data) if data[:1] == b"w" else None
+        except (ValueError, struct.error) as error:
+            raise OriginError(
+                f"What {self._place} sends cannot be read",
+                why=str(error),
+                tip="this is a fault of edgelift or a server of an unknown kind: report it",
+            ) from error
+
+    def _take_change(self, data: bytes) -> Change | None:
+        _start, end, _micros = struct.unpack_from(">QQq", data, 1)
+        self.server_end = max(self.server_end, end)
+        change = read_message(data[25:])
+        if isinstance(change, Begin):
+            self._inside = True
+        if isinstance(change, Commit):
+            self._inside = False
+            self.received = max(self.received, change.end)
+        return change
+
+    def _keep_alive(self, end: int, *, answer: bool) -> None:
+        self.server_end = max(self.server_end, end)
+        # All that came is applied, and up to `end` nothing else concerns these tables: without
+        # this, writes to other tables would pile up in the server's log for our sake.
+        if not self._inside and self._confirmed >= self.received:
+            self._confirmed = self.received = max(self.received, end)
+        if answer:
+            self._tell()
+
+    def _wait(self, seconds: float) -> None:
+        select.select([self._connection.pgconn.socket], [], [], seconds)
+
+    def _tell_in_time(self) -> None:
+        if time.monotonic() - self._told > _STATUS_S:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Send a standby status update: all three positions are what is safe here."""
+        now = int((time.time() - _EPOCH_S) * 1_000_000)
+        positions = (self._confirmed,) * 3
+        pgconn = self._connection.pgconn
+        pgconn.put_copy_data(b"r" + struct.pack(">QQQqB", *positions, now, 0))
+        while pgconn.flush():
+            select.select([], [pgconn.socket], [], 1.0)
+        self._told = time.monotonic()
+
+    def _explain_end(self) -> psycopg.Error:
+        """Return why the server ended the stream."""
+        result = self._connection.pgconn.get_result()
+        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
+            return psycopg.errors.error_from_result(result)
+        return psycopg.OperationalError("the server ended the stream")
+
+
+def _send_start(connection: Connection, query: str) -> None:
+    pgconn = connection.pgconn
+    pgconn.nonblocking = 0
+    pgconn.send_query(query.encode())
+    result = pgconn.get_result()
+    if result is None or result.status != pq.ExecStatus.COPY_BOTH:
+        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
+            raise psycopg.errors.error_from_result(result)
+        raise psycopg.OperationalError("the server did not start to stream")
+
+
+def _quote_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
