@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from edgelift.worker.postgres import arrays
+
 from ._errors import DataError
 
 _NUMBER = r"([+-]?\d+)"
@@ -120,31 +122,9 @@ def parse_bytes(text: str) -> memoryview:
     return memoryview(plain)
 
 
-def parse_array(text: str, convert: Callable[[str | None], Any], delimiter: str = ",") -> Any:
+def parse_array(text: str, convert: Callable[[str | None], Any]) -> Any:
     """Return an array as nested lists of converted items."""
-    if not text.startswith(("{", "[")):
-        raise DataError("array does not start with '{'")
-    if text[0] == "[":
-        text = text[text.index("=") + 1 :]
-    stack: list[list[Any]] = []
-    root: list[Any] = []
-    pieces = re.compile(
-        rf'([{{}}{delimiter}])|"((?:[^"\\]|\\.)*)"|([^{{}}{delimiter}"]+)', re.DOTALL
-    )
-    for mark, quoted, plain in pieces.findall(text):
-        if mark == "{":
-            level: list[Any] = []
-            (stack[-1] if stack else root).append(level)
-            stack.append(level)
-        elif mark == "}":
-            if not stack:
-                raise DataError("unbalanced braces in array")
-            stack.pop()
-        elif plain:
-            stack[-1].append(convert(None if plain.upper() == "NULL" else plain))
-        elif not mark:
-            item = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if "\\" in quoted else quoted
-            stack[-1].append(convert(item))
-    if stack or len(root) != 1:
-        raise DataError("unbalanced braces in array")
-    return root[0]
+    try:
+        return arrays.parse_array(text, convert)
+    except arrays.ArrayError as error:
+        raise DataError(str(error)) from None
