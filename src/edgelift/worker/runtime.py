@@ -111,7 +111,9 @@ def _install_drivers(names: list[str]) -> None:
     """Put our modules in the place of database drivers in C; patches and the app import them."""
     over_postgres = [name for name in names if name != "mysqldb"]
     if over_postgres:
-        importlib.import_module("edgelift.worker.postgres.installing").install(over_postgres)
+        # psycopg 3 is the app's own package, which gets its libpq from this.
+        listed = [name for name in over_postgres if name != "psycopg"]
+        importlib.import_module("edgelift.worker.postgres.installing").install(listed)
     if "mysqldb" in names:
         importlib.import_module("edgelift.worker.mysqldb").install()
 
@@ -190,6 +192,8 @@ def resume(env_json: str) -> None:
             file=sys.stderr,
         )
     _read_server().start()
+    # What the import and the start opened is not theirs that come after.
+    flows.end_flow(flows.MAIN_FLOW)
 
 
 def _read_server() -> Server:

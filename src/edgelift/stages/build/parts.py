@@ -161,8 +161,11 @@ class Parts:
 
     def find_drivers(self) -> list[str]:
         """Return the modules of the adapter that take the place of database drivers in C."""
-        listed = (package.substitute.rpartition(".")[2] for package in self.plan.packages)
-        return sorted(set(listed) & DRIVERS)
+        listed = {package.substitute.rpartition(".")[2] for package in self.plan.packages}
+        if any(server.server.engine == "postgresql" for server in self.servers):
+            # psycopg itself is vendored; what it takes from libpq comes from the adapter.
+            listed |= {package.name for package in self.plan.packages} & {"psycopg"}
+        return sorted(listed & DRIVERS)
 
     def _database_names(self) -> set[str]:
         listed = [d.env for d in self.databases] + [s.env for s in self.servers]

@@ -89,14 +89,14 @@ def decide(name: str, imported: Collection[str], engines: Collection[str] = ()) 
     )
 
 
-def dropped_names(imported: Collection[str]) -> list[str]:
+def dropped_names(imported: Collection[str], engines: Collection[str] = ()) -> list[str]:
     """Return the exact names left out even where another package asks for them."""
     return sorted(
         name
         for rule in read_knowledge().rule
         if rule.transitive
         for name in rule.names
-        if decide(name, imported).outcome == "excluded"
+        if decide(name, imported, engines).outcome in {"excluded", "substituted"}
     )
 
 

@@ -114,7 +114,8 @@ class Rounds:
                 wanted = [plain(r) for listed in self.roots.values() for r, _line in listed]
                 downloads = Path(folder, f"round-{round_}")
                 self.note(f"resolving {len(wanted)} requirements for the Worker's Python")
-                drop = {*self.exclude, *dropped_names(self.imported)} - set(self.roots)
+                dropped = dropped_names(self.imported, self.engines)
+                drop = {*self.exclude, *dropped} - set(self.roots)
                 outcome = run_pip(
                     wanted, downloads, constraints=self.constraints, drop=sorted(drop), links=links
                 )

@@ -138,6 +138,39 @@ _TLS_TRANSPORT = """\
         protocol = protocol_factory()
 """
 
+_NO_START_TLS = """\
+        raise NotImplementedError(
+            "start_tls() is not available in browser environments due to lack \
+of low-level TLS controls."
+        )
+"""
+_START_TLS = """\
+        from js import Object
+        from pyodide_js._api import _nodeSock
+
+        options = Object.new()
+        if kwargs.get("server_hostname"):
+            options.expectedServerHostname = kwargs["server_hostname"]
+        transport._stop_reading()
+        try:
+            await _nodeSock.startTls(transport._sock_fd, options)
+        except Exception as error:
+            transport._force_close(None)
+            reason = f"TLS handshake failed, the worker's log says why: {error}"
+            raise OSError(reason) from None
+        transport.set_protocol(protocol)
+        transport.resume_reading()
+        return transport
+"""
+_EAGER_READ = """\
+                    self._protocol.data_received(bytes(data))  # type: ignore[attr-defined]
+"""
+_PATIENT_READ = f"""\
+{_EAGER_READ}\
+                    for _ in range(5):
+                        await asyncio.sleep(0)
+"""
+
 # Of the standard library inside the package, as shipped in python_stdlib.zip.
 LIBRARY_PATCHES = (
     Patch(
@@ -164,6 +197,19 @@ LIBRARY_PATCHES = (
         breaks="asyncio.open_connection(ssl=...) talks in the clear",
         old=_PLAIN_TRANSPORT,
         new=_TLS_TRANSPORT,
+    ),
+    Patch(
+        file="pyodide/webloop.py",
+        breaks="StreamWriter.start_tls() raises NotImplementedError",
+        old=_NO_START_TLS,
+        new=_START_TLS,
+    ),
+    Patch(
+        file="pyodide/_nodesock_transport.py",
+        breaks="a read that is under way when data came keeps start_tls() waiting for ever: the "
+        "server sends nothing more before the handshake",
+        old=_EAGER_READ,
+        new=_PATIENT_READ,
     ),
 )
 LIBRARY_FILES = frozenset(patch.file for patch in LIBRARY_PATCHES)

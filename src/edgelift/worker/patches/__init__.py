@@ -29,6 +29,7 @@ IN_WORKER = (
     "asgiref_loop",
     "apscheduler_jobs",
     "pymysql_connections",
+    "aiomysql_connections",
     "pg8000_connections",
     "postgres_connections",
     "sqlalchemy_pools",

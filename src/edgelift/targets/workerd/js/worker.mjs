@@ -48,6 +48,22 @@ async function openSnapshot() {
   return new ContainerReader(/** @type {ReadableStream} */ (body));
 }
 
+/**
+ * The function table after a restore. Where databases are on servers, the app's own start is left out: it may need
+ * them, and the build's check has none.
+ * @param {ExecutionContext} context
+ */
+async function readTable(context) {
+  const databases = /** @type {{ strategy?: string }[]} */ (settings.app.databases ?? []);
+  if (!databases.some(({ strategy }) => strategy === 'hyperdrive')) {
+    return describeTable((await ensurePython(context)).api._module);
+  }
+  const pack = readContainer(await (await openFile('files.pack')).arrayBuffer());
+  const snapshot = await openSnapshot();
+  const api = await startInterpreter({ pack, snapshot, environment: {}, workingDirectory: settings.root });
+  return describeTable(api._module);
+}
+
 /** @returns {Promise<Python>} */
 async function bootPython() {
   const started = performance.now();
@@ -261,10 +277,10 @@ function withLength(body, length) {
 async function control(verb, request, context) {
   if (verb === 'ping') return Response.json({});
   if (verb === 'info' && !python) return Response.json({ booted: false, answered });
+  if (verb === 'table') return Response.json(await readTable(context));
   const running = await ensurePython(context);
   if (verb === 'scheduled') return new Response(await runScheduled(running, await request.text()));
   const module = running.api._module;
-  if (verb === 'table') return Response.json(describeTable(module));
   return Response.json({
     booted: true,
     answered,
