@@ -17,6 +17,8 @@ _EXACT_DIGITS = 15
 _UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
 _UNICODE = _UTF8 | {"ucs2", "utf16", "utf16le", "utf32"}
 _PRECISION = re.compile(r"\((\d+)")
+_DAYS = frozenset({"date", "timestamp"})
+_SMALL = frozenset({"tinyint", "smallint", "mediumint", "int", "year"})  # far below 2^53
 _DAY_END = "'23:59:59.999999'"
 # Bytes that a value of a bounded form takes in SQLite, at most; its NULLs count as much.
 _SIZES: Mapping[str, int] = {
@@ -48,61 +50,93 @@ _STYLE_SIZES: Mapping[str, int] = {
 
 @dataclass
 class _Query:
-    """The aggregates of one table: each is asked for once and found again by its place."""
+    """Aggregates over one table, asked in one pass; each name holds a column and what is asked."""
 
-    expressions: list[str] = field(default_factory=list)
+    session: MySqlSession
+    spec: RowSpec
+    expressions: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, expression: str) -> int:
-        """Return the place of an aggregate in the result."""
-        if expression not in self.expressions:
-            self.expressions.append(expression)
-        return self.expressions.index(expression)
+    def run(self) -> dict[tuple[str, str], int | None]:
+        """Return the aggregates' values."""
+        where = f" WHERE {self.spec.where}" if self.spec.where else ""
+        listed = ", ".join(self.expressions.values())
+        source = build_from(self.spec, KeyIndex())
+        found = self.session.read_texts(f"SELECT {listed} FROM {source}{where}")[0]
+        numbers = [None if value is None else int(value) for value in found]
+        return dict(zip(self.expressions, numbers, strict=True))
 
 
 def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
-    """Return the facts of a table: exact counts and sizes, from one pass over it."""
-    query = _Query()
-    rows = query.add("COUNT(*)")
-    charsets = _read_charsets(session, spec)
+    """Return the facts of a table: exact counts and sizes, from one pass over it.
+
+    A second pass tells zero dates from other days that are none, where there are any.
+    """
+    described = _describe_columns(session, spec)
     given = [column for column in spec.fields if column.op != "refused"]
-    fields = [_as_utf8(column, charsets.get(column.read, "")) for column in given]
-    places = {column.column: _ask(query, column) for column in fields}
+    fields = [_as_utf8(column, described) for column in given]
+    query = _Query(session, spec, {("", "rows"): "COUNT(*)"})
+    for column in fields:
+        query.expressions |= {(column.column, key): sql for key, sql in _ask(column, described)}
     for column in given:
-        charset = charsets.get(column.read, "utf8mb4")
+        charset = described.charsets.get(column.read, "utf8mb4")
         if charset not in _UNICODE:
-            places[column.column]["unmappable"] = query.add(_count_unmappable(column.read, charset))
+            asked = _count_unmappable(column.read, charset)
+            query.expressions[column.column, "unmappable"] = asked
     sizes = [_measure(column) for column in fields]
-    whole = " + ".join(f"COALESCE({size}, 0)" for size in sizes) or "0"
-    largest, total = query.add(f"MAX({whole})"), query.add(f"SUM({whole})")
-    where = f" WHERE {spec.where}" if spec.where else ""
-    found = session.read_texts(
-        f"SELECT {', '.join(query.expressions)} FROM {build_from(spec, KeyIndex())}{where}"
-    )[0]
-    numbers = [None if value is None else int(value) for value in found]
+    whole = " + ".join(f"COALESCE({size}, 0)" if "(" in size else size for size in sizes) or "0"
+    query.expressions |= {("", "row"): f"MAX({whole})", ("", "all"): f"SUM({whole})"}
+    found = query.run()
+    rows = found["", "rows"] or 0
+    columns: dict[str, dict[str, int | None]] = {}
+    for column in fields:
+        facts = {key: value for (name, key), value in found.items() if name == column.column}
+        facts["nulls"] = rows - (facts.pop("values", rows) or 0)
+        columns[column.column] = facts
+    odd = [
+        column
+        for column in fields
+        if (columns[column.column].pop("days", None) or 0) + (columns[column.column]["nulls"] or 0)
+        < rows
+        and column.op in _DAYS
+    ]
+    if odd:
+        days = _Query(session, spec)
+        for column in odd:
+            days.expressions |= {(column.column, key): sql for key, sql in _ask_days(column)}
+        for (name, key), value in days.run().items():
+            columns[name][key] = value
     return TableFacts(
-        rows=numbers[rows] or 0,
-        row_bytes=numbers[largest] or 0,
-        total_bytes=numbers[total] or 0,
-        columns={
-            name: _to_facts({key: numbers[place] for key, place in asked.items()})
-            for name, asked in places.items()
-        },
+        rows=rows,
+        row_bytes=found["", "row"] or 0,
+        total_bytes=found["", "all"] or 0,
+        columns={name: _to_facts(facts) for name, facts in columns.items()},
     )
 
 
-def _read_charsets(session: MySqlSession, spec: RowSpec) -> dict[str, str]:
-    """Return the character sets of a table's text columns by quoted name."""
+@dataclass(frozen=True)
+class _Described:
+    """Character sets and types of a table's columns by quoted name."""
+
+    charsets: Mapping[str, str]
+    types: Mapping[str, str]
+
+
+def _describe_columns(session: MySqlSession, spec: RowSpec) -> _Described:
     sql = (
-        "SELECT COLUMN_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS "
-        f"WHERE TABLE_SCHEMA = {quote_text(spec.schema)} AND TABLE_NAME = {quote_text(spec.table)} "
-        "AND CHARACTER_SET_NAME IS NOT NULL"
+        "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME FROM information_schema.COLUMNS "
+        f"WHERE TABLE_SCHEMA = {quote_text(spec.schema)} AND TABLE_NAME = {quote_text(spec.table)}"
     )
-    return {quote_name(name or ""): charset or "" for name, charset in session.read_texts(sql)}
+    rows = session.read_texts(sql)
+    return _Described(
+        {quote_name(name or ""): charset for name, _, charset in rows if charset},
+        {quote_name(name or ""): kind or "" for name, kind, _ in rows},
+    )
 
 
-def _as_utf8(column: FieldSpec, charset: str) -> FieldSpec:
+def _as_utf8(column: FieldSpec, described: _Described) -> FieldSpec:
     """Return a text column so that its bytes are those that the server sends."""
-    if column.op in _SIZES or column.op in {"blob", "wkb"} or charset in _UTF8:
+    plain = described.charsets.get(column.read, "") in _UTF8
+    if plain or column.op in _SIZES or column.op in {"blob", "wkb"}:
         return column
     return msgspec.structs.replace(column, read=f"CONVERT({column.read} USING utf8mb4)")
 
@@ -113,7 +147,7 @@ def _count_unmappable(read: str, charset: str) -> str:
     The server sends a question mark for each, without a word.
     """
     back = f"CONVERT(CONVERT({read} USING utf8mb4) USING {charset})"
-    return f"SUM(CAST({back} AS BINARY) <> CAST({read} AS BINARY))"
+    return _count(f"CAST({back} AS BINARY) <> CAST({read} AS BINARY)")
 
 
 def _to_facts(found: Mapping[str, int | None]) -> ColumnFacts:
@@ -121,14 +155,20 @@ def _to_facts(found: Mapping[str, int | None]) -> ColumnFacts:
     return ColumnFacts(min_int=found.get("min_int"), max_int=found.get("max_int"), **counts)
 
 
-def _ask(query: _Query, column: FieldSpec) -> dict[str, int]:
-    asked = {"max_bytes": query.add(f"MAX({_measure(column)})")}
+def _count(condition: str) -> str:
+    """Return the aggregate that counts rows; SUM would add decimals, at twice the cost."""
+    return f"COUNT(({condition}) OR NULL)"
+
+
+def _ask(column: FieldSpec, described: _Described) -> Iterator[tuple[str, str]]:
+    yield "max_bytes", f"MAX({_measure(column)})"
     if not column.not_null:
-        asked["nulls"] = query.add(f"SUM({column.read} IS NULL)")
+        yield "values", f"COUNT({column.read})"
+    if described.types.get(column.read) in _SMALL and column.op in {"int", "int_text"}:
+        return
     maker = _QUESTIONS.get(column.op)
     if maker is not None:
-        asked |= {name: query.add(sql) for name, sql in maker(column)}
-    return asked
+        yield from maker(column)
 
 
 def _measure(column: FieldSpec) -> str:
@@ -168,20 +208,24 @@ def _ask_decimal(column: FieldSpec) -> Iterator[tuple[str, str]]:
 
 def _ask_text(column: FieldSpec) -> Iterator[tuple[str, str]]:
     read = column.read
-    yield "non_ascii", f"SUM(LENGTH({read}) <> CHAR_LENGTH({read}))"
-    yield "nul_texts", rf"SUM({read} LIKE BINARY '%\0%')"  # three times as fast as INSTR
+    yield "non_ascii", _count(f"LENGTH({read}) <> CHAR_LENGTH({read})")
+    yield "nul_texts", _count(rf"{read} LIKE BINARY '%\0%'")  # a third of what INSTR costs
 
 
 def _ask_day(column: FieldSpec) -> Iterator[tuple[str, str]]:
+    yield "days", f"COUNT({column.read} + INTERVAL 0 DAY)"  # NULL for what is no day
+
+
+def _ask_days(column: FieldSpec) -> Iterator[tuple[str, str]]:
+    """Ask for zero dates, and for the year 0 and 2024-02-31 (ALLOW_INVALID_DATES)."""
     read = column.read
     zero = f"(DAYOFMONTH({read}) = 0 OR MONTH({read}) = 0)"
-    yield "zero_dates", f"SUM({zero})"
-    # What is no day gives NULL: 2024-02-31 of ALLOW_INVALID_DATES, the year 0.
-    yield "outside_dates", f"SUM(NOT {zero} AND ({read} + INTERVAL 0 DAY) IS NULL)"
+    yield "zero_dates", _count(zero)
+    yield "outside_dates", _count(f"NOT {zero} AND ({read} + INTERVAL 0 DAY) IS NULL")
 
 
 def _ask_time(column: FieldSpec) -> Iterator[tuple[str, str]]:
-    yield "outside_dates", f"SUM({column.read} < '00:00:00' OR {column.read} > {_DAY_END})"
+    yield "outside_dates", _count(f"{column.read} < '00:00:00' OR {column.read} > {_DAY_END}")
 
 
 _QUESTIONS: Mapping[str, Callable[[FieldSpec], Iterator[tuple[str, str]]]] = {

@@ -83,6 +83,7 @@ def _to_field(
         not_null=column.not_null and not way.may_be_null,
         loss=way.loss,
         undo=way.undo,
+        origin=column.name,
     )
 
 
