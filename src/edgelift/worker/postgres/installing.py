@@ -22,11 +22,14 @@ WORKER = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS = {
     "psycopg2": {"psycopg2": "2.9.10", "psycopg2-binary": "2.9.10"},
     "asyncpg": {"asyncpg": "0.30.0"},
-    "aiopg": {"aiopg": "1.4.0"},
 }
 # psycopg 3 is the application's own, pure Python but for libpq, which this stands in for.
 PSYCOPG_LIBPQ = "psycopg.pq.pq_ctypes"
-PSYCOPG_WAITING = "psycopg.waiting"
+# Modules that are patched after their load where nothing can poll a descriptor.
+PATCHES = {
+    "psycopg.waiting": "edgelift.worker.psycopg.waiting",
+    "aiopg.connection": "edgelift.worker.aiopg",
+}
 PSYCOPG_BUILDS = ("psycopg_c", "psycopg_binary")
 
 
@@ -63,31 +66,19 @@ class Finder(importlib.abc.MetaPathFinder):
         target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         """Return where a package lies; its submodules are found beside it as usual."""
-        if fullname.startswith("psycopg"):
-            found = self._find_psycopg(fullname, path)
-            if found is not None:
-                return found
+        if fullname in PSYCOPG_BUILDS:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if fullname == PSYCOPG_LIBPQ:
+            file = WORKER / "psycopg" / "pq_module.py"
+            return importlib.util.spec_from_file_location(fullname, file)
+        if fullname in PATCHES and self.blocking:
+            return _find_patched(fullname, path)
         if fullname not in self.names:
             return None
         folder = WORKER / fullname
         return importlib.util.spec_from_file_location(
             fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
-
-    def _find_psycopg(
-        self, fullname: str, path: Sequence[str] | None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname in PSYCOPG_BUILDS:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        if fullname == PSYCOPG_LIBPQ:
-            file = WORKER / "psycopg" / "pq_module.py"
-            return importlib.util.spec_from_file_location(fullname, file)
-        if fullname == PSYCOPG_WAITING and self.blocking:
-            spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _WaitingLoader(spec.loader)
-            return spec
-        return None
 
     def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
         """Yield the distributions the packages stand for."""
@@ -98,11 +89,20 @@ class Finder(importlib.abc.MetaPathFinder):
                     yield _Distribution(name, version, module)
 
 
-class _WaitingLoader(importlib.abc.Loader):
-    """Loads psycopg.waiting and patches it."""
+def _find_patched(
+    fullname: str, path: Sequence[str] | None
+) -> importlib.machinery.ModuleSpec | None:
+    spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+    if spec is not None and spec.loader is not None:
+        spec.loader = _PatchingLoader(spec.loader, PATCHES[fullname])
+    return spec
 
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
+
+class _PatchingLoader(importlib.abc.Loader):
+    """Loads a module as usual and lets another one of ours patch it."""
+
+    def __init__(self, loader: Any, patch: str) -> None:
+        self._loader, self._patch = loader, patch
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         """Return the module the usual loader makes."""
@@ -110,9 +110,9 @@ class _WaitingLoader(importlib.abc.Loader):
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module, then put our functions into it."""
+        """Run the module, then patch it."""
         self._loader.exec_module(module)
-        importlib.import_module("edgelift.worker.psycopg.waiting").patch(module)
+        importlib.import_module(self._patch).patch(module)
 
 
 def _normal(name: str) -> str:
@@ -124,7 +124,8 @@ def install(
 ) -> None:
     """Make `import NAME` give the compatible package; the real one is not looked for any more.
 
-    An installed psycopg 3 gets its libpq from here; `blocking` is how it waits in the Worker.
+    An installed psycopg 3 gets its libpq from here, an installed aiopg this psycopg2; `blocking`
+    is how they wait in the Worker.
     Packages imported before stay as they are: call this before the app's import. A second call
     replaces the first.
     """

@@ -9,13 +9,12 @@ from typing import Any, Literal, Self
 
 from edgelift.worker.postgres import conninfo, transport
 from edgelift.worker.postgres.encodings import find_codec, normalize_encoding
-from edgelift.worker.postgres.transport import ConnectError, ConnectionLostError
+from edgelift.worker.postgres.transport import ConnectError
 
 from . import _errors as errors
 from ._casting import Type, string_types
 from ._errors import (
     InterfaceError,
-    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -43,15 +42,18 @@ class connection(Settings):
     NotSupportedError = errors.NotSupportedError
 
     def __init__(self, dsn: str, async_: int = 0, **named: Any) -> None:
-        if async_ or named.get("async"):
-            raise NotSupportedError("asynchronous connections are not supported: use aiopg")
         options = read_options(dsn)
         self._prepare(dsn, options)
+        self.async_ = int(bool(async_ or named.get("async")))
         try:
             self._attach(transport.open_transport(options))
         except (ConnectError, conninfo.ConninfoError) as error:
             raise OperationalError(str(error)) from None
-        self._drive(self._set_up())
+        if self.async_:
+            self._autocommit = True
+            self._steps = self._set_up()
+        else:
+            self._drive(self._set_up())
 
     def _prepare(self, dsn: str, options: dict[str, str]) -> None:
         """Set what a connection has before it is connected."""
@@ -119,12 +121,14 @@ class connection(Settings):
     def commit(self) -> None:
         """Commit the transaction."""
         self._check_open()
+        self._refuse_async("commit")
         self._refuse_in_tpc("commit")
         self._drive(self._end("COMMIT"))
 
     def rollback(self) -> None:
         """Roll the transaction back."""
         self._check_open()
+        self._refuse_async("rollback")
         self._refuse_in_tpc("rollback")
         self._drive(self._end("ROLLBACK"))
 
@@ -139,6 +143,7 @@ class connection(Settings):
     def reset(self) -> None:
         """Return to the settings of a new connection, rolling back."""
         self._check_open()
+        self._refuse_async("reset")
         self._xid, self._prepared = None, False
         self._drive(self._reset())
         self._autocommit = False
@@ -222,33 +227,10 @@ class connection(Settings):
         self._check_open()
         return int(self._transport.socket.fileno())
 
-    def isexecuting(self) -> bool:
-        """Return whether an asynchronous statement runs, which is never so here."""
-        self._check_open()
-        return False
-
-    def poll(self) -> int:
-        """Take what the server sent by itself, without waiting, and return POLL_OK."""
-        self._check_open()
-        sock = self._transport.socket
-        sock.settimeout(0)
-        try:
-            while True:
-                self._transport.receive()
-        except (BlockingIOError, TimeoutError):
-            pass
-        except ConnectionLostError as error:
-            if not isinstance(error.__cause__, BlockingIOError):
-                raise self._lost(str(error)) from error
-        finally:
-            if not self.closed:
-                sock.settimeout(None)
-        self._take_notifications()
-        return 0
-
     def cancel(self) -> None:
         """Ask the server to cancel what this connection runs."""
         self._check_open()
+        self._refuse_async("cancel")
         session = self._session
         try:
             transport.send_cancel(self._options, self._transport.address, session.pid, session.key)

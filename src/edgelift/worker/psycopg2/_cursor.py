@@ -127,7 +127,7 @@ class cursor:
     def execute(self, query: Any, vars: Any = None) -> None:
         """Run a statement; several, separated by ";", leave the last one's result."""
         self._check()
-        self.connection._drive(self._execute(query, vars))
+        self.connection._run_steps(self._execute(query, vars), "execute")
 
     def _execute(self, query: Any, arguments: Any = None) -> Steps:
         """Run a statement in steps; shared with the asynchronous driver."""
@@ -135,6 +135,7 @@ class cursor:
         connection = self.connection
         connection._refuse_prepared("execute")
         if self.name is not None:
+            connection._refuse_async("named cursors")
             if self._declared:
                 raise ProgrammingError("can't call .execute() on named cursors more than once")
             in_transaction = connection._session.transaction != b"I"
@@ -203,6 +204,7 @@ class cursor:
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> None:
         """Run a statement for each of the arguments; results are not kept."""
         self._check()
+        self.connection._refuse_async("executemany")
         self._check_unnamed("executemany")
         self.connection._drive(self._executemany(query, vars_list))
 
@@ -248,6 +250,7 @@ class cursor:
     def _check_rows(self) -> list[bytes]:
         self._check()
         self.connection._refuse_prepared("fetch")
+        self.connection._refuse_executing("fetch")
         if self._rows is None:
             raise ProgrammingError("no results to fetch")
         return self._rows
@@ -367,6 +370,7 @@ class cursor:
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run a COPY statement from or to a file-like object."""
         self._check()
+        self.connection._refuse_async("copy_expert")
         self._check_unnamed("copy_expert")
         if not hasattr(file, "read") and not hasattr(file, "write"):
             raise TypeError(

@@ -70,6 +70,7 @@ class Settings(TwoPhase):
 
     def _check_settable(self, name: str) -> None:
         self._check_open()
+        self._refuse_async(name)
         self._refuse_in_tpc(name)
         if self._session.transaction != b"I":
             raise ProgrammingError(f"{name} cannot be used inside a transaction")

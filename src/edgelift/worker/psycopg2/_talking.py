@@ -42,6 +42,8 @@ class Talk:
     def _drive(self, steps: Steps) -> Any:
         """Run steps to their end, moving bytes at each of them."""
         with self._lock:
+            if getattr(self, "async_", 0):
+                self._transport.socket.setblocking(True)
             while True:
                 try:
                     step = next(steps)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ._adapting import quote
+from ._asynchronous import Asynchronous
 from ._errors import ProgrammingError
 from ._objects import Xid, check_xid
-from ._talking import Steps, Talk
+from ._talking import Steps
 
 
-class TwoPhase(Talk):
+class TwoPhase(Asynchronous):
     """The part of a connection that prepares transactions and ends prepared ones."""
 
     _xid: Xid | None
@@ -25,6 +26,7 @@ class TwoPhase(Talk):
     def tpc_begin(self, xid: Any) -> None:
         """Begin a transaction that can be prepared."""
         self._check_open()
+        self._refuse_async("tpc_begin")
         if self._autocommit:
             raise ProgrammingError("tpc_begin can't be called in autocommit mode")
         if self._session.transaction != b"I" or self._xid is not None:
@@ -91,5 +93,5 @@ class TwoPhase(Talk):
 
     def __getattr__(self, name: str) -> Any:
         if name == "async":
-            return 0
+            return self.async_
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
