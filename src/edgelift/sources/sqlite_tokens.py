@@ -103,6 +103,9 @@ _BEFORE_NAMES = frozenset(
 )
 
 
+_CTE = (["("], ["NOT"], ["MATERIALIZED"])  # what stands behind `name (columns) AS` in WITH
+
+
 def read_calls(tokens: Sequence[Token]) -> list[tuple[Token, int]]:
     """Return every function call as (token of its name, number of arguments).
 
@@ -121,8 +124,8 @@ def read_calls(tokens: Sequence[Token]) -> list[tuple[Token, int]]:
         if token.upper in _NOT_CALLS or before in _BEFORE_NAMES:
             continue
         close = find_close(tokens, index + 1)
-        after = tokens[close + 1].upper if close + 1 < len(tokens) else ""
-        if after == "AS" and before in {"WITH", "RECURSIVE", ","}:
+        after = [token.upper for token in tokens[close + 1 : close + 3]]
+        if before in {"WITH", "RECURSIVE", ","} and after[:1] == ["AS"] and after[1:] in _CTE:
             continue
         inner = tokens[index + 2 : close]
         calls.append((token, sum(1 for _ in split_items(inner)) if inner else 0))

@@ -126,14 +126,16 @@ def convert_schema(
         parts += convert_table(context)
     for context in contexts.values():
         parts += convert_indexes(context, ways.names)
+    base = replace(base, relations={name: c.scope for name, c in contexts.items()})
     parts += [
         convert_view(view, ways.names.tables[view.schema, view.name], base)
         for view in origin.views
         if (view.schema, view.name) in ways.names.tables
     ]
     triggers = [
-        convert_trigger(t, origin, contexts)
+        part
         for t in origin.triggers
+        for part in convert_trigger(t, origin, contexts)
         if not {(t.schema, t.name), (t.schema, t.table)} & ways.names.excluded_tables
     ]
     triggers += [part for context in contexts.values() for part in build_update_stamps(context)]
@@ -185,7 +187,11 @@ def _build_context(
         base,
         columns={name: f.column for name, f in kept.items()},
         kinds={f.column: read_field_kind(f) for f in kept.values()},
-        opaque=frozenset(n for n, f in fields.items() if n not in kept or is_opaque(f, base)),
+        opaque=frozenset(
+            column.name
+            for column in table.columns
+            if column.name not in kept or is_opaque(kept[column.name], column.type, base)
+        ),
         tables={},
     )
     return replace(whole, fields=kept, scope=scope)

@@ -61,7 +61,60 @@ def convert_query(text: str, scope: Scope) -> str:
     tree = _parse(text, scope)
     if not isinstance(tree, exp.Query):
         raise UnconvertibleError("it is no plain query")
+    _resolve_columns(tree, scope)
     return _print(convert_node(tree, scope))
+
+
+_CARRIES = (
+    exp.Select,
+    exp.Alias,
+    exp.Count,
+    exp.Group,
+    exp.Coalesce,
+    exp.Ordered,
+    exp.Max,
+    exp.Min,
+)
+_NAME, _KIND = "edgelift_name", "edgelift_kind"  # what is known of a column, kept in node.meta
+
+
+def _resolve_columns(tree: Node, scope: Scope) -> None:
+    """Mark every column of a known table with its new name and kind.
+
+    A column whose values have another form may be shown, counted and joined, but not calculated.
+    """
+    relations = {
+        table.alias_or_name: found
+        for table in tree.find_all(exp.Table)
+        if (found := scope.find_relation(table.db, table.name)) is not None
+    }
+    for column in tree.find_all(exp.Column):
+        if column.table:
+            found = relations.get(column.table)
+            candidates = [found] if found else []
+        else:
+            candidates = [r for r in relations.values() if column.name in r.columns]
+        if len(candidates) != 1:
+            continue
+        known = candidates[0]
+        if column.name in known.opaque and not _is_carried(column):
+            raise UnconvertibleError(
+                f"it reads {column.sql()}, whose values have another form here"
+            )
+        name = known.columns.get(column.name, column.name)
+        column.meta[_NAME] = name
+        column.meta[_KIND] = known.kinds.get(name, "")
+
+
+def _is_carried(column: Node) -> bool:
+    parent = column.parent
+    while isinstance(parent, exp.Paren):
+        parent = parent.parent
+    if isinstance(parent, exp.EQ):
+        return all(
+            isinstance(_strip(side), exp.Column) for side in (parent.this, parent.expression)
+        )
+    return isinstance(parent, _CARRIES) or _is_null_test(column)
 
 
 def convert_statement_text(tree: Node, scope: Scope) -> str:
@@ -157,7 +210,8 @@ def read_kind(node: Node, scope: Scope) -> str:
     """Return the kind of a translated node's values, empty where it is not known."""
     node = _strip(node)
     if isinstance(node, exp.Column):
-        return scope.kinds.get(node.name, "") if not node.table else ""
+        known: str = node.meta.get(_KIND) or ("" if node.table else scope.kinds.get(node.name, ""))
+        return known
     if isinstance(node, exp.Literal):
         return "text" if node.is_string else "number" if "." in node.this else "integer"
     if isinstance(node, exp.DPipe | exp.Lower | exp.Upper | exp.Substring | exp.Trim | exp.Concat):
@@ -452,14 +506,23 @@ def _interval(node: Node, _scope: Scope) -> Node:
 
 def _column(node: Node, scope: Scope) -> Node:
     assert isinstance(node, exp.Column)
-    if node.name in scope.opaque:
+    if node.name in scope.opaque and not _is_null_test(node):
         raise UnconvertibleError(f"it reads {node.name}, whose values have another form here")
-    name = scope.columns.get(node.name, node.name)
+    name = node.meta.get(_NAME) or scope.columns.get(node.name, node.name)
     quoted = exp.to_identifier(name, quoted=True)
     table = exp.to_identifier(node.table, quoted=True) if node.table else None
     if isinstance(node.this, exp.Star):
         return node
-    return exp.Column(this=quoted, table=table)
+    new = exp.Column(this=quoted, table=table)
+    new.meta.update(node.meta)
+    return new
+
+
+def _is_null_test(node: Node) -> bool:
+    parent = node.parent
+    while isinstance(parent, exp.Paren):
+        parent = parent.parent
+    return isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null)
 
 
 def _table(node: Node, scope: Scope) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgelift.model.origin_schema import OriginColumn, OriginSchema, OriginTable
+from edgelift.model.origin_schema import OriginColumn, OriginSchema, OriginTable, OriginType
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.rows.ops import read_affinity, read_settings
 from edgelift.sources.sqlite_catalogue import quote_identifier
@@ -104,9 +104,21 @@ def read_field_kind(field: FieldSpec) -> str:
     return _KINDS.get(field.op, "")
 
 
-def is_opaque(field: FieldSpec, scope: Scope) -> bool:
+_OPAQUE_OPS = frozenset(
+    {"decimal_scaled", "decimal_text", "int_text", "uuid5", "uuid7", "interval", "wkb"}
+)
+_OPAQUE_KINDS = frozenset({"array", "composite", "range", "multirange"})
+_OPAQUE_TYPES = frozenset(
+    {"inet", "cidr", "tsvector", "tsquery", "hstore", "xml", "point", "line", "lseg", "box", "path",
+     "polygon", "circle", "geometry", "geography", "money", "set", "bit"}
+)  # fmt: skip
+
+
+def is_opaque(field: FieldSpec, type_: OriginType, scope: Scope) -> bool:
     """Return whether expressions over a column would mean something else than at the origin."""
-    if field.op in {"decimal_scaled", "decimal_text", "int_text", "uuid5", "uuid7", "interval"}:
+    while type_.kind == "domain" and type_.element is not None:
+        type_ = type_.element
+    if field.op in _OPAQUE_OPS or type_.kind in _OPAQUE_KINDS or type_.name in _OPAQUE_TYPES:
         return True
     if field.op in {"timestamp", "date"}:
         style = read_settings(field.op, field.argument)["style"]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -83,12 +84,24 @@ class _Body:
 
 def convert_trigger(
     trigger: OriginTrigger, schema: OriginSchema, contexts: Mapping[tuple[str, str], TableContext]
-) -> Part:
-    """Return a trigger in SQLite's dialect, or refused with the reason."""
+) -> Iterator[Part]:
+    """Yield a trigger in SQLite's dialect, one for each event, or refused with the reason."""
     context = contexts.get((trigger.schema, trigger.table))
-    target = context.target if context else trigger.table
-    name = f"{target}_{trigger.name}"
+    name = f"{context.target if context else trigger.table}_{trigger.name}"
+    parts = []
+    for event in trigger.events:
+        one = msgspec.structs.replace(trigger, events=(event,))
+        suffix = f"_{event}" if len(trigger.events) > 1 else ""
+        parts.append(_convert_event(one, f"{name}{suffix}", schema, context))
+    refused = [part for part in parts if part.refused]
+    yield from refused[:1] or parts
+
+
+def _convert_event(
+    trigger: OriginTrigger, name: str, schema: OriginSchema, context: TableContext | None
+) -> Part:
     origin = f"{trigger.schema}.{trigger.table} {trigger.name}"
+    target = context.target if context else trigger.table
     part = Part(kind="trigger", name=name, origin=origin, table=target)
     try:
         sql, assigns = _build_trigger(name, trigger, schema, context)
@@ -119,11 +132,9 @@ def _build_trigger(
         raise UnconvertibleError("it is disabled at the origin")
     if trigger.level.lower() not in {"row", ""}:
         raise UnconvertibleError("it runs once per statement, SQLite's run once per row")
-    if len(trigger.events) != 1 or trigger.events[0] not in {"insert", "update", "delete"}:
-        raise UnconvertibleError(
-            f"it runs at {' and '.join(trigger.events)}; SQLite takes one event"
-        )
     event = trigger.events[0]
+    if event not in {"insert", "update", "delete"}:
+        raise UnconvertibleError(f"it runs at {event}, which SQLite does not notice")
     body = _read_body(_find_source(trigger, schema))
     scope = _row_scope(context)
     conditions = [c for c in (trigger.when, body.condition) if c]
@@ -135,7 +146,8 @@ def _build_trigger(
             raise UnconvertibleError("it assigns to a row outside BEFORE INSERT or UPDATE")
         timing = "AFTER"
         steps.insert(0, _assign(body.assigned, context, scope))
-    of = f" OF {', '.join(context.name_of(c) for c in trigger.columns)}" if trigger.columns else ""
+    listens = trigger.columns and event == "update"
+    of = f" OF {', '.join(context.name_of(c) for c in trigger.columns)}" if listens else ""
     statements = " ".join(f"{step};" for step in steps)
     sql = (
         f"CREATE TRIGGER {quote_identifier(name)} {timing} {event.upper()}{of} ON "

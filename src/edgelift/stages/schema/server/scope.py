@@ -36,10 +36,10 @@ class Scope:
     `dialect` is sqlglot's name. `columns` are the target's names by the origin's column, `kinds`
     what the column's values are at the target (text, integer, number, boolean, date, timestamp,
     time, blob, json, uuid), both empty in queries over several tables, where `tables` gives the
-    target's table by (schema, name). `opaque` are columns whose values got another meaning (a key
-    made a UUID, a decimal made a scaled integer). `timestamps` and `uuid` are the styles of the
-    rows. `lasting` is set where SQLite takes only what always gives the same: checks, generated
-    columns, indexes.
+    target's table and `relations` the table's own scope by (schema, name). `opaque` are columns
+    whose values got another meaning (a key made a UUID, an array made JSON). `timestamps` and
+    `uuid` are the styles of the rows. `lasting` is set where SQLite takes only what always gives
+    the same: checks, generated columns, indexes.
     """
 
     dialect: str
@@ -47,6 +47,7 @@ class Scope:
     kinds: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[tuple[str, str], str] = field(default_factory=dict)
     default_schemas: tuple[str, ...] = ()
+    relations: Mapping[tuple[str, str], Scope] = field(default_factory=dict)
     opaque: frozenset[str] = frozenset()
     timestamps: str = "sqlalchemy"
     uuid: str = "text"
@@ -56,6 +57,13 @@ class Scope:
     def is_case_sensitive(self) -> bool:
         """Return whether LIKE tells upper from lower case at the origin."""
         return self.dialect != "mysql"
+
+    def find_relation(self, schema: str, name: str) -> Scope | None:
+        """Return the scope of a table as a query writes it, or None (a view, a WITH)."""
+        if schema:
+            return self.relations.get((schema, name))
+        places = [(of, name) for of in self.default_schemas]
+        return next((self.relations[p] for p in places if p in self.relations), None)
 
     def find_table(self, schema: str, name: str) -> str | None:
         """Return the target's table for a name as a query writes it, or None."""
