@@ -39,6 +39,18 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
                 max_bytes=8, digits=10, nans=1, infinities=2, min_int=-120301, max_int=10**40
             ),
         ),
+        (
+            "numeric(9,2)",
+            "(0), ('NaN'), (-120300.40), (5)",
+            ColumnFacts(max_bytes=8, digits=8, nans=1, min_int=-120301, max_int=5),
+        ),
+        (
+            "numeric(20,10)",
+            "(1234567.8900000001)",
+            ColumnFacts(max_bytes=8, digits=17, min_int=1234567, max_int=1234568),
+        ),
+        ("numeric(5,2)", "(0.00)", ColumnFacts(max_bytes=8, digits=2, min_int=0, max_int=0)),
+        ("numeric(5,2)", "(NULL), ('NaN')", ColumnFacts(nulls=1, max_bytes=8, nans=1)),
         ("float8", "('NaN'), ('Infinity'), (1)", ColumnFacts(max_bytes=8, nans=1, infinities=1)),
         ("real", "('-Infinity')", ColumnFacts(max_bytes=8, infinities=1)),
         (

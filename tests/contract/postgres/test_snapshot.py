@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgelift.model.row_spec import RowSpec
 from edgelift.rows.engine import hash_stream, read_rows
 from edgelift.sources.origin_database import Choices
 from edgelift.sources.postgres import PostgresDatabase, chunks, open_postgres
-from edgelift.sources.postgres.snapshot import PostgresSnapshot
+from edgelift.sources.postgres.snapshot import PostgresSnapshot, to_copy
 from edgelift.sources.postgres.stream import CopyStream, RawStream
 from tests.servers.postgres import start_postgres
 
@@ -234,6 +235,30 @@ def test_the_rows_condition_of_the_spec_counts_everywhere(numbers: PostgresDatab
     assert sum(map(len, parts)) == 501 == snapshot.read_facts(spec).rows
     assert len(parts) == 6
     snapshot.close()
+
+
+def test_a_chunk_never_costs_a_scan_of_the_table(make_database) -> None:
+    """Without statistics the planner would sort the whole table for each chunk."""
+    url = make_database(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE bare (v text);"
+        "INSERT INTO t SELECT i, repeat('x', 200) FROM generate_series(1, 20000) i;"
+        "INSERT INTO bare SELECT v FROM t"
+    )
+    with open_postgres(url) as database, closing(database.open_snapshot()) as snapshot:
+        for name in ("t", "bare"):
+            spec = find_spec(database, name)
+            planned = snapshot.plan_chunks(spec, 1000)
+            assert len(planned) > 5
+            snapshot._open_stream("t")
+            assert snapshot._stream is not None
+            reader = snapshot._stream._connection
+            for chunk in planned:
+                query = to_copy(spec, chunk, snapshot._read_extent(spec))
+                select = query.removeprefix("COPY (").removesuffix(") TO STDOUT (FORMAT binary)")
+                rows = reader.execute(f"EXPLAIN {select}".encode()).fetchall()
+                plan = "\n".join(row[0] for row in rows)
+                assert "Seq Scan" not in plan, plan
+                assert "Index" in plan or "Tid Range Scan" in plan
 
 
 def test_memory_is_bounded_by_the_block_and_not_by_the_row(make_database) -> None:

@@ -43,6 +43,8 @@ class PostgresDatabase:
             joins=True,
             follows=wal_level == "logical",
             defers_keys=True,
+            hash_bytes="encode(sha256({}), 'hex')",
+            hash_text="encode(sha256(convert_to(({})::text, 'UTF8')), 'hex')",
         )
 
     def read_schema(self) -> OriginSchema:

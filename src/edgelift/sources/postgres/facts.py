@@ -10,10 +10,12 @@ from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 from edgelift.sources.postgres.chunks import Extent
 from edgelift.sources.postgres.connection import Connection
+from edgelift.sources.postgres.mapping import EXACT_DIGITS
 from edgelift.sources.postgres.names import quote_table
 
 # Types of a result by oid (src/include/catalog/pg_type.dat); others are measured as text.
 _INTEGERS = {20: 8, 21: 2, 23: 4, 26: 4}
+_NUMERIC = 1700
 _DATES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 # Values of one length in SQLite: booleans, times, uuid, network addresses (the longest).
 _FIXED = {16: 1, 18: 1, 1083: 15, 1266: 24, 2950: 36, 829: 17, 774: 23, 869: 43, 650: 43}
@@ -44,7 +46,7 @@ def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFa
     described = connection.execute(f"SELECT {inner} FROM {source} LIMIT 0".encode()).description
     assert described is not None
     measures = [
-        measure(f"c{i}", f, d.type_code)
+        measure(f"c{i}", f, d.type_code, d.precision)
         for i, (f, d) in enumerate(zip(fields, described, strict=True))
     ]
     row_size = " + ".join(f"coalesce({m.size}, 0)" for m in measures)
@@ -71,9 +73,10 @@ def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Meas
     )
 
 
-def measure(name: str, spec: FieldSpec, oid: int) -> Measure:
-    """Return how a column `name` of type `oid` is measured for its op."""
-    found = _measure(name, spec, oid)
+def measure(name: str, spec: FieldSpec, oid: int, precision: int | None = None) -> Measure:
+    """Return how a column `name` of type `oid` is measured; `precision` is that of a numeric."""
+    numeric = oid == _NUMERIC
+    found = _measure_numeric(name, spec, precision) if numeric else _measure(name, spec, oid)
     found.aggregates = {
         "nulls": f"count(*) - count({name})",
         "max_bytes": f"max({found.size})",
@@ -133,21 +136,25 @@ def _count(condition: str) -> str:
     return f"count(*) FILTER (WHERE {condition})"
 
 
-def _measure_numeric(name: str, spec: FieldSpec) -> Measure:
-    finite = f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')"
+def _measure_numeric(name: str, spec: FieldSpec, precision: int | None) -> Measure:
+    """Measure decimals; where the type allows 15 digits at most, `digits` is an upper bound.
+
+    Counting the digits of each value costs as much as all else together.
+    """
+    finite = f"FILTER (WHERE {name} NOT IN ('NaN', 'Infinity', '-Infinity'))"
     digits = f"length(trim(BOTH '0' FROM translate({name}::text, '-.', '')))"
+    exact = f"max({digits}) {finite}"
+    largest = f"greatest(max({name}) {finite}, -min({name}) {finite})"
+    bound = f"length(ltrim(trunc({largest})::text, '0')) + max(scale({name})) {finite}"
     size = f"length({name}::text)" if spec.op == "decimal_text" else "8"
-    whole = {
-        "min_int": f"min(floor({name})) FILTER (WHERE {finite})",
-        "max_int": f"max(ceil({name})) FILTER (WHERE {finite})",
-    }
     return Measure(
         size,
         {
-            "digits": f"max({digits}) FILTER (WHERE {finite})",
+            "digits": bound if precision and precision <= EXACT_DIGITS else exact,
             "nans": _count(f"{name} = 'NaN'"),
             "infinities": _count(f"{name} IN ('Infinity', '-Infinity')"),
-            **whole,
+            "min_int": f"floor(min({name}) {finite})",
+            "max_int": f"ceil(max({name}) {finite})",
         },
     )
 
@@ -167,5 +174,4 @@ _MAKERS: dict[int, Callable[[str, FieldSpec], Measure]] = {
     701: _measure_float,
     790: _measure_money,
     1186: _measure_interval,
-    1700: _measure_numeric,
 }
