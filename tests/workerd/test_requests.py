@@ -17,6 +17,9 @@ pytestmark = pytest.mark.workerd
 APP = """
 import json, os, random
 
+def head(request):
+    return 200, "content-type\\napplication/json", json.dumps([request.form, request.headers.get("x-a")]).encode()
+
 def index(request):
     return 200, "content-type\\ntext/plain\\nset-cookie\\na=1\\nset-cookie\\nb=2", b"hello"
 
@@ -148,6 +151,14 @@ def test_bodies_arrive_whole_whatever_their_size(client: Client, size: int) -> N
     assert (told["size"], told["sum"]) == (size, sum(body) % 65521)
     assert told["kind"] == ("int" if size > 1_048_576 else "whole" if size else "none")
     assert told["told"] == (size if size > 1_048_576 else 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"), [("short", "letters"), ("caf\u00e9", "text"), ("long" * 200, "text")]
+)
+def test_heads_arrive_whole_whatever_is_in_them(worker: Worker, value: str, form: str) -> None:
+    answer = httpx.get(worker.url + "/head", headers={"x-a": value.encode()})
+    assert answer.json() == [form, value]
 
 
 def test_a_chunked_body_is_read_piece_by_piece(worker: Worker) -> None:

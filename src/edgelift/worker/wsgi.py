@@ -18,7 +18,7 @@ from edgelift.worker.http_fields import (
     check_name,
     check_status,
     check_value,
-    join_headers,
+    to_javascript_text,
     to_wsgi_text,
 )
 
@@ -35,6 +35,7 @@ _SERVER_ERROR = b"""<html>
 _SERVER_ERROR_HEADERS = f"Content-Type\ntext/html\nContent-Length\n{len(_SERVER_ERROR)}"
 
 
+_WHOLE = (list, tuple)
 _MOST_KNOWN_KEYS = 512
 _known_keys: dict[str, str] = {}
 
@@ -132,10 +133,13 @@ def _make_key(name: str) -> str:
 class Response:
     """The server's side of one answer: start_response, write, and what they collected."""
 
+    __slots__ = ("headers", "headers_sent", "length", "method", "parts", "sent", "status")
+
     def __init__(self, method: str) -> None:
         self.method = method
         self.status = 0
-        self.headers: list[tuple[str, str]] = []
+        # Names and values in turn: joined they are PROTOCOL's flat form.
+        self.headers: list[str] = []
         self.length: int | None = None
         self.sent = 0
         self.headers_sent = False
@@ -167,7 +171,7 @@ class Response:
             self.length = int(value)
         elif lowered in HOP_BY_HOP:
             return
-        self.headers.append((name, value))
+        self.headers += (name, to_javascript_text(value))
 
     @property
     def omits_body(self) -> bool:
@@ -298,7 +302,7 @@ class WsgiServer:
         except BaseException:
             close_result(result)
             raise
-        headers = join_headers(response.headers)
+        headers = "\n".join(response.headers)
         body = None if response.omits_body else response.take()
         if not finished:
             return Answer(response.status, headers, body, Stream(response, result, iterator))
@@ -311,7 +315,7 @@ def collect(response: Response, result: Any, iterator: Iterator[bytes]) -> bool:
 
     A body without a length streams from its first part on: the app may well wait before the second.
     """
-    at_hand = isinstance(result, list | tuple)
+    at_hand = isinstance(result, _WHOLE)
     for item in iterator:
         response.write(item)
         if response.omits_body or at_hand:

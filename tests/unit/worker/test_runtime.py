@@ -145,8 +145,24 @@ def test_an_answer_goes_to_the_host_as_it_lies(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(runtime, "_reply", reply)
     monkeypatch.setattr(runtime, "_server", wsgi.WsgiServer(app))
-    runtime.handle("GET", "/a", "", "x-one\n12", None, "http://h:1", 7)
+    head = "GET\n/a\n\nhttp://h:1\nx-one\n12"
+    runtime.handle(head, None, 7)
     assert replies == [(7, 201, "Content-Type\ntext/plain\nContent-Length\n4", b"/a12", 0)]
+    # The same from the inbox, written as JavaScript does; what lay there before does not matter.
+    address = runtime.locate_inbox()
+    for earlier in ("x" * runtime.INBOX_BYTES, ""):
+        written = (head + earlier)[: runtime.INBOX_BYTES].encode()
+        ctypes.memmove(address, written, len(written))
+        runtime.handle(len(head), None, 8)
+    assert replies[1:] == [(8, *replies[0][1:])] * 2
+
+
+def test_a_request_may_have_no_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(runtime, "_reply", lambda *_answer: None)
+    monkeypatch.setattr(runtime, "answer", lambda *told: seen.append(told) or (200, "", None, 0))
+    runtime.handle("PUT\n/\na=1&b\nhttp://h", b"x", 9)
+    assert seen == [("PUT", "/", "a=1&b", "", b"x", "http://h", 9)]
 
 
 def test_what_was_checked_once_is_checked_all_the_same() -> None:

@@ -231,7 +231,10 @@ class _Work:
         emptied: frozenset[str] = frozenset()
         files: dict[str, bytes] = {}
         if not answer.error:
-            emptied = _emptied_sources(compiled, answer.imported)
+            # Of what the snapshot has imported the source is enough, for tracebacks and reloads: it
+            # takes half of what the compiled form does.
+            compiled = {p: data for p, data in compiled.items() if p not in answer.imported}
+            emptied = _emptied_sources(compiled)
             files["snapshot.bin"] = write_container(answer.head, [answer.body])
         files["files.pack"] = build_pack(self.builder.files.files, compiled, emptied, small=True)
         write_files(self.folder / "files", files)
@@ -306,15 +309,13 @@ def compile_config(toolchain: Toolchain, folder: Path, target: Path) -> None:
     write_files(target.parent, {target.name: done.stdout})
 
 
-def _emptied_sources(compiled: Iterable[str], imported: frozenset[str]) -> frozenset[str]:
-    """Return the sources that only take memory: the standard library, imported packages.
+def _emptied_sources(compiled: Iterable[str]) -> frozenset[str]:
+    """Return the sources that only take memory: the standard library's, where it is compiled.
 
-    Nothing but a traceback would read them; the app's own sources stay whole.
+    Nothing but a traceback would read them; those of the app and of packages stay whole.
     """
     return frozenset(
-        path
-        for path in compiled
-        if path.startswith(LIBRARY) and (path in imported or not path.startswith(SITE_PACKAGES))
+        path for path in compiled if path.startswith(LIBRARY) and not path.startswith(SITE_PACKAGES)
     )
 
 

@@ -22,6 +22,9 @@ _BACKLOG = 512
 _STOP_S = 5.0
 _TAIL_BYTES = 8192
 _TAIL_LINES = 12
+# glibc's restartable sequences off: workerd's allocator (tcmalloc) then uses them itself and keeps
+# free memory per processor, not per thread: 3 to 8 MB less under load. Other libcs ignore it.
+_ALLOCATOR = {"GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def _spawn(launch: Launch, socket_fd: int, log: IO[bytes]) -> subprocess.Popen[b
             stdout=log,
             stderr=log,
             pass_fds=(socket_fd,),
-            env={**_inherited(), **launch.variables},
+            env={**_inherited(), **_ALLOCATOR, **launch.variables},
             start_new_session=True,  # Ctrl-C reaches edgelift alone, which stops workerd gently
         )
     except OSError as error:

@@ -1,5 +1,5 @@
 // @ts-check
-/** Calls Python functions of every request: on a stack of their own that may wait, without Pyodide's detour. */
+/** Calls Python functions of every request: on a stack of their own that may wait, without Pyodide's detours. */
 
 /**
  * Return a function that calls `callable` like its `callPromising`, but at once: Pyodide lets a turn of the event loop
@@ -36,5 +36,28 @@ export function openCall(module, callable) {
     } finally {
       module._free(raised);
     }
+  };
+}
+
+/**
+ * Return a function that puts a text where Python reads it, and returns how many letters that are; the text itself
+ * when it is not ASCII or too long. What it put there is good until the next text.
+ * @param {any} module Pyodide's Emscripten module
+ * @param {number} address
+ * @param {number} size bytes that may be written there
+ * @returns {(text: string) => string | number}
+ */
+export function openInbox(module, address, size) {
+  return (text) => {
+    const { length } = text;
+    if (length > size) return text;
+    // Read anew each time: memory moves when it grows.
+    const memory = module.HEAPU8;
+    for (let index = 0; index < length; index++) {
+      const letter = text.charCodeAt(index);
+      if (letter > 127) return text;
+      memory[address + index] = letter;
+    }
+    return length;
   };
 }

@@ -27,35 +27,51 @@ export function mountPack(FS, pack) {
     FS.mkdirTree(directory);
     folders.set(directory, FS.lookupPath(directory).node);
   }
+  const operations = packedOperations(memory, pack.bytes);
   for (const [path, offset, length, size] of pack.head.files) {
     const cut = path.lastIndexOf('/');
     const node = memory.createNode(folders.get(path.slice(0, cut)), path.slice(cut + 1), FILE_MODE, 0);
-    const stored = pack.bytes.subarray(offset, offset + length);
-    if (length === size) node.contents = stored;
-    else inflateLater(node, stored);
     node.usedBytes = size;
+    if (size === 0) continue;
+    node.packedAt = offset;
+    node.packedLength = length;
+    node.node_ops = operations.node;
+    node.stream_ops = operations.stream;
   }
   setTimes(FS, FS.lookupPath('/').node);
 }
 
 /**
- * Most files are never read: their bytes are inflated at the first look.
- * @param {any} node
- * @param {Uint8Array} stored
+ * Most files are never read: they hold two numbers, and get their contents when they are first opened or resized.
+ * An accessor per node would do as well, but takes 1 KB of V8's heap for each.
+ * @param {any} memory Emscripten's in-memory file system
+ * @param {Uint8Array} bytes
  */
-function inflateLater(node, stored) {
-  const settle = (/** @type {unknown} */ value) =>
-    Object.defineProperty(node, 'contents', { value, writable: true, enumerable: true, configurable: true });
-  Object.defineProperty(node, 'contents', {
-    get: () => {
+function packedOperations(memory, bytes) {
+  const { node: nodeOperations, stream: streamOperations } = memory.ops_table.file;
+  const unpack = (/** @type {any} */ node) => {
+    if (node.stream_ops !== operations.stream) return;
+    const stored = bytes.subarray(node.packedAt, node.packedAt + node.packedLength);
+    if (node.packedLength === node.usedBytes) node.contents = stored;
+    else {
       const data = inflateRawSync(stored);
-      settle(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      return node.contents;
+      node.contents = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    }
+    node.node_ops = nodeOperations;
+    node.stream_ops = streamOperations;
+  };
+  const operations = {
+    stream: { ...streamOperations, open: (/** @type {any} */ stream) => unpack(stream.node) },
+    node: {
+      ...nodeOperations,
+      setattr(/** @type {any} */ node, /** @type {any} */ changes) {
+        // Another length, or another time: both make it a changed file, whose contents go into the snapshot.
+        unpack(node);
+        node.node_ops.setattr(node, changes);
+      },
     },
-    set: settle,
-    enumerable: true,
-    configurable: true,
-  });
+  };
+  return operations;
 }
 
 /**

@@ -6,7 +6,7 @@
 import { env } from 'cloudflare:workers';
 import { answerAsset } from './assets.mjs';
 import assets from './assets.json';
-import { openCall } from './calls.mjs';
+import { openCall, openInbox } from './calls.mjs';
 import { ContainerReader, readContainer } from './container.mjs';
 import { closeRequest, connectPython, openRequest, takeAnswer } from './host.mjs';
 import { startInterpreter } from './interpreter.mjs';
@@ -23,6 +23,7 @@ const BOOT_POLL_MS = 100;
  * @typedef {object} Python the running interpreter and its entry points
  * @property {any} api
  * @property {(...parameters: unknown[]) => Promise<undefined>} handle
+ * @property {(head: string) => string | number} placeHead
  * @property {(streamId: number) => Promise<Uint8Array | undefined>} nextChunk
  * @property {any} closeStream
  * @property {any} endRequest
@@ -97,6 +98,7 @@ async function bootPython() {
   return {
     api,
     handle: openCall(api._module, runtime.handle),
+    placeHead: openInbox(api._module, runtime.locate_inbox(), runtime.INBOX_BYTES),
     nextChunk: openCall(api._module, runtime.next_chunk),
     closeStream: runtime.close_stream,
     endRequest: runtime.end_request,
@@ -156,9 +158,11 @@ const serverError = (text) =>
 
 /** @param {Headers} headers */
 function flattenHeaders(headers) {
-  const flat = [];
-  for (const [name, value] of headers) flat.push(name, value);
-  return flat.join('\n');
+  let flat = '';
+  headers.forEach((value, name) => {
+    flat += `\n${name}\n${value}`;
+  });
+  return flat;
 }
 
 /**
@@ -228,8 +232,8 @@ async function callPython(request, path, pathStart, running) {
   let streaming = false;
   try {
     const body = !whole ? length : length > 0 ? new Uint8Array(await request.arrayBuffer()) : undefined;
-    const origin = url.slice(0, pathStart);
-    await running.handle(method, path, query, flattenHeaders(request.headers), body, origin, id);
+    const head = `${method}\n${path}\n${query}\n${url.slice(0, pathStart)}${flattenHeaders(request.headers)}`;
+    await running.handle(running.placeHead(head), body, id);
     const { status, headers, content, streamId } = takeAnswer(id);
     streaming = streamId !== 0;
     return toResponse(status, headers, streaming ? streamBody(running, streamId, id, content) : content, method);
