@@ -13,6 +13,9 @@
 #ifndef EL_REALLOC /* the fuzzer replaces it to see what happens when memory runs out */
 #define EL_REALLOC realloc
 #endif
+#ifndef EL_ROOM /* the fuzzer leaves no room to spare, so that one byte too far is seen */
+#define EL_ROOM(wanted) ((wanted) < 4096 ? 4096 : (wanted) + (wanted) / 2)
+#endif
 
 enum wire { WIRE_PGCOPY, WIRE_MYSQL, WIRE_SQLITE };
 enum affinity { AFFINITY_BLOB, AFFINITY_TEXT, AFFINITY_NUMERIC, AFFINITY_REAL };
@@ -69,7 +72,7 @@ static uint8_t *arena_reserve(arena *a, size_t n) {
     if (a->p == NULL || a->capacity - a->n < n) {
         size_t wanted = a->n + n;
         if (wanted < n || wanted > SIZE_MAX / 2) return NULL;
-        size_t capacity = wanted < 4096 ? 4096 : wanted + wanted / 2;
+        size_t capacity = EL_ROOM(wanted);
         uint8_t *p = EL_REALLOC(a->p, capacity);
         if (p == NULL) return NULL;
         a->p = p, a->capacity = capacity;

@@ -382,6 +382,8 @@ static enum step rows_next(rows *r) {
 }
 
 /* Whether the stream may end here: its end was seen and no message is cut in two. */
-static bool rows_complete(const rows *r) { return r->ended && r->frame_n == 0; }
+static bool rows_complete(const rows *r) {
+    return r->ended && r->frame_n == 0 && !r->broken && !r->late;
+}
 
 #endif
