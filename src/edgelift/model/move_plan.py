@@ -7,7 +7,6 @@ import msgspec
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.row_spec import FieldSpec, RowSpec
 
-
 STAYS = "hyperdrive"  # the strategy of a database that stays on its server
 
 
@@ -15,7 +14,8 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     """One table: `spec` names what is copied, `computed` what the target computes itself.
 
     `key` are the target's columns that name a row for people, `rowid_column` the one that is
-    SQLite's rowid (empty for none); `counter` is (origin's column, step) of an AUTOINCREMENT.
+    SQLite's rowid (empty for none); `counter` is the origin's `schema.table.column` behind an AUTOINCREMENT.
+    `objects` are the columns whose values become files, as those values travel.
     `rows` and `bytes` are what the data was when it was judged.
     """
 
@@ -24,7 +24,7 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
     rowid_column: str = ""
     counter: str = ""
-    offloaded: tuple[str, ...] = ()
+    objects: tuple[FieldSpec, ...] = ()
     rows: int = 0
     bytes: int = 0
 

@@ -30,6 +30,8 @@ class Capabilities:
     `default_schemas` hold the tables that keep their bare names. `joins` says whether a second
     connection or process may read the same snapshot; `follows` whether changes can be streamed from
     a snapshot's position; `defers_keys` whether foreign keys can be checked at commit.
+    `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
+    hexadecimal, with `{}` for the value; empty when the server has none.
     """
 
     product: str
@@ -40,6 +42,8 @@ class Capabilities:
     joins: bool = False
     follows: bool = False
     defers_keys: bool = False
+    hash_bytes: str = ""
+    hash_text: str = ""
 
     def quote(self, name: str) -> str:
         """Return a name quoted for the origin's SQL."""

@@ -31,6 +31,8 @@ class MySqlDatabase:
             wire=MYSQL,
             identifier_quote="`",
             default_schemas=(place.database,),
+            hash_bytes="SHA2({}, 256)",
+            hash_text="SHA2(CONVERT({} USING utf8mb4), 256)",
         )
 
     def read_schema(self) -> OriginSchema:

@@ -31,6 +31,7 @@ from edgelift.stages.data.server.copy import (
     create_tables,
     restore_counters,
 )
+from edgelift.stages.data.server.objects import check_objects, write_objects
 from edgelift.stages.data.server.target import open_part
 from edgelift.stages.data.server.throttle import Throttle
 from edgelift.toolchain import ensure_toolchain
@@ -113,6 +114,8 @@ def move_server_database(
                 f"{copy.kept} chunks were there already and are as at the origin, "
                 f"{copy.repeated} had changed and were copied again"
             )
+        objects = run.project.state / "data" / "objects" / subject.name
+        write_objects(copy, objects)
         create_rest(copy)
         restore_counters(copy, counters)
         proof = prove.Proof(
@@ -124,6 +127,8 @@ def move_server_database(
             tell=run.progress,
         )
         checks = _prove(proof, subject.schema, counters)
+        offloaded = check_objects(proof, objects)
+        checks += [offloaded] if offloaded else []
         ledger.end(db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return _put_in_place(run, subject, part, proof, checks)

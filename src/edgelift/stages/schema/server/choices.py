@@ -17,7 +17,7 @@ from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import FieldSpec
 from edgelift.project import expand_variables
 from edgelift.rows.ops import write_argument
-from edgelift.sources.origin_database import Cast, Choices
+from edgelift.sources.origin_database import Capabilities, Cast, Choices
 from edgelift.stages.schema.server.names import Names, find_column, find_tables
 
 Place = tuple[str, str, str]
@@ -165,6 +165,35 @@ def _to_rewrite(section: RewriteSection, table: OriginTable, column: str, style:
         else "uuid5: hash the keys of the origin again with the namespace and join"
     )
     return Rewrite(op=section.to, argument=write_argument(**words), style=style, undo=undo)
+
+
+_OFFLOADED = {"blob": "hash_bytes", "text": "hash_text", "jsonb": "hash_text"}
+
+
+def offload(field: FieldSpec, capabilities: Capabilities) -> FieldSpec:
+    """Return the field with the SHA-256 of its value in its place, or refused.
+
+    The server computes it, so that large values do not travel twice.
+    """
+    way = _OFFLOADED.get(field.op, "")
+    template: str = getattr(capabilities, way) if way else ""
+    if not template:
+        return msgspec.structs.replace(
+            field,
+            op="refused",
+            argument="SCHEMA-CAST",
+            loss=f"values of the conversion {field.op} are not offloaded, only bytes and texts",
+            undo="",
+        )
+    return msgspec.structs.replace(
+        field,
+        read=template.format(field.read),
+        op="text",
+        argument="",
+        target_type="CHAR(64)",
+        loss="the value lies in R2, under its SHA-256, which stands here",
+        undo="read the object of that name",
+    )
 
 
 def apply_rewrite(field: FieldSpec, rewrite: Rewrite, place: Place) -> FieldSpec:

@@ -13,7 +13,7 @@ import msgspec
 
 from edgelift.model.mover_settings import SchemaSection
 from edgelift.model.origin_schema import OriginSchema, OriginTable
-from edgelift.model.row_spec import RowSpec
+from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.sources.origin_database import Capabilities, Choices, OriginDatabase, TableFacts
 from edgelift.stages.schema.issues import ERROR, Issue
 from edgelift.stages.schema.server.choices import (
@@ -21,6 +21,7 @@ from edgelift.stages.schema.server.choices import (
     Rewrite,
     apply_rewrite,
     build_choices,
+    offload,
     plan_rewrites,
     to_cast,
 )
@@ -43,13 +44,17 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True)
 class Ways:
-    """How every table travels: specs by (schema, name), under the names and choices they follow."""
+    """How every table travels: specs by (schema, name), under the names and choices they follow.
+
+    `objects` are the columns whose values become files, as those values travel.
+    """
 
     names: Names
     choices: Choices
     specs: Mapping[Name, RowSpec]
     rewrites: Mapping[Place, Rewrite]
     settings: SchemaSection = field(default_factory=SchemaSection)
+    objects: Mapping[Name, tuple[FieldSpec, ...]] = field(default_factory=dict)
 
     def list_columns(self, to: str, table: OriginTable) -> frozenset[str]:
         """Return the target's columns of a table that `[[schema.cast]]` names for `to`."""
@@ -68,6 +73,7 @@ class Converted:
     parts: tuple[Part, ...]
     contexts: Mapping[Name, TableContext]
     facts: Mapping[Name, TableFacts] = field(default_factory=dict)
+    objects: Mapping[Name, tuple[FieldSpec, ...]] = field(default_factory=dict)
 
 
 def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSection) -> Ways:
@@ -75,14 +81,22 @@ def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSec
     names = decide_names(origin, settings, adapter.capabilities.default_schemas)
     choices = build_choices(origin, settings, names)
     rewrites = plan_rewrites(origin, settings, choices.uuid)
-    specs = {
-        (table.schema, table.name): _apply_rewrites(
-            adapter.map_table(table, choices), table, choices, rewrites
-        )
-        for table in origin.tables
-        if (table.schema, table.name) in names.tables
-    }
-    return Ways(names, choices, specs, rewrites, settings)
+    ways = Ways(names, choices, {}, rewrites, settings)
+    specs, objects = {}, {}
+    for table in origin.tables:
+        name = (table.schema, table.name)
+        if name in names.tables:
+            spec = _apply_rewrites(adapter.map_table(table, choices), table, choices, rewrites)
+            wanted = ways.list_columns("offload", table)
+            objects[name] = tuple(f for f in spec.fields if f.column in wanted)
+            specs[name] = _apply_offload(spec, wanted, adapter.capabilities)
+    return replace(ways, specs=specs, objects=objects)
+
+
+def _apply_offload(spec: RowSpec, wanted: frozenset[str], capabilities: Capabilities) -> RowSpec:
+    """Return the spec with the values of some columns replaced by their SHA-256."""
+    fields = tuple(offload(f, capabilities) if f.column in wanted else f for f in spec.fields)
+    return msgspec.structs.replace(spec, fields=fields)
 
 
 def _apply_rewrites(
@@ -142,7 +156,7 @@ def convert_schema(
     parts += triggers
     parts += list_rest(origin, ways.names, contexts, triggers)
     parts += _list_excluded(origin, ways.names)
-    return Converted(tuple(map(_judge_part, parts)), contexts, facts)
+    return Converted(tuple(map(_judge_part, parts)), contexts, facts, ways.objects)
 
 
 def _build_context(

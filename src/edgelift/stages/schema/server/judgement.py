@@ -162,7 +162,7 @@ def _settle(
         else t
         for t in catalogue.tables
     )
-    moves = build_moves(converted.contexts, parts, converted.facts)
+    moves = build_moves(converted.contexts, parts, converted.facts, converted.objects)
     own = [issue for part in parts for issue in part.issues]
     own += [i for i in ways.names.issues if i.kind != "table"]
     return ServerJudgement(

@@ -131,6 +131,7 @@ def build_moves(
     contexts: Mapping[tuple[str, str], TableContext],
     parts: Iterable[Part],
     facts: Mapping[tuple[str, str], TableFacts],
+    objects: Mapping[tuple[str, str], tuple[FieldSpec, ...]],
 ) -> tuple[TableMove, ...]:
     """Return how each table that can exist is copied."""
     listed = list(parts)
@@ -141,13 +142,18 @@ def build_moves(
         if part.kind == "generated column" and part.sql and not part.refused
     }
     return tuple(
-        _build_move(context, computed, facts.get(name))
+        _build_move(context, computed, facts.get(name), objects.get(name, ()))
         for name, context in contexts.items()
         if context.target not in gone
     )
 
 
-def _build_move(context: TableContext, computed: set[str], facts: TableFacts | None) -> TableMove:
+def _build_move(
+    context: TableContext,
+    computed: set[str],
+    facts: TableFacts | None,
+    objects: tuple[FieldSpec, ...],
+) -> TableMove:
     def is_computed(field: FieldSpec) -> bool:
         return f"{context.target}.{field.column}" in computed
 
@@ -163,6 +169,7 @@ def _build_move(context: TableContext, computed: set[str], facts: TableFacts | N
         key=tuple(context.fields[c].column for c in key) if context.has(*key) else (),
         rowid_column=context.fields[rowid.name].column if rowid else "",
         counter=f"{context.origin}.{rowid.name}" if rowid and rowid.identity else "",
+        objects=tuple(f for f in objects if any(f.column == own.column for own in fields)),
         rows=facts.rows if facts else 0,
         bytes=facts.total_bytes if facts else 0,
     )
