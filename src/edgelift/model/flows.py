@@ -36,7 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `purpose` says in two or three words what it tries. `bindings` are the values in it that an
     earlier reply of the flow gave out; on replay they become the values this side gave out.
-    `reply` is what the origin answered when the request was recorded.
+    `reply` is what the origin answered when the request was recorded. `fault` is what the database
+    does during the request ("write 2": its second write fails), see worker/sqlite3/faults.py.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     bindings: tuple[str, ...] = ()
     reply: Reply | None = None
+    fault: str = ""
 
     @property
     def target(self) -> str:
@@ -58,6 +60,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """Return `METHOD target`, shortened for people."""
         text = f"{self.method} {self.target}"
+        text += f" while {self.fault} fails" if self.fault else ""
         return text if len(text) <= 120 else f"{text[:117]}..."
 
     @property
@@ -67,7 +70,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stateful sequence of requests; `source` is `generated`, `tests` or a HAR file's name."""
+    """A stateful sequence of requests; `source` is `generated`, `tests`, `faults` or a HAR file's name."""
 
     name: str
     source: str

@@ -31,11 +31,15 @@ def list_candidates(files: Sequence[str]) -> list[str]:
     return [file for file in files if file.lower().endswith(SUFFIXES)]
 
 
+def hooked_path() -> str:
+    """Return the PYTHONPATH with which an origin process runs edgelift's sitecustomize."""
+    inherited = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join([str(CAPTURE_FOLDER), *([inherited] if inherited else [])])
+
+
 def capture_environment(target: Path) -> dict[str, str]:
     """Return the variables that make an origin process append its models' inputs to a file."""
-    inherited = os.environ.get("PYTHONPATH", "")
-    paths = [str(CAPTURE_FOLDER), *([inherited] if inherited else [])]
-    return {"EDGELIFT_CAPTURE": str(target.absolute()), "PYTHONPATH": os.pathsep.join(paths)}
+    return {"EDGELIFT_CAPTURE": str(target.absolute()), "PYTHONPATH": hooked_path()}
 
 
 def find_model_files(

@@ -53,7 +53,8 @@ class CloudflareHost:
 
     def __init__(self) -> None:
         self._bodies: dict[int, Any] = {}
-        self._sessions: dict[int, Any] = {}
+        # Transactions by number: the session at the gateway, and the request it ends with.
+        self._sessions: dict[int, tuple[Any, int]] = {}
 
     @staticmethod
     def workers_module() -> Any:
@@ -92,7 +93,7 @@ class CloudflareHost:
         number: int,
         begins: bool,
         busy_ms: int,
-        _request_id: int,
+        request_id: int,
         message: str,
     ) -> str:
         """Send a message to a SQL object through its gateway (js/sql_gateway.mjs).
@@ -107,13 +108,13 @@ class CloudflareHost:
             begun = await gateway.begin(shard, message, busy_ms)
             session = getattr(begun, "session", None)
             if session is not None:
-                self._sessions[number] = session
+                self._sessions[number] = session, request_id
             return str(begun.answer)
-        session = self._sessions.get(number)
-        if session is None:
+        held = self._sessions.get(number)
+        if held is None:
             return _LOST_SESSION
         try:
-            answer = str(await session.step(message))
+            answer = str(await held[0].step(message))
         except BaseException:
             self._sessions.pop(number, None)
             raise
@@ -123,9 +124,18 @@ class CloudflareHost:
 
     def sql_abandon(self, number: int) -> None:
         """Roll a transaction back without waiting for it."""
-        session = self._sessions.pop(number, None)
-        if session is not None:
-            session.abandon()
+        held = self._sessions.pop(number, None)
+        if held is not None:
+            held[0].abandon()
+
+    def sql_is_open(self, number: int) -> bool:
+        """Return whether a transaction's request still runs."""
+        return number in self._sessions
+
+    def end_transactions(self, request_id: int) -> None:
+        """Roll back what a request has left open; its session would end with it anyway."""
+        for number in [n for n, held in self._sessions.items() if held[1] == request_id]:
+            self.sql_abandon(number)
 
     async def _run_all(self, database: Any, statements: list[list[Any]]) -> list[str]:
         from pyodide.ffi import to_js

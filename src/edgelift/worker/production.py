@@ -103,6 +103,7 @@ class Gateway:
         finally:
             if not stream_id:
                 self._host.drop_body(request_id)
+                self._host.end_transactions(request_id)
         return self._respond(raw.method, status, fields, content, stream_id)
 
     async def _read_body(self, raw: Any, request_id: int) -> Any:

@@ -43,6 +43,11 @@ Python calls (module `_edgelift_host`, registered by JavaScript; import it insid
   hyperdrive(binding) -> str   JSON {"host", "port", "user", "password", "database"} of where the
       binding leads now ("tls" when it wants TLS), or {"error"}: in the build's boot it leads
       nowhere
+  sql(binding, shard, number, begins, busy_ms, request_id, message) -> Promise[str]   a message
+      to a SQL object (js/sql_object.mjs), and its answer; `number` names the isolate's
+      transaction, 0 for none. An open one is rolled back when its request ends
+  sql_is_open(number) -> bool   whether a transaction has not ended, with its request for example
+  sql_abandon(number) -> None   roll a transaction back without waiting
   sleep(ms) -> Promise[None]   a timer of the request that calls it
   post(request_id, delay_ms, token) -> bool   run `run_callback(token)` in the request's I/O context
       after `delay_ms`; may be called from any request, the first time from the request itself. The

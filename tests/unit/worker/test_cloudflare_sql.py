@@ -99,3 +99,14 @@ def test_abandoning_does_not_wait(send: Any) -> None:
     host.sql_abandon(7)
     host.sql_abandon(7)
     assert gateway.session.abandoned
+
+
+def test_a_transaction_ends_with_its_request(send: Any) -> None:
+    gateway = Gateway()
+    host, ask = send(gateway)
+    ask(7, "first", begins=True)
+    host.end_transactions(2)
+    assert host.sql_is_open(7)
+    host.end_transactions(1)
+    assert not host.sql_is_open(7)
+    assert gateway.session.abandoned

@@ -63,18 +63,39 @@ def leak(query):
     KEPT.append(connection)
 
 def kept(query):
-    """Goes on with that connection."""
+    """Another request finds that connection as it was before."""
     connection = KEPT.pop()
+    told = [connection.in_transaction, read(connection)]
+    connection.execute("INSERT INTO t(v) VALUES('more')")
+    connection.commit()
+    connection.close()
+    return told
+
+def outlive(query):
+    """Takes part in the transaction of a request that is over before this one."""
+    while not KEPT:
+        time.sleep(0.01)
+    connection = KEPT.pop()
+    connection.execute("INSERT INTO t(v) VALUES('mine')")
+    KEPT.append("joined")
     told = []
-    for work in (lambda: connection.execute("INSERT INTO t(v) VALUES('more')"), connection.commit):
+    while not told:
+        time.sleep(0.02)
         try:
-            work()
-            told.append("done")
+            read(connection)
         except sqlite3.Error as error:
             told.append(f"{type(error).__name__}: {error}")
     told.append(connection.in_transaction)
     connection.close()
     return told
+
+def leak_when_joined(query):
+    connection = open_database()
+    connection.execute("INSERT INTO t(v) VALUES('leaked')")
+    KEPT.append(connection)
+    while KEPT != ["joined"]:
+        time.sleep(0.01)
+    KEPT.clear()
 
 def slow(query):
     connection = open_database()
@@ -209,9 +230,17 @@ def test_a_transaction_ends_with_its_request(ask: Ask, worker: Worker) -> None:
     ask("leak")
     assert ask("show") == []
     assert "a transaction was still open when its request ended" in worker.log.read_text()
-    told = ask("kept")
-    assert told[0].startswith("OperationalError: the transaction was rolled back when the request")
-    assert told[1:] == ["done", False]
+    assert ask("kept") == [False, []]
+    assert ask("show") == ["more"]
+
+
+def test_who_took_part_in_a_transaction_hears_of_its_end(ask: Ask) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        outliving = pool.submit(ask, "outlive")
+        ask("leak_when_joined")
+        told, in_transaction = outliving.result()
+    assert "the transaction was rolled back" in told
+    assert in_transaction is False
     assert ask("show") == []
 
 

@@ -26,7 +26,7 @@ from edgelift.stages.verify.sides import Bench, Launcher
 
 __all__ = ["STAGE", "Verified", "inputs", "intact", "list_check_ids", "verify_parts", "work"]
 
-FORMAT = 1  # raise it when a check changes its meaning: earlier proofs then count no more
+FORMAT = 2  # raise it when a check changes its meaning: earlier proofs then count no more
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -76,6 +76,7 @@ def list_check_ids(run: Run) -> list[str]:
         checks.PARITY_GENERATED,
         checks.PARITY_RECORDED,
         *(f"{checks.STATE}{database.name}" for database in (plan.databases if plan else ())),
+        checks.FAULTS,
         *(f"{checks.JOBS}{job.name}" for job in settings.jobs),
         checks.TESTS,
         checks.MODELS,

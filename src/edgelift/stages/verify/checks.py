@@ -20,6 +20,7 @@ MOST_NAMED = 20
 DATA, STATIC, TESTS = "verify.data", "verify.static", "verify.tests"
 MODELS, MUTANTS = "verify.models", "verify.mutants"
 PARITY_GENERATED, PARITY_RECORDED = "verify.parity.generated", "verify.parity.recorded"
+FAULTS = "verify.faults"
 STATE, JOBS = "verify.state:", "verify.jobs:"
 TITLES = {
     DATA: "Every row of the lifted databases equals the origin's",
@@ -27,6 +28,7 @@ TITLES = {
     TESTS: "The origin's own HTTP tests pass on the Worker, unedited",
     MODELS: "Exported models give the origin's scores",
     MUTANTS: "The comparison notices altered replies and rows",
+    FAULTS: "A request that fails half-way leaves the same rows on both sides",
     PARITY_GENERATED: "Generated requests get the same replies",
     PARITY_RECORDED: "Recorded requests get the same replies",
 }
@@ -255,6 +257,33 @@ def check_state(
             "columns_left_out": len(noisy),
         },
     )
+
+
+def check_faults(run: Run, outcome: FlowOutcome) -> Check:
+    """Report what requests left during which the databases failed."""
+    fired, target_fired = outcome.fired.get("origin", 0), outcome.fired.get("target", 0)
+    cells = [difference for state in outcome.states for difference in state.differences]
+    endpoints = len(outcome.routes)
+    counts = {
+        "requests": outcome.requests,
+        "endpoints": endpoints,
+        "faults_origin": fired,
+        "faults_target": target_fired,
+        "differences": len(outcome.differences) + len(cells),
+    }
+    if not outcome.stopped and not fired and not target_fired:
+        why = f"none of {outcome.requests} requests to {endpoints} endpoints wrote anything"
+        return build_check(run, FAULTS, Status.NOT_RUN, why, counts=counts)
+    failed = bool(outcome.stopped or cells or outcome.differences or outcome.unequal_faults)
+    evidence = outcome.stopped or (
+        f"the database failed in {fired} of {outcome.requests} requests to {endpoints} writing "
+        f"endpoints at the origin, in {target_fired} on the Worker: {len(outcome.differences)} "
+        f"replies and {len(cells)} rows differ afterwards"
+    )
+    unequal = [f"{request}: on one side only" for request in outcome.unequal_faults[:MOST_NAMED]]
+    detail = [*_name_cells(cells), *name_differences(outcome.differences), *unequal]
+    status = Status.FAIL if failed else Status.PASS
+    return build_check(run, FAULTS, status, evidence, detail=detail, counts=counts)
 
 
 def check_jobs(run: Run, outcome: JobsOutcome) -> list[Check]:

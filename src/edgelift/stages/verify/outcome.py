@@ -22,7 +22,8 @@ class FlowOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `noise` counts what `masks` forgave. `unstable` differences were not seen again in a second
     replay of both sides. `stopped` says why the target could not finish, `log` is the end of its
-    log. Times are seconds per request.
+    log. Times are seconds per request. `fired` counts the faults that databases raised, by
+    side; `unequal_faults` are the requests in which they did so on one side only.
     """
 
     name: str
@@ -43,6 +44,8 @@ class FlowOutcome(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str = ""
     duration_s: float = 0.0
     log: tuple[str, ...] = ()
+    fired: dict[str, int] = {}
+    unequal_faults: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ import msgspec
 
 from edgelift.errors import OriginError, TargetError
 from edgelift.model.flows import Difference, Flow, Reply
+from edgelift.stages.verify.faults import FAULTS
 from edgelift.stages.verify.mutants import check_mutants
 from edgelift.stages.verify.noise import IgnoreRule, Judge, Noise, parse_ignore
 from edgelift.stages.verify.outcome import FlowOutcome
@@ -38,6 +40,7 @@ class Trial:
     flow: Flow
     suffix: str = ""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
+    fired: dict[str, list[int]] = field(default_factory=dict)
     _sides: dict[str, Future[Side]] = field(default_factory=dict)
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -45,9 +48,15 @@ class Trial:
         """Begin to start sides, at once."""
         bench = self.bench
         launchers = {ORIGIN: bench.origin, TARGET: bench.worker, AGAIN: bench.origin_again}
+        if self._fails:
+            launchers = dict.fromkeys(launchers, bench.origin_failing) | {TARGET: bench.worker}
         for role in roles:
             start = bench.pool.submit(self._start, launchers[role], self._tag(role))
             self._sides[role] = start
+
+    @property
+    def _fails(self) -> bool:
+        return self.flow.source == FAULTS
 
     def _tag(self, role: str) -> str:
         return "flow-" + re.sub(r"[^A-Za-z0-9._-]", "-", f"{self.flow.name}-{role}{self.suffix}")
@@ -71,14 +80,22 @@ class Trial:
             done = count
             self.bench.progress(f"requests of {self.flow.name} ({role})", count, total)
 
+        fired: list[int] = []
+
+        def arm(fault: str) -> None:
+            fired.append(side.arm(fault))
+
         try:
-            replies = replay_flow(self.flow, side.url, side.check_alive, step)
+            replies = replay_flow(
+                self.flow, side.url, side.check_alive, step, arm if self._fails else None
+            )
         except TargetError as error:
             raise _TargetStopped(error, done, side.read_log_tail()) from error
         side.stop()
         if role != TARGET:
             self._check_replies(replies, side)
         self.replies[role] = replies
+        self.fired[role] = [after - before for before, after in itertools.pairwise(fired)]
 
     def _check_replies(self, replies: Sequence[Reply], side: Side) -> None:
         """Raise OriginError when the origin itself left a request without reply."""
@@ -271,7 +288,17 @@ class Replay:
             origin_s=tuple(reply.duration_s for reply in replies[ORIGIN]),
             target_s=tuple(reply.duration_s for reply in replies[TARGET]),
             states=tuple(states),
-            mutants=tuple(check_mutants(self.flow, replies[ORIGIN], self.make_judge)),
+            mutants=()
+            if self.flow.source == FAULTS
+            else tuple(check_mutants(self.flow, replies[ORIGIN], self.make_judge)),
+            fired={role: sum(counts) for role, counts in self._trial.fired.items()},
+            unequal_faults=tuple(
+                request.label
+                for request, origin, target in zip(
+                    requests, self._trial.fired[ORIGIN], self._trial.fired[TARGET], strict=False
+                )
+                if origin != target
+            ),
         )
 
     def _report_stop(self, stopped: _TargetStopped) -> FlowOutcome:

@@ -19,6 +19,7 @@ from edgelift.project import JobSection
 from edgelift.stages.verify import checks
 from edgelift.stages.verify.browse import BROWSED
 from edgelift.stages.verify.checks import build_check, skip
+from edgelift.stages.verify.faults import FAULTS, build_faults
 from edgelift.stages.verify.flows import (
     Recorded,
     browse,
@@ -179,7 +180,7 @@ class Parts:
 
     # the origin's own tests: they are recorded on the origin and run on the target
     def _start_recording(self) -> Future[Recorded] | None:
-        wanted = self.wants(checks.PARITY_RECORDED, checks.TESTS, *_FROM_FLOWS)
+        wanted = self.wants(checks.PARITY_RECORDED, checks.TESTS, checks.FAULTS, *_FROM_FLOWS)
         if not wanted or self.bench.run.project.settings.tests is None:
             return None
         if "recorded" in self.kept:
@@ -227,7 +228,7 @@ class Parts:
 
     # flows
     def _start_browsing(self) -> Future[Flow] | None:
-        wanted = self.wants(checks.PARITY_GENERATED, *_FROM_FLOWS)
+        wanted = self.wants(checks.PARITY_GENERATED, checks.FAULTS, *_FROM_FLOWS)
         if not wanted or not self.bench.inventory.routes:
             return None
         if BROWSED in self.kept:
@@ -265,8 +266,21 @@ class Parts:
             self._planned[checks.PARITY_GENERATED] = [flow for flow in flows if flow.requests]
             return []
 
-        self.attempt((checks.PARITY_RECORDED,), recorded, also=_FROM_FLOWS)
-        self.attempt((checks.PARITY_GENERATED,), generated, also=_FROM_FLOWS)
+        also = (checks.FAULTS, *_FROM_FLOWS)
+        self.attempt((checks.PARITY_RECORDED,), recorded, also=also)
+        self.attempt((checks.PARITY_GENERATED,), generated, also=also)
+        self.attempt((checks.FAULTS,), self._plan_faults)
+
+    def _plan_faults(self) -> list[Check]:
+        """Find the requests during which databases fail, among those of the other flows."""
+        strategies = [database.strategy for database in self.bench.moved]
+        flows = [flow for flows in self._planned.values() for flow in flows]
+        faults = build_faults(flows, self.bench.inventory.routes, strategies)
+        if not strategies or not faults.requests:
+            why = "no database is moved" if not strategies else "no request of the flows writes"
+            return [build_check(self.bench.run, checks.FAULTS, Status.SKIPPED, why)]
+        self._planned[checks.FAULTS] = [faults]
+        return []
 
     def _measure(self) -> None:
         """Start fresh sides for all flows at once, then replay on one side after the other."""
@@ -311,10 +325,13 @@ class Parts:
                 if flow.name in self._troubles:
                     raise self._troubles[flow.name]
             outcomes = [self.outcomes[flow.name] for flow in flows]
+            if check_id == checks.FAULTS:
+                return [checks.check_faults(self.bench.run, outcomes[0])]
             return [checks.check_parity(self.bench.run, check_id, outcomes, self.bench.inventory)]
 
         if flows:
-            self.attempt((check_id,), work, also=_FROM_FLOWS)
+            also = () if check_id == checks.FAULTS else _FROM_FLOWS
+            self.attempt((check_id,), work, also=also)
 
     def _try(self, replay: Replay, step: Callable[[], object]) -> None:
         """Do a step of a flow unless an earlier one failed; the first trouble is kept for later."""
@@ -336,9 +353,9 @@ class Parts:
                 continue
             states = [
                 state
-                for outcome in self.outcomes.values()
+                for flow, outcome in self.outcomes.items()
                 for state in outcome.states
-                if state.database == name
+                if state.database == name and flow != FAULTS
             ]
             stopped = [o.stopped for o in self.outcomes.values() if o.stopped]
             if states:

@@ -13,8 +13,16 @@ DYING_S = 0.5
 Step = Callable[[int], None]
 
 
-def replay_flow(flow: Flow, url: str, check_alive: Callable[[], None], step: Step) -> list[Reply]:
+def replay_flow(
+    flow: Flow,
+    url: str,
+    check_alive: Callable[[], None],
+    step: Step,
+    arm: Callable[[str], object] | None = None,
+) -> list[Reply]:
     """Return the replies of one server to a flow, in order.
+
+    `arm` makes its databases fail as a request of the flow says.
 
     `step` is called with the number of requests done. When a request gets no reply, `check_alive`
     decides: it raises when the server is gone.
@@ -23,12 +31,16 @@ def replay_flow(flow: Flow, url: str, check_alive: Callable[[], None], step: Ste
     replies = []
     with Client(url) as client:
         for position, request in enumerate(flow.requests):
+            if arm is not None:
+                arm(request.fault)
             reply = client.send(bindings.apply(request))
             if reply.error:
                 _watch_end(check_alive)
             bindings.learn(request.reply, reply)
             replies.append(reply)
             step(position + 1)
+    if arm is not None:
+        arm("")
     return replies
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import sqlite3
@@ -34,6 +35,7 @@ from edgelift.sources.origin_server import (
     serve_origin,
 )
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.stages.verify.faults import OriginFaults
 from edgelift.stages.verify.samples import Samples, Source
 from edgelift.stages.verify.servers import OpenCopies, Servers
 from edgelift.targets.workerd import Bundle, Worker, database_file, read_bundle, start_worker
@@ -44,7 +46,8 @@ from edgelift.toolchain import Toolchain, ensure_toolchain
 class Side:
     """A running server; its SQLite files `databases` are complete once `stop` was called.
 
-    `run_jobs` runs the named jobs of one schedule and returns what failed, `name: error`.
+    `run_jobs` runs the named jobs of one schedule and returns what failed, `name: error`. `arm`
+    makes its databases fail (worker/sqlite3/faults.py) and returns how many faults there were.
     """
 
     url: str
@@ -53,6 +56,7 @@ class Side:
     read_log_tail: Callable[[], list[str]]
     stop: Callable[[], None]
     run_jobs: Callable[[str, Sequence[JobSection]], list[str]]
+    arm: Callable[[str], int] = lambda _fault: 0
 
 
 JOB_TIMEOUT_S = 600.0
@@ -191,6 +195,11 @@ class Bench:
         return OriginLauncher(self)
 
     @property
+    def origin_failing(self) -> Launcher:
+        """Return the launcher of an origin whose databases can be made to fail."""
+        return OriginLauncher(self, fails=True)
+
+    @property
     def origin_idle(self) -> Launcher:
         """Return the launcher of an origin that serves nothing: its jobs can be run."""
         return OriginLauncher(self, serves=False)
@@ -251,12 +260,13 @@ class OriginLauncher:
     """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots.
 
     With `capture` the app's models append what they are given to that file. Without `serves` there
-    is only the copy, in which jobs can be run.
+    is only the copy, in which jobs can be run. With `fails` its databases can be made to fail.
     """
 
     bench: Bench
     capture: Path | None = None
     serves: bool = True
+    fails: bool = False
 
     @contextlib.contextmanager
     def open(self, tag: str) -> Iterator[Side]:
@@ -265,6 +275,7 @@ class OriginLauncher:
 
         bench, project = self.bench, self.bench.run.project
         with bench.scratch(tag) as folder, bench.servers.open(folder) as copies:
+            faults = OriginFaults(folder / "faults") if self.fails else None
             place = prepare_origin(
                 project,
                 copy=copy_origin(project, folder / "app"),
@@ -274,15 +285,19 @@ class OriginLauncher:
                 },
                 env={
                     **(capture_environment(self.capture) if self.capture else {}),
+                    **(faults.prepare() if faults else {}),
                     **name_copies(bench.servers.sections, copies.urls),
                 },
             )
+            if faults:
+                faults.name_databases(place.databases)
             log = bench.log(tag)
             if not self.serves:
                 yield self._to_side(place, log, copies)
                 return
             with serve_origin(project, place, log) as server, bench.running(server.stop):
-                yield self._to_side(place, log, copies, server)
+                side = self._to_side(place, log, copies, server)
+                yield dataclasses.replace(side, arm=faults.arm) if faults else side
 
     def _to_side(
         self, place: OriginPlace, log: Path, copies: OpenCopies, server: OriginServer | None = None
@@ -400,6 +415,7 @@ class WorkerLauncher:
                     check_alive=worker.check_alive,
                     read_log_tail=lambda: worker.read_log_tail().splitlines()[-20:],
                     stop=lambda: _stop(worker.stop, copies),
+                    arm=worker.arm_fault,
                     run_jobs=lambda schedule, _jobs: _run_worker_jobs(worker, schedule),
                 )
 

@@ -79,6 +79,13 @@ class Worker:
         answer: dict[str, Any] = msgspec.json.decode(self._control("scheduled", cron.encode()))
         return answer
 
+    def arm_fault(self, fault: str) -> int:
+        """Let a write or commit of the app fail (worker/sqlite3/faults.py), "" for none any more.
+
+        Returns how many faults have been raised so far.
+        """
+        return msgspec.json.decode(self._control("fault", fault.encode()), type=int)
+
     def function_table(self) -> list[str]:
         """Return Python's function table as text, one entry per slot."""
         return msgspec.json.decode(self._control("table"), type=list[str])

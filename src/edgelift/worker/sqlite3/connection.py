@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from edgelift.worker.sqlite3 import errors, registry
+from edgelift.worker.sqlite3 import errors, faults, registry
 from edgelift.worker.sqlite3.cursor import Cursor
 from edgelift.worker.sqlite3.errors import NotSupportedError, ProgrammingError, make_error
 from edgelift.worker.sqlite3.execution import (
@@ -118,6 +118,8 @@ class Connection(Features, metaclass=_ConnectionType):
         if not source.first:
             return Outcome()
         if source.first in CONTROL:
+            if source.first in {"COMMIT", "END"}:
+                faults.meet(faults.COMMIT)
             self._transaction.run(source)
             return Outcome()
         self.check_functions(plan)
@@ -151,6 +153,8 @@ class Connection(Features, metaclass=_ConnectionType):
             and self._autocommit == LEGACY_TRANSACTION_CONTROL
             and self._isolation_level is not None
         )
+        if plan.source.is_write:
+            faults.meet(faults.WRITE)
         if implicit:
             self._transaction.begin(self._isolation_level or "")
         try:
@@ -168,6 +172,8 @@ class Connection(Features, metaclass=_ConnectionType):
             self._transaction.note_write()
         if outcome.changes and plan.source.verb in {"INSERT", "REPLACE"}:
             self.last_rowid = outcome.last_rowid or 0
+        if plan.source.is_write:
+            faults.meet(faults.WRITTEN)
         return outcome
 
     def run_script(self, statements: Sequence[str]) -> None:
@@ -203,6 +209,7 @@ class Connection(Features, metaclass=_ConnectionType):
         """Raise ProgrammingError when the connection is closed."""
         if self._closed:
             raise ProgrammingError("Cannot operate on a closed database.")
+        self._transaction.refresh()
 
     def _check_writable(self) -> None:
         if self._read_only or self.pragma_values.get("query_only"):
@@ -213,6 +220,7 @@ class Connection(Features, metaclass=_ConnectionType):
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction would be open in SQLite."""
+        self._transaction.refresh()
         return self._transaction.open
 
     @property
@@ -252,6 +260,8 @@ class Connection(Features, metaclass=_ConnectionType):
         """End the transaction; in D1 its statements have been committed one by one."""
         self.check_open()
         if self._autocommit is not True:
+            if self._transaction.open:
+                faults.meet(faults.COMMIT)
             self._transaction.commit()
             self._reopen()
 
@@ -289,10 +299,14 @@ class Connection(Features, metaclass=_ConnectionType):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Literal[False]:
-        if kind is None:
-            self.commit()
-        else:
+        if kind is not None:
             self.rollback()
+            return False
+        try:
+            self.commit()
+        except errors.Error:
+            self.rollback()  # as CPython does, so that others get at the database
+            raise
         return False
 
     def __call__(self, sql: str, /) -> Any:

@@ -48,8 +48,24 @@ def to_literal(value: Value) -> str:
     if isinstance(value, float):
         if math.isinf(value):
             return "9e999" if value > 0 else "-9e999"
-        return repr(value)
+        text = repr(value)
+        is_short = value == 0 or (len(text) <= _SHORT and 1e-15 < abs(value) < 1e15)
+        return text if is_short else _to_product(value)
     return quote_text(value) if isinstance(value, str) else f"x'{value.hex()}'"
+
+
+# SQLite may read longer decimal numbers, and very large or small ones, as the double beside the
+# nearest one.
+_SHORT = 15
+
+
+def _to_product(value: float) -> str:
+    """Return a double exactly: an integer of up to 53 bits times a power of two."""
+    number, denominator = value.as_integer_ratio()
+    power = 1 - denominator.bit_length()
+    while not number % 2:
+        number, power = number >> 1, power + 1
+    return f"({number}*pow(2.0,{power}))"
 
 
 def to_bound(value: Value) -> Any:

@@ -52,11 +52,22 @@ class ObjectTransaction(Books):
         self._locks = False
         self._since: str | None = None
         self._waiting: list[Json] = []
+        self._requests: set[int] = set()
 
     @property
     def started(self) -> bool:
         """Whether the object is taken: other connections wait."""
         return self._number != 0
+
+    def refresh(self) -> None:
+        """Close the books of a transaction that ended with the request that left it open.
+
+        Who has taken part in it is told by an error; others find the connection as it was before.
+        """
+        if not self._number or self._transport.read_request() in self._requests:
+            return
+        if not self._transport.is_open(self._number):
+            self.close_books()
 
     def begin(self, mode: str = "") -> None:
         """Open it; the object hears of it with the first write, or with any statement."""
@@ -118,6 +129,7 @@ class ObjectTransaction(Books):
         self._locks = False
         self._since = None
         self._waiting.clear()
+        self._requests.clear()
         self.link.forget_transaction()
 
     def _save(self) -> None:
@@ -152,6 +164,7 @@ class ObjectTransaction(Books):
     def _exchange(self, message: Json, *, begins: bool) -> Json:
         message["steps"] = [*self._waiting, *message["steps"]]
         self._waiting = []
+        self._requests.add(self._transport.read_request())
         call = SqlCall(self.link.binding, self.link.shard, self._number, begins, self.busy_ms)
         try:
             return self._ask(call, message)

@@ -34,6 +34,12 @@ class ObjectTransport(Protocol):
     def abandon(self, call: SqlCall) -> None:
         """Roll a transaction back without waiting; one that is unknown or over is left alone."""
 
+    def is_open(self, number: int) -> bool:
+        """Return whether a transaction has not ended, with its request for example."""
+
+    def read_request(self) -> int:
+        """Return the id of the request that runs."""
+
 
 class HostObjectTransport:
     """The Worker's own way: `_edgelift_host.sql`, which suspends this stack until the answer."""
@@ -42,7 +48,6 @@ class HostObjectTransport:
         """Return the answer; raises OperationalError where nothing may be waited for."""
         from pyodide.ffi import JsException, run_sync
 
-        from edgelift.worker.flows import current
         from edgelift.worker.host import can_suspend, read_host
 
         if not can_suspend():
@@ -51,7 +56,7 @@ class HostObjectTransport:
                 "nothing can wait"
             )
         try:
-            promise = read_host().sql(*call, current.get().request_id, message)
+            promise = read_host().sql(*call, self.read_request(), message)
             return str(run_sync(promise))
         except JsException as error:
             raise OperationalError(
@@ -65,3 +70,15 @@ class HostObjectTransport:
         host = read_host()
         if host is not None:
             host.sql_abandon(call.number)
+
+    def is_open(self, number: int) -> bool:
+        """Ask the host, which ends what belongs to a request with it."""
+        from edgelift.worker.host import read_host
+
+        return bool(read_host().sql_is_open(number))
+
+    def read_request(self) -> int:
+        """Return the id of the request, job or thread's request whose stack this is."""
+        from edgelift.worker.flows import current
+
+        return current.get().request_id

@@ -48,6 +48,10 @@ class Books(ABC):
     def cancel(self) -> None:
         """Close what was opened for a statement that SQLite refused before it ran."""
 
+    @abstractmethod
+    def refresh(self) -> None:
+        """Learn whether the transaction that another request has left is still there."""
+
     def note_write(self) -> None:
         """Count a write; outside a transaction nobody wants it back."""
         if self.open:
@@ -95,12 +99,15 @@ class Books(ABC):
         del self._savepoints[index + 1 :]
         self._undo(index)
 
+    @abstractmethod
     def _save(self) -> None:
         """Note the newest savepoint."""
 
+    @abstractmethod
     def _release(self, index: int) -> None:
         """Keep what was written since savepoint `index`, which is closed."""
 
+    @abstractmethod
     def _undo(self, index: int) -> None:
         """Take back what was written since savepoint `index`, which stays open."""
 
@@ -124,6 +131,9 @@ class Transaction(Books):
         self.close_books()
 
     cancel = commit
+
+    def refresh(self) -> None:
+        """Do nothing: the books are all there is."""
 
     def roll_back(self) -> None:
         """Close it; raises LostRollbackError when writes would have had to be undone."""

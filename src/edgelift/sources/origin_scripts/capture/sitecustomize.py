@@ -1,4 +1,4 @@
-"""Put on PYTHONPATH by edgelift to capture what an app gives to its models (capture_estimators).
+"""Put on PYTHONPATH by edgelift: captures what an app gives to its models, makes databases fail.
 
 Python imports a module of this name at its start. One that the origin has itself is run as well.
 """
@@ -21,6 +21,8 @@ def run_file(path: Path, name: str) -> None:
 here = Path(__file__).resolve().parent
 if os.environ.get("EDGELIFT_CAPTURE"):
     run_file(here.parent / "capture_estimators.py", "_edgelift_capture")
+if os.environ.get("EDGELIFT_FAULTS"):
+    run_file(here.parent / "inject_faults.py", "_edgelift_faults")
 for folder in map(Path, sys.path):
     if folder.resolve() != here and (folder / "sitecustomize.py").is_file():
         run_file(folder / "sitecustomize.py", "_origin_sitecustomize")

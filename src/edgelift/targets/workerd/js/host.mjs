@@ -205,6 +205,11 @@ export const host = {
   },
 
   /** @param {number} number */
+  sql_is_open(number) {
+    return sessions.has(number);
+  },
+
+  /** @param {number} number */
   sql_abandon(number) {
     abandonSession(number, 'its connection is gone');
   },

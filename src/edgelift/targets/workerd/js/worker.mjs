@@ -283,6 +283,10 @@ async function control(verb, request, context) {
   if (verb === 'info' && !python) return Response.json({ booted: false, answered });
   if (verb === 'table') return Response.json(await readTable(context));
   const running = await ensurePython(context);
+  if (verb === 'fault') {
+    const faults = running.api.pyimport('edgelift.worker.sqlite3.faults');
+    return Response.json(faults.arm(await request.text()));
+  }
   if (verb === 'scheduled') return new Response(await runScheduled(running, await request.text()));
   const module = running.api._module;
   return Response.json({
