@@ -171,6 +171,33 @@ def test_a_cut_stream_is_transient_and_the_snapshot_lives_on(server, url) -> Non
         assert read_t(snapshot, spec) == ROWS
 
 
+def test_a_stream_that_was_cut_between_two_chunks_is_opened_again(server, url) -> None:
+    with open_postgres(url) as database, closing(database.open_snapshot()) as snapshot:
+        spec = find_spec(database)
+        first, *others = snapshot.plan_chunks(spec, 5000)
+        rows = sum(1 for _ in read_rows(spec, snapshot.stream_chunk(spec, first)))
+        for chunk in others:
+            assert server.end_connections("query LIKE 'COPY%'") == 1
+            rows += sum(1 for _ in read_rows(spec, snapshot.stream_chunk(spec, chunk)))
+        assert rows == ROWS
+
+
+def test_a_lock_that_goes_away_is_waited_for(server, url, monkeypatch) -> None:
+    monkeypatch.setitem(connection._SETTINGS, "lock_timeout", "50ms")
+    with open_postgres(url) as database, closing(database.open_snapshot()) as snapshot:
+        spec = find_spec(database)
+        with server.connect(url.rpartition("/")[2]) as other:
+            other.execute("BEGIN; LOCK TABLE t")
+            waits = iter([None, other.execute])
+
+            def wait(_seconds: float) -> None:
+                if next(waits) is not None:
+                    other.execute("ROLLBACK")
+
+            monkeypatch.setattr(connection.time, "sleep", wait)
+            assert snapshot.read_facts(spec).rows == ROWS
+
+
 def test_a_cut_holder_loses_the_snapshot(server, url) -> None:
     with open_postgres(url) as database, closing(database.open_snapshot()) as snapshot:
         spec = find_spec(database)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 import psycopg
@@ -15,7 +15,7 @@ from psycopg import conninfo
 
 from edgelift.errors import OriginError, OriginUnavailable, UsageError
 from edgelift.sources.origin_database import mask_url
-from edgelift.sources.postgres.errors import origin_errors
+from edgelift.sources.postgres.errors import QueryCancelled, SnapshotLost, origin_errors
 
 OLDEST_VERSION = 120000  # generated columns (pg_attribute.attgenerated) came with 12
 CATALOGUE_TIMEOUT_S = 300
@@ -23,6 +23,7 @@ READ_TIMEOUT_S = 3600  # one chunk or one table's facts
 LOCK_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 _FIRST_WAIT_S = 0.25
+_READ_TRIES = 3
 _TRIES = 6  # waits of 0.25 to 4 s: 8 s in all, what a restart of a small server takes
 
 _URL = re.compile(r"(?P<scheme>[^:]+)://(?:(?P<login>.*)@)?(?P<rest>.*)", re.DOTALL)
@@ -30,6 +31,7 @@ _URL = re.compile(r"(?P<scheme>[^:]+)://(?:(?P<login>.*)@)?(?P<rest>.*)", re.DOT
 _RENAMED = {"ssl": "sslmode", "user": "user", "database": "dbname", "timeout": "connect_timeout"}
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,23 @@ def connect(address: Address, *, tries: int = _TRIES, **words: str) -> Connectio
                 raise
             time.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - spreads retries, no secret
             wait = min(wait * 2, 4.0)
+
+
+def try_again(work: Callable[[], T]) -> T:
+    """Return what `work` does, trying thrice when what stands in its way may pass by itself.
+
+    A lost snapshot stays lost, and a query that somebody cancelled is not forced on the server.
+    """
+    wait = _FIRST_WAIT_S
+    for _ in range(_READ_TRIES - 1):
+        try:
+            return work()
+        except (SnapshotLost, QueryCancelled):
+            raise
+        except OriginUnavailable:
+            time.sleep(wait)
+            wait *= 4
+    return work()
 
 
 # Local to the transaction, so that a pooler between (PgBouncer) hands the next client a clean one.

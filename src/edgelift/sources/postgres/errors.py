@@ -14,6 +14,10 @@ class SnapshotLost(OriginUnavailable):
     """The connection that held a snapshot is gone: reading starts again with a new snapshot."""
 
 
+class QueryCancelled(OriginUnavailable):
+    """The server or its administrator ended a query: worth another run, but not at once."""
+
+
 # What libpq says before a server gave its SQLSTATE, in the order of looking.
 _CONNECT_STATES = (
     ("Servname not supported", "url"),
@@ -190,7 +194,7 @@ def judge_error(state: str, why: str, place: str) -> OriginError:
     found = _MEANINGS.get(state)
     if found is not None:
         what, tip, again = found
-        kind = OriginUnavailable if again else OriginError
+        kind = QueryCancelled if state == "57014" else OriginUnavailable if again else OriginError
         return kind(_capital(what.format(place=place)), why=why, tip=tip)
     if state.startswith(_TRANSIENT_CLASSES):
         return OriginUnavailable(

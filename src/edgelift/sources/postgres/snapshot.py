@@ -7,7 +7,7 @@ second connection that joins it, so that a broken stream costs only that connect
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import psycopg
 
@@ -20,6 +20,7 @@ from edgelift.sources.postgres.connection import (
     Address,
     begin_reading,
     connect,
+    try_again,
 )
 from edgelift.sources.postgres.errors import lost, origin_errors, to_origin_error
 from edgelift.sources.postgres.facts import read_facts
@@ -63,24 +64,45 @@ class PostgresSnapshot:
 
     def plan_chunks(self, spec: RowSpec, rows_per_chunk: int) -> list[Chunk]:
         """Cut a table by its key, by ranges of ctid without one, or not at all."""
-        with self._reading(spec):
-            extent = self._read_extent(spec)
-            return plan_chunks(self._holder, spec, extent, max(1, rows_per_chunk))
+
+        def plan() -> list[Chunk]:
+            with self._reading(spec):
+                extent = self._read_extent(spec)
+                return plan_chunks(self._holder, spec, extent, max(1, rows_per_chunk))
+
+        return try_again(plan)
 
     def read_facts(self, spec: RowSpec) -> TableFacts:
         """Measure a table in one scan."""
-        with self._reading(spec):
-            return read_facts(self._holder, spec, self._read_extent(spec))
+
+        def read() -> TableFacts:
+            with self._reading(spec):
+                return read_facts(self._holder, spec, self._read_extent(spec))
+
+        return try_again(read)
 
     def stream_chunk(self, spec: RowSpec, chunk: Chunk) -> Iterator[bytes]:
-        """Yield the bytes of COPY BINARY, bare or in backend messages, in the key's order."""
-        with self._reading(spec):
-            query = to_copy(spec, chunk, self._read_extent(spec))
+        """Yield the bytes of COPY BINARY, bare or in backend messages, in the key's order.
+
+        What fails before the first byte is tried again; after it the caller has to begin anew.
+        """
         place = self._place(spec)
-        if self._stream is None or self._stream.broken:
-            self._open_stream(place)
-        assert self._stream is not None
-        yield from self._stream.copy(query, place)
+
+        def start() -> tuple[bytes, Generator[bytes, None, None]]:
+            with self._reading(spec):
+                query = to_copy(spec, chunk, self._read_extent(spec))
+            if self._stream is None or self._stream.broken:
+                self._open_stream(place)
+            assert self._stream is not None
+            blocks = self._stream.copy(query, place)
+            return next(blocks, b""), blocks
+
+        first, blocks = try_again(start)
+        try:
+            yield first
+            yield from blocks
+        finally:
+            blocks.close()
 
     def close(self) -> None:
         """End the transaction and both connections."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import psycopg
 
@@ -46,7 +46,7 @@ class CopyStream:
         self._connection = connection
         self.broken = False
 
-    def copy(self, query: str, place: str) -> Iterator[bytes]:
+    def copy(self, query: str, place: str) -> Generator[bytes, None, None]:
         """Yield the bytes that COPY of a query gives; raises OriginError about `place`."""
         finished = False
         try:
@@ -81,7 +81,7 @@ class RawStream(CopyStream):
         self._socket = socket.socket(fileno=os.dup(connection.pgconn.socket))
         self._socket.settimeout(None)
 
-    def copy(self, query: str, place: str) -> Iterator[bytes]:
+    def copy(self, query: str, place: str) -> Generator[bytes, None, None]:
         """Yield whole backend messages of a COPY; raises OriginError about `place`."""
         finished = False
         try:
