@@ -308,6 +308,33 @@ def start_postgres(
         shutil.rmtree(place if temporary else server.data, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def start_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """Start a hot standby that streams from a running server; stopped and removed at the end."""
+    place, _ = _make_reachable(None)
+    user = find_server_user()
+    if user is not None:
+        os.chown(place, user.pw_uid, user.pw_gid)
+    standby = PostgresServer(place, find_free_port(), {"hot_standby": "on"}, primary.auth)
+    try:
+        source = ["-h", primary.socket_folder, "-p", str(primary.port), "-U", USER]
+        subprocess.run(
+            [
+                *as_server_user(),
+                find_programs_or_fail() / "pg_basebackup",
+                *(*source, "-D", standby.data, "-R", "-X", "stream", "--checkpoint=fast"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=place,
+        )
+        standby.start()
+        yield standby
+    finally:
+        standby.stop(signal.SIGQUIT)
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def require_postgres() -> None:
     """Skip the test, or fail in CI, where the server's programs are missing."""
     if find_programs() is None:

@@ -17,7 +17,7 @@ from edgelift.sources.origin_database import Choices
 from edgelift.sources.postgres import PostgresDatabase, chunks, open_postgres
 from edgelift.sources.postgres.snapshot import PostgresSnapshot, to_copy
 from edgelift.sources.postgres.stream import CopyStream, RawStream
-from tests.servers.postgres import start_postgres
+from tests.servers.postgres import require_postgres, start_postgres, start_standby
 
 Row = tuple[Any, ...]
 
@@ -379,3 +379,21 @@ def test_tls_of_the_url_is_honoured(tmp_path) -> None:
                 snapshot.close()
         with open_postgres(f"{url}?sslmode=disable") as database:
             assert not database._connection.pgconn.ssl_in_use
+
+
+def test_a_standby_can_be_read_in_the_primarys_stead(tmp_path) -> None:
+    require_postgres()
+    with start_postgres(tmp_path / "pg") as primary:
+        primary.run(
+            "CREATE TABLE t (id serial PRIMARY KEY, v text); CREATE TABLE bare (v text);"
+            "INSERT INTO t (v) SELECT 'x' FROM generate_series(1, 2000); INSERT INTO bare SELECT v FROM t"
+        )
+        with start_standby(primary) as standby, open_postgres(standby.url) as database:
+            assert not database.capabilities.follows
+            with closing(database.open_snapshot()) as snapshot:
+                assert snapshot.position.count("/") == 1
+                for name in ("t", "bare"):
+                    parts = read_all(snapshot, find_spec(database, name), 500)
+                    assert sum(map(len, parts)) == 2000
+                with closing(database.join_snapshot(snapshot.ticket)) as joined:
+                    assert joined.read_facts(find_spec(database)).rows == 2000

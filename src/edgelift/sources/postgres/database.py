@@ -19,9 +19,13 @@ from edgelift.sources.postgres.connection import (
 )
 from edgelift.sources.postgres.errors import origin_errors
 from edgelift.sources.postgres.mapping import map_table
+from edgelift.sources.postgres.replication import OLDEST_FOLLOWED
 from edgelift.sources.postgres.snapshot import PostgresSnapshot
 
-_SESSION = "SELECT current_schemas(false), scale(1::money::numeric), current_setting('wal_level')"
+_SESSION = """
+SELECT current_schemas(false), scale(1::money::numeric),
+       current_setting('wal_level') = 'logical' AND NOT pg_is_in_recovery()
+"""
 
 
 class PostgresDatabase:
@@ -34,14 +38,14 @@ class PostgresDatabase:
         with origin_errors(address.place):
             row = connection.execute(_SESSION).fetchone()
         assert row is not None
-        schemas, self._money_scale, wal_level = row
+        schemas, self._money_scale, is_logical = row
         self.capabilities = Capabilities(
             product="PostgreSQL",
             dialect="postgres",
             wire=PGCOPY,
             default_schemas=tuple(schemas),
             joins=True,
-            follows=wal_level == "logical",
+            follows=is_logical and connection.info.server_version >= OLDEST_FOLLOWED,
             defers_keys=True,
             hash_bytes="encode(sha256({}), 'hex')",
             hash_text="encode(sha256(convert_to(({})::text, 'UTF8')), 'hex')",

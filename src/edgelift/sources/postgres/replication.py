@@ -29,7 +29,7 @@ _STATUS_S = 10.0  # well below wal_sender_timeout's default of 60 s
 _EPOCH_S = 946_684_800  # 2000-01-01 in Unix seconds: PostgreSQL counts from there
 _BUSY_TRIES = 40
 _BUSY_WAIT_S = 0.25  # a slot stays busy until the server notices that its last reader is gone
-_OLDEST = 140000  # binary values and messages of pgoutput came with 14
+OLDEST_FOLLOWED = 140000  # binary values and messages of pgoutput came with 14
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def check_following(connection: Connection, tables: Sequence[OriginTable]) -> li
     psycopg's errors go through.
     """
     found = []
-    if connection.info.server_version < _OLDEST:
+    if connection.info.server_version < OLDEST_FOLLOWED:
         found.append(FollowProblem("", "the server is older than 14", "copy without following"))
     row = connection.execute(
         "SELECT current_setting('wal_level'), rolreplication OR rolsuper, rolsuper, "
