@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edgelift.model.origin_schema import IndexPart as Part
@@ -191,3 +194,30 @@ def test_what_stands_in_a_types_brackets(
     name: str, modifier: int, arguments: tuple[int, ...]
 ) -> None:
     assert read_arguments(name, modifier) == arguments
+
+
+def read_documented() -> list[tuple[str, str, str, str]]:
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "postgresql.md"
+    part = page.read_text().partition("<!-- types:")[2].partition("<!-- /types -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines()[3:]]
+    return [(name, *cells) for names, *cells in rows for name in re.findall("`(.+?)`", names)]
+
+
+DOCUMENTED = read_documented()
+
+
+@pytest.mark.parametrize(("name", "op", "declared", "stated"), DOCUMENTED)
+def test_the_page_tells_how_a_type_travels(name: str, op: str, declared: str, stated: str) -> None:
+    kind = OriginType(name=name, written=name)
+    (field,) = map_table(table(kind), Choices(), money_scale=2).fields
+    assert (field.op, field.target_type, field.loss) == (op.partition(",")[0], declared, stated)
+    if op.endswith("as printed"):
+        assert field.read == '"c0"::text'
+    if op.endswith("as JSON"):
+        assert field.read == 'to_json("c0")::text'
+
+
+def test_the_page_names_every_type_that_has_a_way_of_its_own() -> None:
+    named = {name for name, *_ in DOCUMENTED}
+    silent = {"vector", "ltree", "xid8", "unheard_of", "pg_lsn", "regclass", "tsquery"}
+    assert {kind.name for kind in TYPES if kind.kind == "base"} - silent == named
