@@ -306,11 +306,13 @@ def open_run(verb: str, path: str | Path, options: Options, emit: Emit) -> Itera
 
     Raises BusyError when another run holds the project.
     """
+    from edgelift.sources.origin_database import mask_url
+
     project = read_project(Path(path))
     with hold_project(project.state):
         journal = Journal(project.state / "journal.db")
         with contextlib.closing(journal):
-            run_id = journal.begin_run(verb, " ".join(["edgelift", *sys.argv[1:]]))
+            run_id = journal.begin_run(verb, " ".join(["edgelift", *map(mask_url, sys.argv[1:])]))
             run = Run(project, journal, run_id, Path(path), emit)
             run.only = options.only
             run.force = options.force and verb in {"lift", "move"}

@@ -108,3 +108,4 @@ INSERT INTO audit.log SELECT * FROM audit.log WHERE what = 'what 3';
 INSERT INTO audit.film VALUES ('x'), ('x'), (NULL);
 DELETE FROM film_actor WHERE actor_id = 199;
 SELECT setval('language_language_id_seq', 40);
+REFRESH MATERIALIZED VIEW film_count;
