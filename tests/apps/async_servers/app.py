@@ -9,8 +9,37 @@ from urllib.parse import unquote, urlsplit
 
 import aiomysql
 from fastapi import FastAPI, Request
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, MissingGreenlet, StatementError
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.schema import ForeignKey
+from sqlalchemy.types import String
 
 MYSQL = urlsplit(os.environ["MYSQL_URL"])
+engine = create_async_engine(
+    os.environ["MYSQL_URL"].replace("mysql+pymysql", "mysql+aiomysql"), pool_size=2, max_overflow=0
+)
+open_session = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Author(Base):
+    __tablename__ = "authors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+    books: Mapped[list["Book"]] = relationship(back_populates="author")
+
+
+class Book(Base):
+    __tablename__ = "books"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(50))
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
+    author: Mapped[Author] = relationship(back_populates="books")
 
 
 @asynccontextmanager
@@ -41,6 +70,46 @@ async def ask(pool, statement, *values):
 @app.get("/pool")
 async def use_pool(request: Request):
     return (await ask(request.app.state.pool, "select 1 + 1, connection_id()"))[0]
+
+
+@app.post("/tables")
+async def make_tables():
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.create_all)
+
+
+@app.post("/authors/{name}")
+async def add_author(name: str, fail: bool = False):
+    async with open_session() as session:
+        try:
+            async with session.begin():
+                author = Author(name=name, books=[Book(title=f"{name} {n}") for n in range(2)])
+                session.add(author)
+                await session.flush()
+                if fail:
+                    session.add(Author(name=name))
+                    await session.flush()
+        except IntegrityError as error:
+            return {"error": type(error.orig).__name__}
+        return {"id": author.id}
+
+
+@app.get("/authors")
+async def list_authors():
+    async with open_session() as session:
+        authors = (await session.scalars(select(Author).order_by(Author.id))).all()
+        return {a.name: a.id for a in authors}
+
+
+@app.get("/lazy")
+async def load_lazily():
+    async with open_session() as session:
+        author = (await session.scalars(select(Author).limit(1))).one()
+        try:
+            return [book.title for book in author.books]
+        except (MissingGreenlet, StatementError):
+            return "refused"
 
 
 @app.get("/together")

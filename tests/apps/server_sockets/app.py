@@ -145,3 +145,34 @@ def direct():
     row = ask(connection, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
     connection.close()
     return jsonify(tls=row[0][0])
+
+
+@app.get("/direct-mysql")
+def direct_mysql():
+    try:
+        connection = pymysql.connect(
+            host=request.args["host"],
+            port=int(request.args["port"]),
+            user=request.args["user"],
+            password=request.args["password"],
+            ssl_disabled=not request.args.get("tls"),
+            read_timeout=5,
+        )
+    except Exception as error:
+        return jsonify(error=f"{type(error).__name__}: {error}")
+    name, cipher = ask(connection, "show status like 'Ssl_cipher'")[0]
+    connection.close()
+    return jsonify(tls=bool(cipher))
+
+
+@app.get("/fails/<kind>")
+def fail(kind):
+    try:
+        connection = open_mysql() if kind == "mysql" else open_postgres()
+    except (pymysql.err.Error, pg8000.dbapi.Error) as error:
+        return jsonify(phase="connect", error=f"{type(error).__name__}: {error}")
+    try:
+        ask(connection, "select sleep(30)" if kind == "mysql" else "select pg_sleep(30)")
+    except (pymysql.err.Error, pg8000.dbapi.Error) as error:
+        return jsonify(phase="query", error=f"{type(error).__name__}: {error}")
+    return jsonify(phase="none")

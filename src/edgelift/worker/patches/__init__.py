@@ -32,6 +32,7 @@ IN_WORKER = (
     "aiomysql_connections",
     "pg8000_connections",
     "postgres_connections",
+    "sqlalchemy_greenlets",
     "sqlalchemy_pools",
     "django_connections",
 )
