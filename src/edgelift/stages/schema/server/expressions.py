@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlglot
@@ -18,6 +17,14 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from edgelift.sources.sqlite_tokens import read_calls, tokenize
+from edgelift.stages.schema.server.literals import (
+    KINDS,
+    TYPE,
+    write_json,
+    write_literal,
+    write_number,
+    write_text,
+)
 from edgelift.stages.schema.server.scope import NEW_UUID, NOW, Scope, UnconvertibleError
 from edgelift.stages.schema.statements import convert_statement
 from edgelift.targets import d1_dialect as d1
@@ -53,7 +60,7 @@ _MIDNIGHT = "0000-00-00 00:00:00.000000"
 
 def convert_expression(text: str, scope: Scope) -> str:
     """Return an expression in SQLite's dialect; raises UnconvertibleError with the reason."""
-    return _print(convert_node(_parse(text, scope), scope))
+    return _print(convert_node(_parse_expression(text, scope), scope))
 
 
 def convert_query(text: str, scope: Scope) -> str:
@@ -124,11 +131,11 @@ def convert_statement_text(tree: Node, scope: Scope) -> str:
 
 def convert_default(text: str, kind: str, scope: Scope) -> str:
     """Return a default value for a column of a kind: a literal, or an expression in parentheses."""
-    node = convert_node(_parse(text, scope), scope)
+    node = convert_node(_parse_expression(text, scope), scope)
     while isinstance(node, exp.Paren):
         node = node.this
     if isinstance(node, exp.Array) and all(isinstance(e, exp.Literal) for e in node.expressions):
-        node = _text(json.dumps([_to_json(e) for e in node.expressions]))
+        node = write_text(json.dumps([_to_json(e) for e in node.expressions]))
     if isinstance(node, exp.Literal) and node.is_string:
         node = write_literal(node.this, kind, scope)
     sql = _print(node)
@@ -136,6 +143,18 @@ def convert_default(text: str, kind: str, scope: Scope) -> str:
         isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
     )
     return sql if plain or sql == "CURRENT_DATE" else f"({sql})"
+
+
+def _parse_expression(text: str, scope: Scope) -> Node:
+    """Return an expression's tree; parsed as a query's column, so that no word begins a command."""
+    query = _parse(f"SELECT {text}", scope)
+    found = query.expressions if isinstance(query, exp.Select) else []
+    extra = [name for name, value in query.args.items() if value and name != "expressions"]
+    if len(found) != 1 or extra or isinstance(found[0], exp.Alias | exp.Star):
+        raise UnconvertibleError("it is no single expression")
+    expression: Node = found[0]
+    expression.pop()
+    return expression
 
 
 def _to_json(literal: Node) -> object:
@@ -196,16 +215,6 @@ def _call(name: str, *arguments: Node) -> Node:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _text(value: str) -> Node:
-    return exp.Literal.string(value)
-
-
-def _number(value: str) -> Node:
-    if value.startswith("-"):
-        return exp.Neg(this=exp.Literal.number(value[1:]))
-    return exp.Literal.number(value.removeprefix("+"))
-
-
 def read_kind(node: Node, scope: Scope) -> str:
     """Return the kind of a translated node's values, empty where it is not known."""
     node = _strip(node)
@@ -214,130 +223,45 @@ def read_kind(node: Node, scope: Scope) -> str:
         return known
     if isinstance(node, exp.Literal):
         return "text" if node.is_string else "number" if "." in node.this else "integer"
-    if isinstance(node, exp.DPipe | exp.Lower | exp.Upper | exp.Substring | exp.Trim | exp.Concat):
-        return "text"
     if isinstance(node, exp.Cast):
-        return _KINDS.get(node.to.this, "")
-    if isinstance(node, exp.Length):
-        return "integer"
-    return ""
+        return KINDS.get(node.to.this, "")
+    if isinstance(node, exp.Anonymous):
+        return _RESULTS.get(str(node.this).lower(), "")
+    if node.sql("sqlite").upper().startswith("STRFTIME("):
+        return "timestamp"
+    return next((kind for types, kind in _OF_NODES if isinstance(node, types)), "")
 
 
-_TYPE = exp.DataType.Type
-_KINDS = {
-    **dict.fromkeys((_TYPE.TEXT, _TYPE.VARCHAR, _TYPE.CHAR, _TYPE.NCHAR, _TYPE.NVARCHAR,
-                     _TYPE.BPCHAR, _TYPE.NAME, _TYPE.LONGTEXT, _TYPE.MEDIUMTEXT,
-                     _TYPE.USERDEFINED, _TYPE.ENUM, _TYPE.INET, _TYPE.XML, _TYPE.BIT,
-                     _TYPE.CHARACTER_SET), "text"),
-    **dict.fromkeys((_TYPE.INT, _TYPE.BIGINT, _TYPE.SMALLINT, _TYPE.TINYINT, _TYPE.UINT,
-                     _TYPE.UBIGINT), "integer"),
-    **dict.fromkeys((_TYPE.DECIMAL, _TYPE.DOUBLE, _TYPE.FLOAT, _TYPE.MONEY), "number"),
-    **dict.fromkeys((_TYPE.TIMESTAMP, _TYPE.TIMESTAMPTZ, _TYPE.DATETIME, _TYPE.TIMESTAMPNTZ,
-                     _TYPE.TIMESTAMPLTZ), "timestamp"),
-    **dict.fromkeys((_TYPE.JSON, _TYPE.JSONB), "json"),
-    _TYPE.BOOLEAN: "boolean", _TYPE.DATE: "date", _TYPE.TIME: "time", _TYPE.UUID: "uuid",
-    _TYPE.ARRAY: "json", _TYPE.VARBINARY: "blob", _TYPE.BLOB: "blob",
-}  # fmt: skip
+_OF_NODES = (
+    ((exp.DPipe, exp.Lower, exp.Upper, exp.Substring, exp.Trim, exp.Concat), "text"),
+    ((exp.Length,), "integer"),
+    ((exp.CurrentDate, exp.TsOrDsToDate), "date"),
+)
 
-
-def write_literal(text: str, kind: str, scope: Scope) -> Node:
-    """Return a text of the origin as a literal of a kind, in the form the rows are written in."""
-    writer = _LITERALS.get(kind)
-    return writer(text, scope) if writer else _text(text)
-
-
-def _write_number(text: str, _scope: Scope) -> Node:
-    if not re.fullmatch(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", text):
-        raise UnconvertibleError(f"{text!r} is no number that SQLite has")
-    return _number(text.strip())
-
-
-def _write_boolean(text: str, _scope: Scope) -> Node:
-    word = text.strip().lower()
-    if word in {"t", "true", "y", "yes", "on", "1"}:
-        return _number("1")
-    if word in {"f", "false", "n", "no", "off", "0"}:
-        return _number("0")
-    raise UnconvertibleError(f"{text!r} is neither true nor false")
-
-
-def _read_moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise UnconvertibleError(f"{text!r} is no date that SQLite's rows can hold") from error
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _write_date(text: str, _scope: Scope) -> Node:
-    return _text(_read_moment(text).date().isoformat())
-
-
-def _write_timestamp(text: str, scope: Scope) -> Node:
-    moment = _read_moment(text)
-    if scope.timestamps in {"unix", "unix_ms"}:
-        micros = (moment - datetime(1970, 1, 1)) // datetime.resolution  # noqa: DTZ001 - both UTC
-        scale = 1_000_000 if scope.timestamps == "unix" else 1_000
-        if micros % scale:
-            raise UnconvertibleError(f"{text!r} has parts that the chosen style cannot hold")
-        return _number(str(micros // scale))
-    digits = "" if scope.timestamps == "django" and not moment.microsecond else ".%f"
-    return _text(moment.strftime(f"%Y-%m-%d %H:%M:%S{digits}"))
-
-
-def _write_uuid(text: str, scope: Scope) -> Node:
-    plain = text.strip().lower().replace("-", "")
-    if not re.fullmatch("[0-9a-f]{32}", plain):
-        raise UnconvertibleError(f"{text!r} is no UUID")
-    if scope.uuid == "blob":
-        return exp.HexString(this=plain)
-    dashed = f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
-    return _text(plain if scope.uuid == "hex" else dashed)
-
-
-def _write_blob(text: str, scope: Scope) -> Node:
-    if scope.dialect == "postgres" and text.startswith("\\x"):
-        return exp.HexString(this=text[2:].upper())
-    return exp.HexString(this=text.encode().hex().upper())
-
-
-def _write_json(text: str, scope: Scope) -> Node:
-    if scope.dialect == "postgres" and re.fullmatch(r"\{[^{}\"\\]*\}", text):
-        items = [item.strip() for item in text[1:-1].split(",") if item.strip()]
-        return _text(json.dumps([None if i.upper() == "NULL" else i for i in items]))
-    return _text(text)
-
-
-_LITERALS: dict[str, Callable[[str, Scope], Node]] = {
-    "integer": _write_number,
-    "number": _write_number,
-    "boolean": _write_boolean,
-    "date": _write_date,
-    "timestamp": _write_timestamp,
-    "uuid": _write_uuid,
-    "blob": _write_blob,
-}
+_RESULTS = {"date": "date", "strftime": "timestamp", "round": "number", "substr": "text"}
 
 
 def _cast(node: Node, scope: Scope) -> Node:
     inner, target = _strip(node.this), node.args["to"]
-    kind = _KINDS.get(target.this, "")
+    kind = KINDS.get(target.this, "")
     if not kind:
         raise UnconvertibleError(f"it casts to {target.sql(scope.dialect)}")
     if isinstance(inner, exp.Null):
         return inner
     if isinstance(inner, exp.Literal) and inner.is_string:
-        if target.this is _TYPE.ARRAY:
-            return _write_json(inner.this, scope)
+        if target.this is TYPE.ARRAY:
+            element = target.expressions[0].this if target.expressions else None
+            return write_json(inner.this, scope, KINDS.get(element, "text") if element else "text")
         return write_literal(inner.this, kind, scope)
-    if isinstance(inner, exp.Array) and target.this is _TYPE.ARRAY:
-        return inner if inner.expressions else _text("[]")
+    if isinstance(inner, exp.Array) and target.this is TYPE.ARRAY:
+        return inner if inner.expressions else write_text("[]")
     return _cast_value(node.this, kind, target, scope)
 
 
 def _cast_value(value: Node, kind: str, target: Node, scope: Scope) -> Node:
     known = read_kind(value, scope)
-    if kind == known or (kind == "number" and known == "integer"):
+    exact = kind == "number" and bool(target.expressions)
+    if (kind == known and not exact) or (kind == "number" and known == "integer"):
         return value
     if kind == "text" and known not in {"timestamp", "date", "boolean", "blob", "uuid"}:
         return exp.cast(value, "TEXT", dialect="sqlite")
@@ -346,7 +270,7 @@ def _cast_value(value: Node, kind: str, target: Node, scope: Scope) -> Node:
         return exp.cast(rounded, "INTEGER", dialect="sqlite")
     if kind == "number":
         scale = [part.this.name for part in target.expressions][1:]
-        return _call("round", value, _number(scale[0])) if scale else exp.cast(value, "REAL")
+        return _call("round", value, write_number(scale[0])) if scale else exp.cast(value, "REAL")
     if kind == "date" and known in {"", "timestamp"} and not scope.timestamps.startswith("unix"):
         return _call("date", value)
     if kind == "json":
@@ -370,7 +294,7 @@ def _now(_node: Node, scope: Scope) -> Node:
 
 
 def _boolean(node: Node, _scope: Scope) -> Node:
-    return _number("1" if node.this else "0")
+    return write_number("1" if node.this else "0")
 
 
 def _uuid(_node: Node, scope: Scope) -> Node:
@@ -408,10 +332,10 @@ def _like(node: Node, scope: Scope) -> Node:
     new = (
         exp.Like(this=node.this, expression=pattern)
         if folded
-        else exp.Glob(this=node.this, expression=_text(_to_glob(pattern.this)))
+        else exp.Glob(this=node.this, expression=write_text(_to_glob(pattern.this)))
     )
     if folded and "\\" in pattern.this:
-        return exp.Escape(this=new, expression=_text("\\"))
+        return exp.Escape(this=new, expression=write_text("\\"))
     return exp.Not(this=new) if node.args.get("negate") else new
 
 
@@ -427,13 +351,46 @@ def _to_glob(pattern: str) -> str:
     )  # fmt: skip
 
 
+_UNCOUNTABLE = frozenset({"date", "timestamp", "time", "json", "uuid", "blob", "bits"})
+
+
+def _calculate(node: Node, scope: Scope) -> Node:
+    """Refuse to add or subtract what SQLite would take for the number it begins with."""
+    for side in (node.this, node.expression):
+        kind = read_kind(side, scope)
+        if kind in _UNCOUNTABLE:
+            raise UnconvertibleError(f"it calculates with a {kind}")
+    return node
+
+
+_FORMATS = re.compile(r"(%[YmdHMSjw%]|[^%])*")  # what Python's strftime and SQLite's both know
+
+
+def _format_time(node: Node, scope: Scope) -> Node:
+    layout = _strip(node.args["format"])
+    if scope.timestamps.startswith("unix") or not _FORMATS.fullmatch(layout.name):
+        raise UnconvertibleError(f"it writes a time as {layout.name!r}")
+    return _call("strftime", write_text(layout.name), node.this)
+
+
+def _collate(node: Node, _scope: Scope) -> Node:
+    name = node.expression.name
+    if name in {"C", "POSIX", "ucs_basic"} or name.endswith("_bin"):
+        return exp.Collate(this=node.this, expression=exp.Var(this="BINARY"))
+    raise UnconvertibleError(f"it sorts by the collation {name}")
+
+
 def _compare(node: Node, _scope: Scope) -> Node:
     """Turn `= ANY (ARRAY[...])` into IN and `<> ALL (ARRAY[...])` into NOT IN."""
     right = node.expression
-    wanted = exp.Any if isinstance(node, exp.EQ) else exp.All
-    if not isinstance(right, wanted):
+    if isinstance(node, exp.EQ):
+        inner = _strip(right.this) if isinstance(right, exp.Any) else None
+    elif isinstance(right, exp.Anonymous) and str(right.this).upper() == "ALL":
+        inner = _strip(right.expressions[0])
+    else:
+        inner = _strip(right.this) if isinstance(right, exp.All) else None
+    if inner is None:
         return node
-    inner = _strip(right.this)
     if not isinstance(inner, exp.Array):
         raise UnconvertibleError("it compares with the members of an array")
     found = exp.In(this=node.this, expressions=list(inner.expressions))
@@ -461,7 +418,7 @@ def _named_part(node: Node, scope: Scope) -> Node:
 def _read_part(part: str, value: Node, scope: Scope) -> Node:
     if part not in _PARTS or scope.timestamps.startswith("unix"):
         raise UnconvertibleError(f"it takes the part {part!r} of a time")
-    read = _call("strftime", _text(_PARTS[part]), value)
+    read = _call("strftime", write_text(_PARTS[part]), value)
     return exp.cast(read, "INTEGER", dialect="sqlite")
 
 
@@ -471,7 +428,7 @@ def _truncate(node: Node, scope: Scope) -> Node:
         raise UnconvertibleError(f"it truncates a time to {unit}")
     shape = _TRUNCATED[unit]
     rest = _MIDNIGHT[len(shape.replace("%Y", "0000").replace("%", "0")) :]
-    return _call("strftime", _text(shape + rest), node.this)
+    return _call("strftime", write_text(shape + rest), node.this)
 
 
 def _length(node: Node, _scope: Scope) -> Node:
@@ -479,7 +436,7 @@ def _length(node: Node, _scope: Scope) -> Node:
 
 
 def _left(node: Node, _scope: Scope) -> Node:
-    return _call("substr", node.this, _number("1"), node.expression)
+    return _call("substr", node.this, write_number("1"), node.expression)
 
 
 def _right(node: Node, _scope: Scope) -> Node:
@@ -545,8 +502,8 @@ def _table(node: Node, scope: Scope) -> Node:
 
 def _bits(node: Node, scope: Scope) -> Node:
     if scope.dialect == "postgres":
-        return _text(node.this)
-    return _number(str(int(node.this or "0", 2)))
+        return write_text(node.this)
+    return write_number(str(int(node.this or "0", 2)))
 
 
 _HANDLERS: dict[type[Node], Handler] = {
@@ -589,4 +546,32 @@ _HANDLERS: dict[type[Node], Handler] = {
     exp.Column: _column,
     exp.Table: _table,
     exp.BitString: _bits,
+    exp.Add: _calculate,
+    exp.Sub: _calculate,
+    exp.Mul: _calculate,
+    exp.Div: _calculate,
+    exp.Mod: _calculate,
+    exp.TimeToStr: _format_time,
+    exp.Collate: _collate,
+    **dict.fromkeys(
+        (
+            exp.DateAdd,
+            exp.DateSub,
+            exp.DatetimeAdd,
+            exp.DatetimeSub,
+            exp.TimestampAdd,
+            exp.TimestampSub,
+            exp.DateDiff,
+            exp.TimestampDiff,
+            exp.DatetimeDiff,
+            exp.TsOrDsAdd,
+            exp.TsOrDsDiff,
+            exp.TimeAdd,
+            exp.TimeSub,
+            exp.AddMonths,
+        ),
+        _refuse("it calculates with dates"),
+    ),
+    exp.Xor: _refuse("it uses XOR, which SQLite has not"),
+    exp.Hex: _refuse("it calls hex(), which means something else for numbers"),
 }
