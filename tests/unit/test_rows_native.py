@@ -199,10 +199,10 @@ def test_a_chunk_must_be_a_blob_and_is_read_once_at_a_time() -> None:
 def test_packets_beyond_16_mb(extra: int) -> None:
     long = b"x" * (0xFFFFFF - 9 - 1 + extra)
     spec = build_spec("mysql", ("text", ""), ("int", ""))
-    stream = write_mysql([(long, b"1"), (b"short", b"2"), (long * 2, b"3")])
+    stream = write_mysql([(long, b"1"), (b"short", b"2"), (long + long[:100_000], b"3")])
     rows, result = run_both(spec, stream, 1_000_000)
     assert result.rows == 3
-    assert len(rows[2][0][1]) == 2 * len(long) + 2
+    assert len(rows[2][0][1]) == len(long) + 100_002
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)
@@ -225,9 +225,9 @@ def test_a_row_over_the_limit_is_refused_before_it_is_held(engine_name: str, wir
             pulled += len(filler)
             yield filler
 
-    with pytest.raises(OriginError, match="a row has more than 67108864 bytes"):
+    with pytest.raises(OriginError, match="a row has more than 33554432 bytes"):
         hash_stream(build_spec(wire, ("blob", "")), endless(), engine_name)
-    assert pulled <= 70 * 2**20
+    assert pulled <= 50 * 2**20
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)

@@ -39,7 +39,10 @@ def decode(plan: RowPlan, buffer: Buffer) -> Iterator[tuple[Value, ...]]:
     try:
         for row in split(plan.spec.wire, buffer, len(plan.fields)):
             ordinal += 1
-            yield convert_row(plan, row, ordinal)
+            values = convert_row(plan, row, ordinal)
+            del row  # a big row is held once, not twice, while its values are used
+            yield values
+            del values
     except WireError as error:
         raise explain_wire(plan, str(error)) from None
 

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from edgelift.rows.conversions import Raw
 from edgelift.rows.ops import MYSQL, PGCOPY
 
-ROW_LIMIT = 64 * 2**20  # bytes of one row on the wire; D1 keeps 2 MB, bigger ones are offloaded
+ROW_LIMIT = 32 * 2**20  # bytes of one row on the wire; D1 keeps 2 MB, bigger values are offloaded
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 SQLITE_END = b"\xff\xff\xff\xff"
 PACKET = 0xFFFFFF  # a MySQL packet of this length goes on in the next one
+_BIG = 2**20
 _SHORT = struct.Struct(">h")
 _LONG = struct.Struct(">i")
 _LITTLE = struct.Struct("<I")
@@ -53,6 +54,13 @@ class Buffer:
             self.bytes_in += len(chunk)
             self.data += chunk
         return True
+
+    def take_to(self, end: int) -> None:
+        """Let go of what lies before that place; at once when it is much."""
+        self.start = end
+        if end > _BIG:
+            del self.data[:end]
+            self.start = 0
 
     def need(self, wanted: int) -> None:
         """Read until that many bytes lie ready; WireError when the stream ends before."""
@@ -148,7 +156,7 @@ def _read_pg_row(buffer: Buffer, fields: int) -> list[Raw | None]:
         at += length
     if at - start > ROW_LIMIT:
         raise WireError(f"a row has more than {ROW_LIMIT} bytes")
-    buffer.start = at
+    buffer.take_to(at)
     return row
 
 
@@ -164,7 +172,7 @@ def _read_packet(buffer: Buffer) -> tuple[bytes, int]:
             raise WireError(f"a row has more than {ROW_LIMIT} bytes")
         buffer.need(4 + length)
         parts.append(bytes(buffer.data[buffer.start + 4 : buffer.start + 4 + length]))
-        buffer.start += 4 + length
+        buffer.take_to(buffer.start + 4 + length)
         first = length if first < 0 else first
         if length < PACKET:
             return parts[0] if len(parts) == 1 else b"".join(parts), first
@@ -237,7 +245,7 @@ def split_sqlite(buffer: Buffer, fields: int) -> Iterator[Row]:
             break
         buffer.need(4 + length)
         body = bytes(buffer.data[buffer.start + 4 : buffer.start + 4 + length])
-        buffer.start += 4 + length
+        buffer.take_to(buffer.start + 4 + length)
         yield _read_sqlite_row(body, fields)
     buffer.start += 4
     if buffer.fill(1):
