@@ -13,17 +13,17 @@ from edgelift.rows.ops import OPS, Op, Setting
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "row-ops.md"
 HEAD = """# Conversions of rows
 
-Made by `tools/update_ops.py` from the code. Each column of a table that `edgelift move` copies travels
-by one of these conversions; `schema/mapping.md` says by which. What a conversion cannot carry exactly it
-refuses, naming table, column and key: nothing is rounded or cut in silence.
+Made by `tools/update_ops.py` from the code. Each column of a table that `edgelift move` copies
+travels by one of these conversions; `schema/mapping.md` says by which. What a conversion cannot
+carry exactly it refuses, naming table, column and key: nothing is rounded or cut in silence.
 
-Two engines run them with the same results and hashes: one in C, an SQLite extension that is compiled when
-edgelift is installed or first used, and one in Python for machines without a C compiler.
-`EDGELIFT_ROWS_ENGINE=python|native` chooses one.
+Two engines run them with the same results and hashes: one in C, an SQLite extension that is
+compiled when edgelift is installed or first used, and one in Python for machines without a C
+compiler. `EDGELIFT_ROWS_ENGINE=python|native` chooses one.
 
-A row's hash is XXH3-64 of its canonical bytes: for each value a tag (NULL 0, INTEGER 1, REAL 2, TEXT 3,
-BLOB 4) and its 8 bytes, or its length and its bytes (of more than 4096 their hash, tags 5 and 6), all little-endian.
-Hashes of rows are summed modulo 2^64. One row may have 32 MiB.
+A row's hash is XXH3-64 of its canonical bytes: for each value a tag (NULL 0, INTEGER 1, REAL 2,
+TEXT 3, BLOB 4) and its 8 bytes, or its length and its bytes (of more than 4096 their hash, tags 5
+and 6), all little-endian. Hashes of rows are summed modulo 2^64. One row may have 32 MiB.
 
 | op | reads | result | refuses | settings |
 |---|---|---|---|---|
