@@ -250,7 +250,7 @@ def test_tls(new_mariadb: Callable[..., MariaDb], tmp_path: Path) -> None:
     )
     for options in good:
         with open_mysql(base + options) as database:
-            cipher = database._session.read_rows("SHOW STATUS LIKE 'Ssl_cipher'")[0][1]
+            cipher = database.session.read_rows("SHOW STATUS LIKE 'Ssl_cipher'")[0][1]
             assert cipher
             reader = database.open_snapshot()
             spec = get_spec(database)

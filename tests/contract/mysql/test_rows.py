@@ -262,7 +262,7 @@ def test_every_table_is_read(every: str, open_database: Open, mariadb_server: Ma
 
 def test_numbers_as_the_server_holds_them(every: str, open_database: Open) -> None:
     casts = (Cast(to="text", column="wide"), Cast(to="text", column="bu"))
-    spec, rows, facts = read_all(open_database(every), "numbers", Choices(casts=casts))
+    spec, rows, _ = read_all(open_database(every), "numbers", Choices(casts=casts))
     names = [field.column for field in spec.fields]
     first, second = (dict(zip(names, row, strict=True)) for row in rows[:2])
     assert first["wide"] == "123456789012345678901234567890.123456789012345678901234567890"

@@ -14,6 +14,7 @@ from edgelift.model.row_spec import RowSpec
 from edgelift.rows.ops import MYSQL
 from edgelift.sources.mysql import catalogue, mapping, snapshot
 from edgelift.sources.mysql.connection import MySqlSession
+from edgelift.sources.mysql.replication import check_following
 from edgelift.sources.mysql.url import MySqlPlace, read_place
 from edgelift.sources.origin_database import Capabilities, Choices, SnapshotReader
 
@@ -23,25 +24,26 @@ class MySqlDatabase:
 
     def __init__(self, place: MySqlPlace) -> None:
         self._place = place
-        self._session = MySqlSession(place)
-        version = self._session.version
+        self.session = MySqlSession(place)
+        version = self.session.version
         self.capabilities = Capabilities(
             product="MariaDB" if version.mariadb else "MySQL",
             dialect="mysql",
             wire=MYSQL,
             identifier_quote="`",
             default_schemas=(place.database,),
+            follows=not check_following(self.session, ()),
             hash_bytes="SHA2({}, 256)",
             hash_text="SHA2(CONVERT({} USING utf8mb4), 256)",
         )
 
     def read_schema(self) -> OriginSchema:
         """Return the whole catalogue."""
-        return catalogue.read_schema(self._session)
+        return catalogue.read_schema(self.session)
 
     def map_table(self, table: OriginTable, choices: Choices) -> RowSpec:
         """Return the way of every column, generated ones too, in the table's order."""
-        return mapping.map_table(table, choices, self._session.version)
+        return mapping.map_table(table, choices, self.session.version)
 
     def open_snapshot(self, connections: int = 1) -> SnapshotReader:
         """Take a snapshot; with more connections, threads of this process may join it."""
@@ -53,7 +55,7 @@ class MySqlDatabase:
 
     def close(self) -> None:
         """Close the connection; snapshots keep their own."""
-        self._session.close()
+        self.session.close()
 
 
 @contextlib.contextmanager

@@ -82,6 +82,11 @@ class MySqlSession:
             raise
 
     @property
+    def connection(self) -> Any:
+        """PyMySQL's own connection, for protocols that it does not speak."""
+        return self._connection
+
+    @property
     def thread(self) -> int:
         """The server's number of this connection."""
         connection: Any = self._connection

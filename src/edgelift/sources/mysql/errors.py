@@ -86,6 +86,11 @@ _CASES = (
         "give edgelift a user with mysql_native_password or caching_sha2_password",
     ),
     _Case(
+        frozenset({1236}),
+        "The server {place} no longer has the binary log that is needed",
+        "copy anew; to keep more of it: SET GLOBAL binlog_expire_logs_seconds at the origin",
+    ),
+    _Case(
         frozenset({1412, 1146, 1054}),
         "The database {database} at {place} was altered while it was read",
         "wait until its migration is done; then run `edgelift schema` and the command again",

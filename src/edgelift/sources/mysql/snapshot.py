@@ -204,7 +204,7 @@ def _lock_or_shrink(connect: Callable[[], MySqlSession], sessions: list[MySqlSes
         for name, take, give in _LOCKS:
             if _try_lock(locker, take):
                 _begin(sessions)
-                position = _read_server_position(locker)
+                position = _write_server_position(locker)
                 locker.run(*give)
                 return Moment(sessions, position, f"{len(sessions)} connections under {name}")
         for session in sessions[1:]:
@@ -248,29 +248,36 @@ def _freeze_alone(locker: MySqlSession, session: MySqlSession) -> Moment:
     MySQL writes a transaction to the log just before it becomes visible, so the moment waits for
     what was under way; what lies between position and moment is applied twice, which is harmless.
     """
-    position = _read_server_position(locker)
+    position = _write_server_position(locker)
     if position:
         time.sleep(_GROUP_COMMIT_S)
     _begin([session])
     return Moment([session], position, "one connection, its position taken before; no lock")
 
 
-def _read_server_position(session: MySqlSession) -> str:
-    """Return where the binary log stands now, "" without a log or the right to see it."""
+def read_server_position(session: MySqlSession) -> BinlogPosition | None:
+    """Return where the binary log stands now, None without a log or the right to see it."""
     for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):  # MySQL 8.4 renamed it
         try:
             rows = session.read_rows(statement)
         except OriginError:
             continue
         if not rows:
-            return ""
+            return None
         file, offset = str(rows[0][0]), int(rows[0][1])
-        flavor = session.version.product
         if session.version.mariadb:
             gtid = session.read_value("SELECT BINLOG_GTID_POS(%s, %s)", file, offset) or ""
         else:
             gtid = rows[0][4] if len(rows[0]) > 4 else ""
         return BinlogPosition(
-            flavor=flavor, file=file, position=offset, gtid=str(gtid).replace("\n", "")
-        ).encode()
-    return ""
+            flavor=session.version.product,
+            file=file,
+            position=offset,
+            gtid=str(gtid).replace("\n", ""),
+        )
+    return None
+
+
+def _write_server_position(session: MySqlSession) -> str:
+    position = read_server_position(session)
+    return position.encode() if position else ""
