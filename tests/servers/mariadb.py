@@ -111,7 +111,15 @@ class MariaDb:
         options = _SETTINGS | {"port": str(self.port)} | self.settings
         lines = [f"{name}={value}" for name, value in options.items()]
         folder = self.folder
-        paths = [f"datadir={self.data}", f"socket={folder}/s", f"pid-file={folder}/pid"]
+        own = folder / "tmp"  # servers clear what they find in a shared one when they start
+        own.mkdir(exist_ok=True)
+        own.chmod(0o777)
+        paths = [
+            f"tmpdir={own}",
+            f"datadir={self.data}",
+            f"socket={folder}/s",
+            f"pid-file={folder}/pid",
+        ]
         (folder / "my.cnf").write_text("\n".join(["[mysqld]", *paths, *lines, ""]))
         command = [_find_server(), f"--defaults-file={folder}/my.cnf", *_user_option()]
         tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
