@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.bench_serving import describe_machine
 from benchmarks.rows_tables import MARIADB, POSTGRES, write_script
 
 CHUNK_ROWS = 100_000
@@ -309,6 +308,8 @@ def main() -> None:
     if options.run:
         run_edgelift(options.run, options.url, options.table, options.out, keys=options.keys)
         return
+    from benchmarks.bench_serving import describe_machine
+
     with start_servers(options.rows, options.tables, options.servers) as servers:
         for server in servers:
             for table in options.tables:

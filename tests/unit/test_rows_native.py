@@ -252,6 +252,30 @@ def test_a_failed_chunk_leaves_no_row_and_no_transaction(tmp_path: Path, engine_
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)
+@pytest.mark.parametrize("own", [True, False])
+def test_a_full_disk_is_told(tmp_path: Path, engine_name: str, own: bool) -> None:
+    db = open_target(tmp_path / "t.sqlite", durable=True)
+    db.execute("CREATE TABLE t (f0 BLOB); PRAGMA max_page_count = 20")
+    spec = build_spec("pgcopy", ("blob", ""))
+    if not own:
+        db.execute("BEGIN")
+    with pytest.raises(TargetError, match="database or disk is full"):
+        load_chunk(db, spec, cut(write_pg([(b"x" * 3000,)] * 500), 9000), engine_name)
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+    db.execute("PRAGMA max_page_count = 100000")
+    assert db.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+    assert load_chunk(db, spec, [write_pg([(b"x",)])], engine_name).rows == 1
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_bit_strings_have_a_limit(engine_name: str) -> None:
+    bits = (2**24 + 8).to_bytes(4, "big") + bytes(2**21 + 1)
+    with pytest.raises(OriginError, match="more than 16777216 bits"):
+        hash_stream(build_spec("pgcopy", ("bit", "")), [write_pg([(bits,)])], engine_name)
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
 def test_an_error_of_the_stream_itself_passes_through(engine_name: str) -> None:
     def breaking():
         yield write_pg([(b"\0\1",)] * 5)[:-2]

@@ -192,10 +192,10 @@ def _feed(
             bytes_in += len(batch)
             try:
                 db.execute(statement, (batch,))
-            except apsw.NoMemError:
-                raise
-            except apsw.Error:
-                _explain(plan, _read_state(db, name))
+            except apsw.SQLError as error:
+                # Other errors are SQLite's own; after some the virtual table is rolled back too.
+                if str(error).startswith("edgelift_rows: "):
+                    _explain(plan, _read_state(db, name))
                 raise
         state = _read_state(db, name)
         _explain(plan, state)

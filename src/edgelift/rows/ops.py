@@ -360,7 +360,7 @@ OPS: Mapping[str, Op] = {
             {PGCOPY: "bit, varbit", MYSQL: "BIT"},
             ("TEXT", "INTEGER"),
             "text: the digits 0 and 1, for MySQL as many as width says; int: INTEGER",
-            "int: more than 63 significant bits; text: MySQL bits beyond width",
+            "int: more than 63 significant bits; text: more than 2^24 bits, bits beyond width",
             (
                 Setting("style", "text", ("text", "int")),
                 Setting("width", "0", (), r"\d|[1-5]\d|6[0-4]", "n of MySQL's BIT(n)"),

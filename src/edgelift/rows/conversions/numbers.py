@@ -21,6 +21,7 @@ from edgelift.rows.ops import MYSQL, PGCOPY, SQLITE
 
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
+MOST_BITS = 2**24  # digits of one text; D1 keeps 2 MB of them
 _DOUBLE = struct.Struct(">d")
 _SINGLE = struct.Struct(">f")
 _INTEGER = re.compile(r"-?[0-9]{1,300}")
@@ -311,6 +312,8 @@ def make_bit(settings: Settings, wire: str) -> Convert:
     def convert(raw: Raw) -> Value:
         number, count = _read_bits(raw, wire, width)
         if as_text:
+            if count > MOST_BITS:
+                raise RefusedValueError(f"has more than {MOST_BITS} bits")
             if number.bit_length() > count:
                 raise RefusedValueError(f"has more than {count} bits")
             return f"{number:0{count}b}" if count else ""

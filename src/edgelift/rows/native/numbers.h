@@ -374,6 +374,8 @@ static enum outcome op_float(const field *f, slice s, arena *a, value *out) {
     return give_real(f, r, out);
 }
 
+enum { MOST_BITS = 1 << 24 }; /* digits of one text */
+
 static enum outcome op_bit(const field *f, slice s, arena *a, value *out) {
     const uint8_t *p = s.p;
     size_t bytes = s.n, count = f->scale;
@@ -395,6 +397,7 @@ static enum outcome op_bit(const field *f, slice s, arena *a, value *out) {
         }
         return give_int(out, (int64_t)number);
     }
+    if (count > MOST_BITS) return REFUSED;
     for (size_t i = 0; i + pad < sent; i++) {
         bool set = p[i / 8] >> (7 - i % 8) & 1;
         if (set && sent - pad - i > count) return REFUSED;
