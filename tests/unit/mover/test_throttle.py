@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from edgelift.model.move_plan import TableMove
+from edgelift.model.row_spec import RowSpec
+from edgelift.stages.data.server.copy import choose_rows
 from edgelift.stages.data.server.throttle import Meter, Throttle, format_time
 
 
@@ -69,3 +72,12 @@ def test_the_meter_tells_speed_and_time_left() -> None:
 )
 def test_times_for_people(seconds: float, text: str) -> None:
     assert format_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "wanted", "chosen"),
+    [(0, 0, 500, 500), (1000, 100_000, 500, 500), (1000, 10**9, 500, 67), (3, 10**10, 500, 1)],
+)
+def test_chunks_of_large_rows_have_fewer(rows: int, size: int, wanted: int, chosen: int) -> None:
+    spec = RowSpec(schema="s", table="t", target="t", wire="pgcopy", fields=())
+    assert choose_rows(TableMove(spec=spec, rows=rows, bytes=size), wanted) == chosen

@@ -22,7 +22,7 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_compare import Search
 from edgelift.sources.sqlite_rows import Row, TableShape
 
-_MOST_ROWS = 2_000  # differing rows of one side that are held in memory
+_MOST_BYTES = 16 * 1024 * 1024  # of differing rows of one side that are held in memory
 Reader = Callable[[], Iterable[Row]]
 
 
@@ -56,9 +56,9 @@ def _collect(rows: Iterable[Row], wanted: dict[int, int], search: Search) -> dic
     held = 0
     for row in rows:
         digest = hash_row(row)
-        if left.get(digest, 0) > 0 and held < _MOST_ROWS:
+        if left.get(digest, 0) > 0 and held < _MOST_BYTES:
             left[digest] -= 1
-            held += 1
+            held += 100 + sum(len(v) for v in row if isinstance(v, str | bytes))
             found[search.read_key(row)].append(row)
     return found
 

@@ -40,6 +40,15 @@ class Copy:
     repeated: int = 0
 
 
+CHUNK_BYTES = 64 * 1024 * 1024  # what one transaction writes at most, roughly
+
+
+def choose_rows(move: TableMove, wanted: int) -> int:
+    """Return the rows of a chunk: fewer than wanted where they are large on average."""
+    average = move.bytes // move.rows if move.rows else 0
+    return max(1, min(wanted, CHUNK_BYTES // average)) if average else wanted
+
+
 def create_tables(copy: Copy) -> None:
     """Create ledger and tables, all in one transaction, unless a run before did."""
     if ledger.is_begun(copy.db):
@@ -57,7 +66,7 @@ def copy_rows(copy: Copy) -> None:
         target = move.spec.target
         entries = ledger.read_entries(copy.db, target)
         if not entries:
-            rows = copy.throttle.choose_rows(copy.chunk_rows)
+            rows = choose_rows(move, copy.throttle.choose_rows(copy.chunk_rows))
             ledger.plan_entries(copy.db, target, copy.reader.plan_chunks(move.spec, rows))
         elif any(entry.result for entry in entries):
             _drop_changed(copy, move, entries, meter)
