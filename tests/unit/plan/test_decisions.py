@@ -83,11 +83,39 @@ def test_sizes_against_the_limits(tmp_path: Path) -> None:
 
 
 def test_another_engine_is_refused_without_its_password(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("SHOP_URL", "postgresql://u:secret@host/shop")
+    monkeypatch.setenv("SHOP_URL", "mssql://u:secret@host/shop")
     found = plan_databases(make(tmp_path, "${SHOP_URL}"), [])
     assert found.plans == ()
     assert [f.rule for f in found.findings] == ["DB-ENGINE"]
     assert "secret" not in found.findings[0].message
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@db.example.com/shop", "mysql://u@h.de/x"])
+def test_a_servers_database_stays_where_it_is(tmp_path: Path, monkeypatch, url: str) -> None:
+    monkeypatch.setenv("SHOP_URL", url)
+    found = plan_databases(make(tmp_path, "${SHOP_URL}"), [])
+    assert [(plan.strategy, plan.in_place, plan.url) for plan in found.plans] == [
+        ("hyperdrive", True, "${SHOP_URL}")
+    ]
+    assert "no row is moved" in found.plans[0].reason
+    assert [f.rule for f in found.findings] == ["HYPERDRIVE-ID"]
+
+
+@pytest.mark.parametrize(
+    ("url", "rules"),
+    [
+        ("postgresql://u:secret@127.0.0.1/shop", ["HYPERDRIVE-ID", "HYPERDRIVE-PRIVATE"]),
+        ("postgresql://u:secret@db/shop", ["HYPERDRIVE-ID", "HYPERDRIVE-PRIVATE"]),
+        ("postgresql://u:secret@host.example.com", ["DB-SERVER-URL"]),
+    ],
+)
+def test_what_hyperdrive_needs_to_know(
+    tmp_path: Path, monkeypatch, url: str, rules: list[str]
+) -> None:
+    monkeypatch.setenv("SHOP_URL", url)
+    found = plan_databases(make(tmp_path, "${SHOP_URL}"), []).findings
+    assert [f.rule for f in found] == rules
+    assert all("secret" not in f.message for f in found)
 
 
 def finding(level: Level, *, accepted: bool = False, rule: str = "TXN-X") -> Finding:

@@ -19,8 +19,8 @@ from tests.servers.postgres import PostgresServer, require_postgres, start_postg
 
 APPS = Path(__file__).parents[2] / "apps"
 PACKAGES = (
-    "flask", "sqlalchemy", "pg8000", "pymysql", "fastapi", "aiomysql", "workers-runtime-sdk",
-    "tzdata",
+    "flask", "sqlalchemy", "pg8000", "pymysql", "fastapi", "aiomysql", "psycopg", "psycopg-pool",
+    "workers-runtime-sdk", "tzdata",
 )  # fmt: skip
 PATIENCE_S = 60
 
@@ -95,6 +95,7 @@ def build(
             "entry": "app:app",
             "root": "/app",
             "databases": DATABASES,
+            "drivers": ["asyncpg", "mysqldb", "psycopg", "psycopg2"],
         }
         spec = BundleSpec(
             app_dir=APPS / app, site_packages=site, settings=settings, certificates=certificates

@@ -18,7 +18,7 @@ from edgelift.project import Project, expand_variables
 from edgelift.sources.sqlite_url import find_sqlite_file
 
 LOCAL_ROOT = "/app"
-DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "aiopg", "mysqldb"})
+DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "mysqldb"})
 # Files of the schema stage and the migrations made of them: rows are loaded between the two.
 SCHEMA_PARTS = {"tables": "schema", "after": "after_load"}
 
@@ -163,8 +163,9 @@ class Parts:
         """Return the modules of the adapter that take the place of database drivers in C."""
         listed = {package.substitute.rpartition(".")[2] for package in self.plan.packages}
         if any(server.server.engine == "postgresql" for server in self.servers):
-            # psycopg itself is vendored; what it takes from libpq comes from the adapter.
-            listed |= {package.name for package in self.plan.packages} & {"psycopg"}
+            # psycopg and aiopg are vendored; what they rest on in C comes from the adapter.
+            vendored = {package.name for package in self.plan.packages}
+            listed |= vendored & {"psycopg"} | ({"psycopg2"} if "aiopg" in vendored else set())
         return sorted(listed & DRIVERS)
 
     def _database_names(self) -> set[str]:

@@ -32,6 +32,7 @@ IN_WORKER = (
     "aiomysql_connections",
     "pg8000_connections",
     "postgres_connections",
+    "psycopg_pools",
     "sqlalchemy_greenlets",
     "sqlalchemy_pools",
     "django_connections",

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgelift.worker.connections import Driver, adopt, guard, may_postpone, postpone
 from edgelift.worker.hyperdrive import Endpoint, UnreachableError, find_database, read_endpoint
+from edgelift.worker.loop import run_coroutine
 
 _PSYCOPG2_METHODS = (
     "cancel", "commit", "cursor", "lobject", "poll", "reset", "rollback", "set_client_encoding",
@@ -82,14 +83,19 @@ def _lead_transports() -> None:
 
     @functools.wraps(opened)
     def open_transport(options: Mapping[str, str], *args: Any, **kwargs: Any) -> Any:
-        return opened(aim(options), *args, **kwargs)
+        try:
+            led = aim(options)
+        except UnreachableError as error:
+            raise transport.ConnectError(f"connection to server failed: {error}\n") from error
+        return opened(led, *args, **kwargs)
 
     transport.open_transport = open_transport
 
 
 def _patch_psycopg2() -> None:
-    from psycopg2 import OperationalError
     from psycopg2.extensions import connection
+
+    from edgelift.worker.postgres.conninfo import ConninfoError, complete_conninfo, parse_conninfo
 
     kind: Any = connection
     initialize = kind.__init__
@@ -98,18 +104,124 @@ def _patch_psycopg2() -> None:
 
     @functools.wraps(initialize)
     def initialize_here(self: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            initialize(self, *args, **kwargs)
-        except UnreachableError as error:
-            if not may_postpone():
-                raise OperationalError(f"connection to server failed: {error}\n") from None
-            postpone(self, PSYCOPG2, args, kwargs)
-        else:
-            adopt(self, PSYCOPG2, args, kwargs)
+        if may_postpone():
+            try:
+                given = parse_conninfo(args[0] if args else kwargs["dsn"])
+                options = complete_conninfo(given)
+                aim(options)
+            except ConninfoError:
+                options = {}  # the constructor says what is wrong
+            except UnreachableError:
+                self._prepare(args[0] if args else kwargs["dsn"], options)
+                postpone(self, PSYCOPG2, args, kwargs)
+                return
+        initialize(self, *args, **kwargs)
+        adopt(self, PSYCOPG2, args, kwargs)
 
     kind.__init__ = initialize_here
     for base in kind.__mro__[:-1]:
         guard(base, _PSYCOPG2_METHODS)
+
+
+_PSYCOPG_METHODS = ("commit", "cursor", "execute", "notifies", "pipeline", "rollback",
+                    "transaction", "wait")  # fmt: skip
+_PSYCOPG_SETTINGS = ("_autocommit", "_isolation_level", "_read_only", "_deferrable",
+                     "row_factory", "cursor_factory", "server_cursor_factory",
+                     "prepare_threshold")  # fmt: skip
+
+
+def _carry_psycopg(old: Any, new: Any) -> None:
+    for name in _PSYCOPG_SETTINGS:
+        if name in vars(old):
+            setattr(new, name, vars(old)[name])
+
+
+PSYCOPG = Driver(
+    open=lambda kind, args, kwargs: kind.connect(*args, **kwargs),
+    close=lambda connection: connection.close(),
+    is_open=lambda connection: not connection.closed,
+    carry=_carry_psycopg,
+)
+PSYCOPG_ASYNC = Driver(
+    open=lambda kind, args, kwargs: run_coroutine(kind.connect(*args, **kwargs)),
+    close=lambda connection: run_coroutine(connection.close()),
+    is_open=lambda connection: not connection.closed,
+    carry=_carry_psycopg,
+)
+
+
+def _patch_psycopg() -> None:
+    import psycopg
+
+    sync: Any = psycopg.Connection
+    other: Any = psycopg.AsyncConnection
+    connect, connect_async = sync.connect.__func__, other.connect.__func__
+    if hasattr(connect, "__wrapped__"):
+        return
+
+    @functools.wraps(connect)
+    def connect_here(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        made = connect(kind, *args, **kwargs)
+        adopt(made, PSYCOPG, args, kwargs)
+        return made
+
+    @functools.wraps(connect_async)
+    async def connect_async_here(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        made = await connect_async(kind, *args, **kwargs)
+        adopt(made, PSYCOPG_ASYNC, args, kwargs)
+        return made
+
+    sync.connect = classmethod(connect_here)
+    package: Any = psycopg
+    package.connect = sync.connect
+    other.connect = classmethod(connect_async_here)
+    for kind in {base for c in (sync, other) for base in c.__mro__[:-1]}:
+        guard(kind, _PSYCOPG_METHODS)
+
+
+ASYNCPG = Driver(
+    open=lambda _kind, args, kwargs: run_coroutine(_read_connect()(*args, **kwargs)),
+    close=lambda connection: connection.terminate(),
+    is_open=lambda connection: not connection.is_closed(),
+)
+
+
+def _read_connect() -> Any:
+    import asyncpg.connection
+
+    return asyncpg.connection.connect
+
+
+def _patch_asyncpg() -> None:
+    import asyncpg
+    import asyncpg.connection
+    import asyncpg.pool
+
+    module: Any = asyncpg.connection
+    if hasattr(module.connect, "__wrapped__"):
+        return
+    open_wire, connect = module.open_wire, module.connect
+
+    @functools.wraps(open_wire)
+    async def open_wire_here(options: Any, settings: Any, context: Any) -> Any:
+        try:
+            led = aim(options)
+        except UnreachableError as error:
+            raise ConnectionRefusedError(str(error)) from error
+        return await open_wire(led, settings, None if led["sslmode"] == "disable" else context)
+
+    @functools.wraps(connect)
+    async def connect_here(*args: Any, **kwargs: Any) -> Any:
+        made = await connect(*args, **kwargs)
+        adopt(made, ASYNCPG, args, kwargs)
+        return made
+
+    module.open_wire = open_wire_here
+    package: Any = asyncpg
+    pools: Any = asyncpg.pool
+    module.connect = package.connect = pools.connect = connect_here
+    for kind in module.Connection.__mro__[:-1]:
+        guard(kind, ("_check_open",))
 
 
 def install() -> None:
@@ -117,6 +229,10 @@ def install() -> None:
     _lead_transports()
     if _is_ours("psycopg2"):
         _patch_psycopg2()
+    if _is_ours("asyncpg"):
+        _patch_asyncpg()
+    if importlib.util.find_spec("psycopg") is not None and _is_ours("psycopg.pq.pq_ctypes"):
+        _patch_psycopg()
 
 
 def _is_ours(name: str) -> bool:
