@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from edgelift import pipeline
@@ -15,6 +17,7 @@ def test_after_a_failure_older_proofs_of_later_stages_are_stale(
     seen = {}
 
     class Run:
+        project = SimpleNamespace(settings=SimpleNamespace(has_app=True))
         stale: frozenset[str] = frozenset()
 
     def run_stage(run: Run, stage: Stage) -> None:

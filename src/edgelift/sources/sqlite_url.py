@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from edgelift.errors import UsageError
 from edgelift.project import expand_variables
+from edgelift.sources.origin_database import mask_url
 
 _DRIVERS = ("sqlite:", "sqlite3:", "sqlite+pysqlite:", "sqlite+aiosqlite:", "file:")
 _OTHER_SERVERS = ("postgres", "mysql", "mariadb", "mssql", "oracle", "mongodb", "redis")
@@ -26,8 +27,8 @@ def find_sqlite_file(url: str, root: Path) -> Path:
     expanded = expand_variables(url)
     if expanded.startswith(_OTHER_SERVERS) or not is_sqlite_url(expanded):
         raise UsageError(
-            f"The database {url} is not SQLite",
-            why="this version of edgelift moves SQLite files",
+            f"The database {mask_url(url)} is not SQLite",
+            why="only a SQLite file can be opened here",
             tip="give the url of a SQLite file, for example sqlite:///instance/app.db",
         )
     scheme, _, path = expanded.partition(":")

@@ -90,6 +90,19 @@ def test_another_engine_is_refused_without_its_password(tmp_path: Path, monkeypa
     assert "secret" not in found.findings[0].message
 
 
+def test_a_servers_database_is_moved_where_the_project_says_so(tmp_path: Path, monkeypatch) -> None:
+    import msgspec
+
+    monkeypatch.setenv("SHOP_URL", "postgresql://u:secret@db.example.com/shop")
+    project = make(tmp_path, "${SHOP_URL}")
+    moved = msgspec.structs.replace(project.settings.databases[0], strategy="d1")
+    settings = msgspec.structs.replace(project.settings, databases=(moved,))
+    found = plan_databases(msgspec.structs.replace(project, settings=settings), [])
+    assert [(plan.strategy, plan.url) for plan in found.plans] == [("d1", "${SHOP_URL}")]
+    assert [f.rule for f in found.findings] == ["DB-MOVED"]
+    assert "secret" not in found.findings[0].message
+
+
 @pytest.mark.parametrize("url", ["postgresql://u:secret@db.example.com/shop", "mysql://u@h.de/x"])
 def test_a_servers_database_stays_where_it_is(tmp_path: Path, monkeypatch, url: str) -> None:
     monkeypatch.setenv("SHOP_URL", url)

@@ -17,6 +17,7 @@ from edgelift.model.inventory import Inventory, ModelFile
 from edgelift.model.plan import DatabasePlan, PackagePlan, Plan
 from edgelift.model.server_url import find_engine, parse_server_url
 from edgelift.project import DatabaseSection, Project, expand_variables
+from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan import rules
 from edgelift.stages.plan.costs import estimate_costs, read_prices
@@ -45,6 +46,10 @@ def plan_databases(project: Project, audit: Sequence[Finding]) -> Databases:
         if section.strategy in {"auto", "hyperdrive"} and find_engine(url) is not None:
             plans.append(plan_server(section, url))
             findings += check_server(section, url)
+            continue
+        if is_server_url(url):
+            findings.append(rules.MOVED.at(section.name, None, None))
+            plans.append(plan_moved(section))
             continue
         if not is_sqlite_url(url):
             shown = url.partition("://")[0]
@@ -78,6 +83,18 @@ def plan_server(section: DatabaseSection, url: str) -> DatabasePlan:
         reason=f"{how}: the {_PRODUCTS[find_engine(url) or 'postgresql']} database stays where it "
         "is, so the app's SQL, types and transactions stay as they are and no row is moved; set "
         "strategy to d1 to have it moved into Cloudflare instead",
+        env=section.env,
+    )
+
+
+def plan_moved(section: DatabaseSection) -> DatabasePlan:
+    """Move a server's database, converted, where edgelift.toml says so."""
+    return DatabasePlan(
+        name=section.name,
+        url=section.url,
+        binding=section.binding,
+        strategy=section.strategy,
+        reason="chosen in edgelift.toml: schema and rows are converted and every row is proven",
         env=section.env,
     )
 

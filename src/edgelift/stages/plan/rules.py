@@ -9,9 +9,18 @@ from edgelift.stages.plan.transactions.rules import RULES as TRANSACTION_RULES
 ENGINE = Rule(
     id="DB-ENGINE",
     level=Level.ERROR,
-    title="A database is not SQLite",
-    why="this version moves SQLite only",
-    tip="keep the backend where it is until PostgreSQL and MySQL are supported",
+    title="A database is of an engine that edgelift does not know",
+    why="PostgreSQL, MySQL, MariaDB and SQLite are known",
+    tip="keep the backend where it is, or move the database to one of those first",
+)
+MOVED = Rule(
+    id="DB-MOVED",
+    level=Level.ERROR,
+    title="A server's database becomes SQLite while the app speaks the server's SQL",
+    why="rows, keys, checks and views are converted, but not the SQL that the app writes by hand "
+    "nor its driver",
+    tip="leave strategy out to keep the database on its server through Hyperdrive; or let an ORM "
+    "write the SQL and take its URL from a variable (databases.env), and accept the rule",
 )
 SERVER_URL = Rule(
     id="DB-SERVER-URL",
@@ -67,6 +76,7 @@ MODEL = Rule(
 )
 RULES = (
     ENGINE,
+    MOVED,
     SERVER_URL,
     HYPERDRIVE_ID,
     HYPERDRIVE_PRIVATE,
