@@ -48,6 +48,29 @@ def fail(run, twin, only=None):
     return {check.id: check for check in checks if check.status is Status.FAIL}
 
 
+def test_requests_during_which_the_database_fails(tmp_path):
+    run = make_ledger(tmp_path / "ledger", "object")
+    checks = verify(run, Twin(tmp_path / "twins", run), "verify.faults")
+    (check,) = [check for check in checks.values() if check.id == "verify.faults"]
+    assert check.status is Status.PASS, check.detail
+    assert check.counts["faults_origin"] == check.counts["faults_target"] > 5
+    assert check.counts["endpoints"] == 2
+
+
+def test_rows_of_failed_requests_that_stay_are_found(tmp_path):
+    """A target that commits every statement, as D1 does, keeps the row of a request that fails."""
+    run = make_ledger(tmp_path / "ledger", "object")
+    alter = edit(
+        "g.db = sqlite3.connect(path)", "g.db = sqlite3.connect(path, isolation_level=None)"
+    )
+    with pytest.raises(VerificationMismatch):
+        verify(run, Twin(tmp_path / "twins", run, alter), "verify.faults")
+    (check,) = [c for c in run.journal.read_checks("verify") if c.id == "verify.faults"]
+    assert check.status is Status.FAIL
+    assert any("items" in line for line in check.detail)
+    assert any("orders" in line for line in check.detail)
+
+
 def test_an_equal_twin_passes_all_checks_and_nothing_else_is_touched(run, twin):
     root, data = run.project.root, run.project.state / "data"
     before = hash_files(root), hash_files(data)
@@ -305,6 +328,7 @@ def test_a_project_without_database_tests_or_routes_says_what_did_not_run(run, t
         "verify.data": "not run: the project has no database",
         GENERATED: "not run: ImportError: no x",
         RECORDED: "not run: no tests are configured, no recordings given, or they ask nothing",
+        "verify.faults": "no database is moved",
         "verify.tests": "not run: edgelift.toml names no tests",
         "verify.models": "the project holds no serialized model",
         "verify.mutants": "not run: no flow was replayed and there is no database",

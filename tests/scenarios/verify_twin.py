@@ -21,6 +21,7 @@ from edgelift.run import Run
 from edgelift.sources.origin_server import prepare_origin, serve_origin
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.stages.verify import inputs, verify_parts
+from edgelift.stages.verify.faults import OriginFaults
 from edgelift.stages.verify.sides import Bench, Side, run_origin_jobs
 
 LEDGER = Path(__file__).resolve().parents[1] / "apps" / "ledger"
@@ -77,7 +78,7 @@ ROUTES = (
 INVENTORY = Inventory(framework="flask", entry="app:app", routes=ROUTES)
 
 
-def make_ledger(folder: Path) -> Run:
+def make_ledger(folder: Path, strategy: str = "d1") -> Run:
     """Return a run on a fresh ledger whose journal holds what the stages before verify write."""
     from tests.apps.ledger.make_db import make
 
@@ -94,7 +95,7 @@ def make_ledger(folder: Path) -> Run:
     journal.write_document("inventory", INVENTORY)
     journal.write_document("catalogue:main", catalogue)
     database = DatabasePlan(
-        name="main", url="sqlite:///data/ledger.db", binding="DB", strategy="d1", reason=""
+        name="main", url="sqlite:///data/ledger.db", binding="DB", strategy=strategy, reason=""
     )
     journal.write_document(
         "plan", Plan(placement="worker", placement_reason="", databases=(database,))
@@ -123,13 +124,15 @@ class Twin:
         folder = self.bench_folder / f"{len(self.tags)}-{tag}"
         shutil.copytree(self.run.project.root, folder, ignore=shutil.ignore_patterns(".edgelift"))
         self.alter(folder)
+        faults = OriginFaults(folder / "faults")
         place = prepare_origin(
             self.run.project,
             copy=folder,
             python=Path(sys.executable),
             databases={"main": self.run.project.state / "data" / "target" / "main.sqlite"},
-            env={},
+            env=faults.prepare(),
         )
+        faults.name_databases(place.databases)
         log = folder / "twin.log"
         server = serve_origin(self.run.project, place, log)
 
@@ -148,6 +151,7 @@ class Twin:
                 read_log_tail=server.read_log_tail,
                 stop=server.stop,
                 run_jobs=lambda _schedule, jobs: run_origin_jobs(bench, place, jobs, log),
+                arm=faults.arm,
             )
 
 

@@ -38,7 +38,7 @@ def find(account_id):
 
 
 def book(account, amount, note):
-    account.balance += amount
+    account.balance = Account.balance + amount  # in SQL: what was read may be old
     db.session.add(Entry(account_id=account.id, amount=amount, note=note))
     db.session.flush()
 
