@@ -320,11 +320,7 @@ class Codecs:
                             f"{key!r} is not a valid element of composite type {shown.name}"
                         )
                 value = [value.get(name) for name in names]
-            elif not isinstance(value, tuple | list | Record):
-                kind = type(value).__name__
-                raise TypeError(
-                    f"a sized iterable container or mapping expected (got type {kind!r})"
-                )
+            len(value)  # raises for what is no sequence
             encoders = [self._inner(shown, oid).encode for oid in oids]
             return containers.encode_row(list(value), oids, encoders)
 
@@ -376,4 +372,6 @@ def _refuse_record(_value: Any) -> bytes:
 def check_record_class(kind: Any) -> None:
     """Raise InterfaceError unless a class can be that of rows."""
     if not isinstance(kind, type) or not issubclass(kind, Record):
-        raise InterfaceError("record_class is expected to be a subclass of asyncpg.Record")
+        raise InterfaceError(
+            f"record_class is expected to be a subclass of asyncpg.Record, got {kind!r}"
+        )

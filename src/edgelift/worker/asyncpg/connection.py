@@ -354,8 +354,11 @@ class Connection(Statements):
         self._cache_clear()
 
     def _cache_clear(self) -> None:
-        self._stale += [statement.name for statement in self._cache.values()]
+        statements = list(self._cache.values())
         self._cache.clear()
+        for statement in statements:
+            statement.cached = False
+            self._discard(statement)
 
     # Listeners
 

@@ -52,7 +52,8 @@ class PostgresMessage:
             name: decode_utf8(fields[code]) for code, name in _FIELDS.items() if code in fields
         }
         kind = _find_class(values)
-        made = kind(values.get("message", ""))
+        text = _STALE_TEXT if kind is InvalidCachedStatementError else values.get("message", "")
+        made = kind(text)
         made.__dict__.update(values)
         made.query = query
         return made
@@ -216,6 +217,7 @@ _NAMES = {
     "01004": "StringDataRightTruncation", "42000": "SyntaxOrAccessError",
     "09000": "TriggeredActionError",
 }  # fmt: skip
+_STALE_TEXT = "cached statement plan is invalid due to a database schema or configuration change"
 _NO_CLASS = {"00000", "22020"}
 
 
@@ -256,7 +258,7 @@ def _find_class(values: Mapping[str, str]) -> Any:
     severity = values.get("severity_en") or values.get("severity", "")
     if severity not in {"ERROR", "FATAL", "PANIC"}:
         return PostgresWarning if severity == "WARNING" else PostgresLogMessage
-    if code == "0A000" and "cached plan must not change result type" in values.get("message", ""):
+    if code == "0A000" and values.get("server_source_function") == "RevalidateCachedQuery":
         return InvalidCachedStatementError
     return _CLASSES.get(code) or _CLASSES.get(f"{code[:2]}000") or UnknownPostgresError
 

@@ -20,6 +20,13 @@ class PreparedStatement(ConnectionResource):
         super().__init__(connection)
         self._query, self._state = query, state
         self._last_status: bytes | None = None
+        state.uses += 1
+
+    def __del__(self) -> None:
+        state = getattr(self, "_state", None)
+        if state is not None:
+            state.uses -= 1
+            self._connection._discard(state)
 
     @guarded
     def get_name(self) -> str:

@@ -29,7 +29,7 @@ class Record:
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         """Refuse: rows are made by the driver."""
-        raise TypeError(f"cannot create '{cls.__name__}' instances")
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__qualname__}' instances")
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):

@@ -103,8 +103,14 @@ class Statements:
             self._cache[key] = statement
             while len(self._cache) > self._cache_size:
                 _, old = self._cache.popitem(last=False)
-                self._stale.append(old.name)
+                old.cached = False
+                self._discard(old)
         return statement
+
+    def _discard(self, statement: Statement) -> None:
+        """Let the server forget a statement that nobody uses any more."""
+        if statement.name and not statement.cached and statement.uses <= 0:
+            self._stale.append(statement.name)
 
     async def _prepare(self, statement: Statement) -> None:
         def fill(session: Session) -> None:
@@ -156,14 +162,23 @@ class Statements:
         try:
             return await self._run_statement(statement, args, limit, timeout)
         except InvalidCachedStatementError:
-            self._forget(statement)
             if self._wire.session.transaction != b"I":
                 raise
         statement = await self._get_statement(query, timeout, record_class=record_class)
         return await self._run_statement(statement, args, limit, timeout)
 
+    async def _run_with(self, statement: Statement, fill: Any) -> list[Result]:
+        """Run commands of a statement; one whose plan is stale leaves the cache."""
+        try:
+            return await self._exchange(fill, statement.query)
+        except InvalidCachedStatementError:
+            self._forget(statement)
+            raise
+
     def _forget(self, statement: Statement) -> None:
-        self._cache.pop((statement.query, statement.record_class), None)
+        if self._cache.pop((statement.query, statement.record_class), None) is not None:
+            statement.cached = False
+            self._discard(statement)
 
     async def _run_statement(
         self,
@@ -180,7 +195,7 @@ class Statements:
             session.execute(b"", limit, describe=False)
             session.sync()
 
-        results = await self._limit(self._exchange(fill, statement.query), timeout)
+        results = await self._limit(self._run_with(statement, fill), timeout)
         result = results[-1]
         await self._look_up_rows(statement, result)
         return statement.decode(result, self._codecs), result.tag
@@ -212,7 +227,7 @@ class Statements:
 
         if not encoded:
             return []
-        results = await self._limit(self._exchange(fill, statement.query), timeout)
+        results = await self._limit(self._run_with(statement, fill), timeout)
         if not return_rows:
             return []
         return [row for result in results for row in statement.decode(result, self._codecs)]
@@ -236,7 +251,7 @@ class Statements:
                 session.execute(portal, limit, describe=False)
             session.sync()
 
-        results = await self._limit(self._exchange(fill, statement.query), timeout)
+        results = await self._limit(self._run_with(statement, fill), timeout)
         if not limit:
             return [], False
         result = results[-1]
@@ -254,7 +269,7 @@ class Statements:
             session.execute(portal, limit, describe=False)
             session.sync()
 
-        results = await self._limit(self._exchange(fill, statement.query), timeout)
+        results = await self._limit(self._run_with(statement, fill), timeout)
         result = results[-1]
         ended = result.status is not Status.SUSPENDED
         return statement.decode(result, self._codecs), ended

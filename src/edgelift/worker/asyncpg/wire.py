@@ -73,9 +73,10 @@ class Wire:
         if not data:
             self.abort()
             failure = self.session.failure
-            if failure is not None:
-                raise make_error(failure)
-            raise ConnectionDoesNotExistError("connection was closed in the middle of operation")
+            cause = None if failure is None else make_error(failure)
+            raise ConnectionDoesNotExistError(
+                "connection was closed in the middle of operation"
+            ) from cause
         self.session.feed(data)
         self.on_arrival()
 

@@ -77,10 +77,13 @@ _SPACE = " \t\n\r\f\v"
 
 def parse_conninfo(text: str) -> dict[str, str]:
     """Return the options that a connection string sets; raises ConninfoError."""
+    found: dict[str, str] | None = None
     for scheme in _SCHEMES:
         if text.startswith(scheme):
-            return _parse_uri(text, text[len(scheme) :])
-    return _parse_pairs(text)
+            found = _parse_uri(text, text[len(scheme) :])
+    if found is None:
+        found = _parse_pairs(text)
+    return {keyword: found[keyword] for keyword in KEYWORDS if keyword in found}
 
 
 def _check_keyword(keyword: str) -> None:

@@ -49,6 +49,8 @@ class Session:
         self.started = False
         self.failure: Report | None = None
         self.needs_password = self.used_password = False
+        # Whether rows before an error are results, which they are where rows are read one by one.
+        self.keeps_rows = False
         self.on_notice: Callable[[Report], None] | None = None
         self._buffer = bytearray()
         self._fields: tuple[Field, ...] | None = None
@@ -223,6 +225,9 @@ class Session:
         if not self.started:
             self.failure = report
             return
+        if self.keeps_rows and self.has_rows():
+            rows, self._rows = self._rows, []
+            self._add(Status.SUSPENDED, None, fields=self._fields, rows=rows)
         self._rows, self._fields = [], None
         command = self.pending[0] if self.pending else None
         if command not in {None, Command.SIMPLE, Command.SYNC}:

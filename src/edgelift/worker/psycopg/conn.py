@@ -51,6 +51,7 @@ class PGconn(Sending):
         self._copy: Result | None = None
         if self._link is not None and self._link.transport is not None:
             self._link.session.on_notice = self._take_notice
+        self._polled = True
 
     def __del__(self) -> None:
         if getattr(self, "_owner", 0) == os.getpid():
@@ -70,12 +71,16 @@ class PGconn(Sending):
 
     @classmethod
     def connect_start(cls, conninfo: bytes) -> Self:
-        """Connect, whole: the socket is the Worker's to wait for."""
-        return cls.connect(conninfo)
+        """Connect, whole: the socket is the Worker's to wait for; `connect_poll` tells how."""
+        made = cls.connect(conninfo)
+        link = made._ensure_open()
+        made._polled = link.status == ConnStatus.OK or not link.options
+        return made
 
     def connect_poll(self) -> int:
         """Return whether the connection was made."""
         self._ensure_open()
+        self._polled = True
         return PollingStatus.OK if self.status == ConnStatus.OK else PollingStatus.FAILED
 
     def finish(self) -> None:
@@ -186,6 +191,8 @@ class PGconn(Sending):
     @property
     def status(self) -> int:
         """One of ConnStatus."""
+        if not self._polled:
+            return int(ConnStatus.STARTED)
         return ConnStatus.BAD if self._link is None else int(self._link.status)
 
     @property
@@ -303,6 +310,9 @@ class PGconn(Sending):
                     status = ExecStatus.SINGLE_TUPLE if single else ExecStatus.TUPLES_CHUNK
                     return PGresult(part, status=status)
             if session.results:
+                if session.results[0].status is Status.SUSPENDED and not session.results[0].rows:
+                    session.results.popleft()
+                    continue
                 return self._next_result(session)
             if self._copy is not None:
                 return PGresult(self._copy)
@@ -323,6 +333,7 @@ class PGconn(Sending):
             if not in_pipeline:
                 self._texts.clear()
                 self._chunk = 0
+                session.keeps_rows = False
                 return None
             self._pipeline = PipelineStatus.ON
             return PGresult(result)
@@ -357,6 +368,7 @@ class PGconn(Sending):
         if size < 1 or not self._session.pending:
             raise errors.OperationalError("setting chunked rows mode failed")
         self._chunk = size
+        self._session.keeps_rows = True
 
     def flush(self) -> int:
         """Send what can be sent and return 1 while something is left."""

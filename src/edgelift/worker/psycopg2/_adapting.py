@@ -91,7 +91,9 @@ class QuotedString(_Adapter):
     def getquoted(self) -> bytes:
         """Return the literal; raises ValueError for a NUL character."""
         codec = codec_of(self._connection) if self._connection is not None else self.encoding
-        return quote_text(str(self.adapted), self._connection).encode(codec)
+        text = str(self.adapted)
+        text.encode(codec)  # so that an error tells the place in the text
+        return quote_text(text, self._connection).encode(codec)
 
 
 def quote_text(text: str, connection: Any = None) -> str:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from edgelift.worker.postgres import conninfo, transport
-from edgelift.worker.postgres.encodings import find_codec, normalize_encoding
+from edgelift.worker.postgres.encodings import normalize_encoding
 from edgelift.worker.postgres.transport import ConnectError
 
 from . import _errors as errors
@@ -213,7 +213,6 @@ class connection(Settings):
         self._check_open()
         self._refuse_in_tpc("set_client_encoding")
         name = normalize_encoding(encoding)
-        find_codec(name)
         if name == self.encoding:
             return
         self._drive(self._change_encoding(name))
@@ -256,7 +255,7 @@ class connection(Settings):
 
         self._check_open()
         factory = cursor_factory or self.cursor_factory or cursor
-        made = factory(self) if name is None else factory(self, name)
+        made = factory(self, name)
         if not isinstance(made, cursor):
             raise TypeError("cursor factory must be subclass of psycopg2.extensions.cursor")
         if withhold:

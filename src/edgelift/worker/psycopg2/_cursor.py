@@ -32,8 +32,11 @@ class cursor:
     def __init__(
         self, conn: Any, name: Any = None, scrollable: Any = None, withhold: Any = False
     ) -> None:
+        if isinstance(name, bytes):
+            name = name.decode()
         if name is not None and not isinstance(name, str):
-            raise TypeError("argument 2 must be str")
+            kind = type(name).__name__
+            raise TypeError(f"Expected bytes or unicode string, got {kind} instead")
         self.connection = conn
         self.name: str | None = name
         self.arraysize = 1
@@ -105,10 +108,8 @@ class cursor:
         return self.string_types
 
     def _check(self) -> None:
-        if self._closed:
+        if self.closed:
             raise InterfaceError("cursor already closed")
-        if self.connection.closed:
-            raise InterfaceError("connection already closed")
 
     def _check_unnamed(self, method: str) -> None:
         if self.name is not None:
@@ -196,6 +197,7 @@ class cursor:
         self.description = tuple(read_column(field, codec) for field in result.fields)
         self._casts = [self._find_cast(column.type_code) for column in self.description]
         self._rows = result.rows
+        self.rowcount = len(result.rows)
 
     def _find_cast(self, oid: int) -> Any:
         found = self.string_types.get(oid) or self.connection._find_type(oid)
@@ -223,8 +225,8 @@ class cursor:
         """Call a function and return the parameters; its result is fetched as rows."""
         self._check()
         self._check_unnamed("callproc")
-        self.execute(*build_call(procname, parameters, self.connection))
-        return parameters
+        self.execute(*build_call(procname, parameters))
+        return None if hasattr(parameters, "keys") else parameters
 
     # Rows
 
@@ -266,9 +268,7 @@ class cursor:
         self._check_named()
         yield from self.connection._begin()
         sql = f"FETCH FORWARD {count} FROM {self._quoted_name()}"
-        position = self._position
         yield from self._run(sql.encode(self.connection._codec))
-        self._position = position
 
     def fetchone(self) -> Any:
         """Return the next row, None after the last."""
@@ -393,6 +393,7 @@ class cursor:
             raise
         finally:
             connection._copy = None
+        self.statusmessage = ""
         if copy.failure is not None:
             raise copy.failure
 
@@ -468,7 +469,7 @@ class cursor:
         return f"<cursor object at {id(self):#x}{name}; closed: {int(self.closed)}>"
 
 
-def build_call(name: str, parameters: Any, connection: Any) -> tuple[str, Any]:
+def build_call(name: str, parameters: Any) -> tuple[str, Any]:
     """Return the statement that calls a function, and its arguments."""
     if not parameters:
         return f"SELECT * FROM {name}()", None

@@ -187,7 +187,9 @@ class Xid:
         return self.as_tid()
 
     def __repr__(self) -> str:
-        return f"<Xid: ({self.format_id!r}, {self.gtrid!r}, {self.bqual!r}) (unprepared)>"
+        if self.format_id is None:
+            return f"<Xid: {self.gtrid!r} (unparsed)>"
+        return f"<Xid: ({self.format_id!r}, {self.gtrid!r}, {self.bqual!r})>"
 
 
 class ConnectionInfo:

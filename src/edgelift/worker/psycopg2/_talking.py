@@ -14,7 +14,7 @@ from edgelift.worker.postgres.session import Session
 from edgelift.worker.postgres.transport import ConnectionLostError
 
 from ._copying import FLUSH_ONLY
-from ._errors import Error, OperationalError, make_error
+from ._errors import Error, OperationalError, ProgrammingError, make_error
 from ._objects import Notify
 
 _NOTICE_CAP = 50
@@ -115,17 +115,25 @@ class Talk:
         if status is Status.COPY_IN:
             if copy is None:
                 session.outgoing += messages.build_copy_fail(b"no file to copy from")
-                return
+                yield from self._skip_copy("FROM", "from")
             yield from copy.send(session)
         else:
             while not session.results:
-                if copy is not None:
-                    copy.take(session)
-                else:
-                    session.copied.clear()
-                yield
-            if copy is not None:
+                if copy is None:
+                    yield from self._skip_copy("TO", "to")
                 copy.take(session)
+                yield
+            copy.take(session)
+
+    def _skip_copy(self, word: str, method: str) -> Steps:
+        """Let a COPY end that has no file; raises ProgrammingError."""
+        session = self._session
+        while session.pending:
+            session.copied.clear()
+            yield
+        session.results.clear()
+        session.copied.clear()
+        raise ProgrammingError(f"can't execute COPY {word}: use the copy_{method}() method instead")
 
     def _command(self, sql: str) -> Steps:
         """Run a statement of the driver's own."""

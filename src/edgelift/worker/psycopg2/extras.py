@@ -39,6 +39,12 @@ from ._rows import (
 from ._types import Inet, UUID_adapter, register_inet, register_uuid, wait_select
 from .extensions import quote_ident
 
+# Pickles and error reports name the module that applications import.
+for _name in ("_batching", "_composite", "_hstore", "_logging", "_rows", "_types"):
+    for _part in list(globals().values()):
+        if getattr(_part, "__module__", "") == f"{__package__}.{_name}":
+            _part.__module__ = __name__
+
 __all__ = [
     "CompositeCaster",
     "DateRange",
