@@ -25,6 +25,7 @@ _NUMBERS: dict[Any, Any] = {
 _KINDS = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), "INTEGER"),
     **dict.fromkeys(("float", "double"), "REAL"),
+    "unsigned": "",  # of 64 bits: what is beyond SQLite's integers stays text, exactly
     **dict.fromkeys(("blob", "tinyblob", "mediumblob", "longblob", "binary", "varbinary", "bit"),
                     "BLOB"),
 }  # fmt: skip
@@ -176,7 +177,8 @@ def _list_objects(db: Any, kind: str) -> list[str]:
 def _columns(db: Any, table: str) -> list[tuple[str, str, str]]:
     found = _run(
         db,
-        "SELECT column_name, data_type, extra FROM information_schema.columns WHERE table_schema "
+        "SELECT column_name, if(column_type LIKE 'bigint%unsigned%', 'unsigned', data_type), "
+        "extra FROM information_schema.columns WHERE table_schema "
         f"= DATABASE() AND table_name = {db.escape(table)} ORDER BY ordinal_position",
     )
     return [(str(name), str(kind).lower(), str(extra).upper()) for name, kind, extra in found]
