@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edgelift.model.origin_schema import OriginType
@@ -204,3 +207,25 @@ def test_unsigned_numbers_that_may_be_null() -> None:
     way = apply_cast(big, choose_way(big, Choices(), MARIADB), Cast(to="null"), MARIADB)
     assert way.expression == "IF({} < 9223372036854775808, {}, NULL)"
     assert way.may_be_null
+
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "mysql.md"
+
+
+def list_documented() -> list[tuple[str, str, str, str]]:
+    """Return (type, op, declared, stated) of the page's table."""
+    table = PAGE.read_text().partition("<!-- types:")[2].partition("<!-- /types -->")[0]
+    rows = [line.strip("|").split("|") for line in table.split("\n") if line.startswith("| `")]
+    return [
+        (name, *(cell.strip() for cell in row[1:]))  # type: ignore[misc]
+        for row in rows
+        for name in re.findall(r"`([^`]+)`", row[0])
+    ]
+
+
+@pytest.mark.parametrize(("written", "op", "declared", "stated"), list_documented())
+def test_the_page_says_how_types_travel(written: str, op: str, declared: str, stated: str) -> None:
+    way = choose_way(read_type(written.partition("(")[0], written), Choices(), MARIADB)
+    assert (way.op, way.target) == (op, declared)
+    assert way.loss.endswith(stated)
+    assert bool(way.loss) is bool(stated)

@@ -11,6 +11,7 @@ import random
 import re
 import struct
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from edgelift.sources.mysql.errors import origin_errors
 from edgelift.sources.mysql.snapshot import BinlogPosition, read_server_position
 from edgelift.sources.mysql.url import MySqlPlace
 
+# What reading a broken event raises; ValueError covers MalformedEventError and bad UTF-8.
+UNREADABLE_EVENT = (ValueError, IndexError, KeyError, OverflowError, struct.error, zlib.error)
 _HEARTBEAT_S = 0.5
 _COM_BINLOG_DUMP = 0x12
 _QUIET_STATEMENTS = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b", re.IGNORECASE)
@@ -243,7 +246,7 @@ class ChangeStream:
     def _take(self, event: Event) -> Iterator[Change]:
         try:
             yield from self._take_event(event)
-        except (MalformedEventError, struct.error, IndexError, UnicodeError) as error:
+        except UNREADABLE_EVENT as error:
             raise self._explain(str(error)) from error
         # The rotation at a stream's start and heartbeats carry no place of their own.
         if event.next_position and event.kind not in {Kind.ROTATE, Kind.FORMAT}:

@@ -156,6 +156,10 @@ def _convert_generated(context: TableContext, column: OriginColumn, name: str, o
         sql = convert_expression(written, replace(context.scope, lasting=True))
         if read_field_kind(field) == "number" and column.type.arguments[1:]:
             sql = f"ROUND({sql}, {column.type.arguments[1]})"
+        if read_field_kind(field) == "integer" and _has_fractions(context, written):
+            # Decimals are REAL here: 2.55 * 100 is 254.99999999999997, and no INTEGER column
+            # makes that whole; both servers round when they store.
+            sql = f"CAST(ROUND({sql}) AS INTEGER)"
     except UnconvertibleError as error:
         issue = Issue(
             "SCHEMA-GENERATED", ERROR, "generated column", name,
@@ -171,6 +175,13 @@ def _convert_generated(context: TableContext, column: OriginColumn, name: str, o
         kind="generated column", name=name, origin=origin, inside=True,
         sql=f"GENERATED ALWAYS AS ({sql}) {kind}",
     )  # fmt: skip
+
+
+def _has_fractions(context: TableContext, written: str) -> bool:
+    """Return whether an expression may give more than whole numbers: those stay exact."""
+    numbers = (n for n, field in context.fields.items() if read_field_kind(field) == "number")
+    named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", written) for name in numbers)
+    return named or re.search(r"/|\d\.\d", written) is not None
 
 
 def _convert_identity(context: TableContext, column: OriginColumn, name: str, origin: str) -> Part:
