@@ -237,7 +237,7 @@ def build_plan(
 
 def _sum_sizes(databases: Databases, strategy: str) -> int | None:
     """Return the bytes of the databases with a strategy, None when there are none."""
-    sizes = [databases.sizes[d.name] for d in databases.plans if d.strategy == strategy]
+    sizes = [databases.sizes.get(d.name, 0) for d in databases.plans if d.strategy == strategy]
     return sum(sizes) if sizes else None
 
 
@@ -248,7 +248,8 @@ def _list_steps(
         if database.in_place:
             yield f"nothing of {database.name} is moved: the Worker reaches it through Hyperdrive"
             continue
-        size = format_bytes(databases.sizes.get(database.name, 0))
+        known = database.name in databases.sizes
+        size = format_bytes(databases.sizes[database.name]) if known else "the rows"
         yield f"schema: convert {database.name} and load it into the real engine"
         yield f"data: copy {size} of {database.name}, proving every row by hash on both sides"
     folders = [section.path for section in project.settings.static]
