@@ -227,7 +227,7 @@ def open_servers(project: Project, emit: Emit) -> Iterator[dict[str, ServerUrl]]
                 if url is not None:
                     found[database.binding] = url
                 continue
-            copies, prefix = open_copies(project, section), copy_prefix(project, section, "serve")
+            copies, prefix = open_copies(section), copy_prefix(project, section, "serve")
             for left in copies.list_names(prefix):
                 copies.drop(left)
             stack.callback(copies.drop, f"{prefix}1")

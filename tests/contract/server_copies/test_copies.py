@@ -59,7 +59,7 @@ class Origin:
         self.folder = folder
         self.section = DatabaseSection(name="main", url=url, env="DATABASE_URL")
         self.project = Project(folder, None, folder / "edgelift.toml")  # type: ignore[arg-type]
-        self.copies: ServerCopies = open_copies(self.project, self.section)
+        self.copies: ServerCopies = open_copies(self.section)
         self.prefix = copy_prefix(self.project, self.section)
         self.run = run
 
@@ -165,5 +165,5 @@ def test_a_server_that_cannot_be_used_says_so(
     if "password" in part and url.engine == "mysql":
         section = DatabaseSection(name="main", url=url.with_parts(user="nobody", **part), env="X")
     with pytest.raises(OriginError, match="cannot be used") as raised:
-        open_copies(origin.project, section).list_names("x")
+        open_copies(section).list_names("x")
     assert "wrong" not in str(raised.value)

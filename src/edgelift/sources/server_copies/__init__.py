@@ -8,6 +8,7 @@ SQLite file, which the comparisons of SQLite databases then take.
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -40,10 +41,8 @@ class ServerCopies(Protocol):
         ...
 
 
-def open_copies(project: Project, section: DatabaseSection) -> ServerCopies:
+def open_copies(section: DatabaseSection) -> ServerCopies:
     """Return what makes copies of a section's database, on its own server or on `copies`."""
-    import os
-
     origin = parse_server_url(expand_variables(section.url), os.environ)
     place = parse_server_url(expand_variables(section.copies)) if section.copies else origin
     if origin is None or place is None or origin.engine != place.engine:

@@ -57,7 +57,7 @@ class Servers:
 
     @cached_property
     def _copies(self) -> dict[str, ServerCopies]:
-        return {name: open_copies(self.project, section) for name, section in self.sections.items()}
+        return {name: open_copies(section) for name, section in self.sections.items()}
 
     def snapshot(self, name: str) -> Path:
         """Return the SQLite file with the content that all sides begin with."""
