@@ -17,6 +17,7 @@ from edgelift.worker.sqlite3.execution import (
     run_query,
     run_script,
     run_write,
+    sum_up_partial,
 )  # fmt: skip
 from edgelift.worker.sqlite3.features import Features
 from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
@@ -27,6 +28,7 @@ from edgelift.worker.sqlite3.statement import QUERIES, WRITES, Statement, parse
 from edgelift.worker.sqlite3.transactions import CONTROL
 from edgelift.worker.sqlite3.values import Value
 
+_COMMITS = frozenset({"COMMIT", "END"})
 _ISOLATION_LEVELS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})
 
 
@@ -118,7 +120,7 @@ class Connection(Features, metaclass=_ConnectionType):
         if not source.first:
             return Outcome()
         if source.first in CONTROL:
-            if source.first in {"COMMIT", "END"}:
+            if source.first in _COMMITS:
                 faults.meet(faults.COMMIT)
             self._transaction.run(source)
             return Outcome()
@@ -163,18 +165,22 @@ class Connection(Features, metaclass=_ConnectionType):
             if implicit and not self._transaction.writes:
                 self._transaction.cancel()  # CPython refuses such a statement before it begins
             raise
-        except errors.IntegrityError:
+        except errors.Error:
+            self._note_changes(plan, sum_up_partial(self.database))
             if plan.rolls_back:
                 self._transaction.roll_back()
             raise
+        self._note_changes(plan, outcome)
+        if plan.source.is_write:
+            faults.meet(faults.WRITTEN)
+        return outcome
+
+    def _note_changes(self, plan: Plan, outcome: Outcome) -> None:
         if outcome.total_changes:  # triggers included
             self.total_changes += outcome.total_changes
             self._transaction.note_write()
         if outcome.changes and plan.source.verb in {"INSERT", "REPLACE"}:
             self.last_rowid = outcome.last_rowid or 0
-        if plan.source.is_write:
-            faults.meet(faults.WRITTEN)
-        return outcome
 
     def run_script(self, statements: Sequence[str]) -> None:
         """Commit, then run statements, those between PRAGMAs and BEGINs in one message."""
@@ -182,7 +188,11 @@ class Connection(Features, metaclass=_ConnectionType):
         pending: list[str] = []
         for sql in statements:
             plan = read_plan(sql)
-            if plan.source.first in CONTROL or plan.source.first in {"PRAGMA", "VACUUM"}:
+            if pending and plan.source.first in _COMMITS and self._commits_with_statements():
+                faults.meet(faults.COMMIT)
+                self._run_batch(pending, commits=True)
+                pending = []
+            elif plan.source.first in CONTROL or plan.source.first in {"PRAGMA", "VACUUM"}:
                 self._run_batch(pending)
                 pending = []
                 self.run(plan, list)
@@ -193,13 +203,16 @@ class Connection(Features, metaclass=_ConnectionType):
         if self._autocommit is False:
             self._transaction.begin()
 
-    def _run_batch(self, statements: Sequence[str]) -> None:
+    def _commits_with_statements(self) -> bool:
+        return isinstance(self._transaction, ObjectTransaction) and self._transaction.open
+
+    def _run_batch(self, statements: Sequence[str], *, commits: bool = False) -> None:
         if not statements:
             return
         verbs = {parse(sql).verb for sql in statements}
         if verbs - QUERIES:
             self._check_writable()
-        outcome = run_script(self.database, statements)
+        outcome = run_script(self.database, statements, commits=commits)
         self.total_changes += outcome.total_changes
         if verbs & {"INSERT", "REPLACE"} and outcome.total_changes:
             self.last_rowid = outcome.last_rowid or 0

@@ -198,6 +198,13 @@ def _run_batch(database: Database, batch: Sequence[Fitted]) -> Outcome:
     return _sum_up(database.ask(_with_counters(batch, RUN), writes=True, atomic=False))
 
 
+def sum_up_partial(database: Database) -> Outcome:
+    """Return what the statements before a failed one did, once."""
+    results, database.partial = database.partial, []
+    whole = results[: len(results) // 2 * 2]
+    return _sum_up(Answer(whole)) if whole else Outcome(changes=0)
+
+
 def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
     """Return each statement followed by its counters.
 
@@ -230,8 +237,11 @@ def run_other(database: Database, plan: Plan, values: Sequence[Value]) -> Outcom
     return Outcome(result.columns or None, rows)
 
 
-def run_script(database: Database, statements: Sequence[str]) -> Outcome:
-    """Run statements without values, schema statements among them; in D1 as atomic batches."""
+def run_script(database: Database, statements: Sequence[str], *, commits: bool = False) -> Outcome:
+    """Run statements without values, schema statements among them; in D1 as atomic batches.
+
+    With `commits` the open transaction of a SQL object is committed with the last of them.
+    """
     plans = [read_plan(sql) for sql in statements]
     outcome = Outcome(changes=0)
     for start in range(0, len(plans), _BATCH_STATEMENTS):
@@ -239,7 +249,8 @@ def run_script(database: Database, statements: Sequence[str]) -> Outcome:
             (Fitted(plan.target.sql, []), RUN) for plan in plans[start : start + _BATCH_STATEMENTS]
         ]
         asked = [*batch, (Fitted(COUNTERS, []), JSON)]
-        answer = database.ask(asked, writes=True, atomic=False)
+        is_last = start + _BATCH_STATEMENTS >= len(plans)
+        answer = database.ask(asked, writes=True, atomic=False, commits=commits and is_last)
         outcome.total_changes += sum(r.meta.get("changes", 0) for r in answer.results[:-1])
         outcome.last_rowid = answer.results[-1].rows[0][1]
     database.forget()

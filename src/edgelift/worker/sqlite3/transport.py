@@ -96,6 +96,8 @@ class Database:
         self.names: dict[str, list[str]] = {}
         self.tables: dict[str, list[tuple[str, str]]] = {}
         self.returning: dict[str, tuple[Statement, list[str]]] = {}
+        # The results of the statements before the one that failed last.
+        self.partial: list[Result] = []
 
     def connect(self, busy_ms: int) -> tuple[Database, Books]:
         """Return what a new connection asks, and its transaction."""
@@ -120,24 +122,28 @@ class Database:
         *,
         writes: bool = False,
         atomic: bool = True,
+        commits: bool = False,
     ) -> Answer:
         """Run statements and return their answers; raises the DB-API error of what SQLite says.
 
         Several are one atomic batch, unless `atomic` is False and the database can do otherwise.
-        `writes` tells that they may change something.
+        `writes` tells that they may change something, `commits` has a SQL object commit the open
+        transaction after them.
         """
         steps = [[*fitted, form] for fitted, form in statements]
-        answer = self._send(steps, names, writes=writes, atomic=atomic)
-        if "error" in answer:
-            raise read_d1_error(answer["error"])
+        wishes = {"writes": writes, "atomic": atomic, "commits": commits}
+        answer = self._send(steps, names, wishes)
         results = [
             Result(found["rows"], found.get("columns", []), found.get("meta", {}))
-            for found in answer["results"]
+            for found in answer.get("results", ())
         ]
+        if "error" in answer:
+            self.partial = results
+            raise read_d1_error(answer["error"])
         return Answer(results, answer.get("names"))
 
     def _send(
-        self, steps: list[list[Any]], names: Fitted | None, *, writes: bool, atomic: bool
+        self, steps: list[list[Any]], names: Fitted | None, wishes: dict[str, bool]
     ) -> dict[str, Any]:
         request: dict[str, Any] = {"statements": steps}
         if names:
@@ -200,14 +206,16 @@ class ObjectLink(ObjectDatabase):
             self.returning = self.shared.returning
 
     def _send(
-        self, steps: list[list[Any]], names: Fitted | None, *, writes: bool, atomic: bool
+        self, steps: list[list[Any]], names: Fitted | None, wishes: dict[str, bool]
     ) -> dict[str, Any]:
         message: dict[str, Any] = {"steps": steps}
-        if atomic and len(steps) > _PAIR:
+        if wishes["atomic"] and len(steps) > _PAIR:
             message["atomic"] = True
         if names:
             message["names"] = list(names)
-        return self.transaction.send(message, writes=writes)
+        if wishes["commits"]:
+            return self.transaction.commit_with(message)
+        return self.transaction.send(message, writes=wishes["writes"])
 
 
 _PAIR = 2  # a write and its counters
