@@ -35,6 +35,7 @@ IN_WORKER = (
     "psycopg_pools",
     "sqlalchemy_greenlets",
     "sqlalchemy_pools",
+    "django_async",
     "django_connections",
 )
 
