@@ -102,4 +102,5 @@ def test_a_fault_is_seen(tmp_path: Path) -> None:
 
 
 def test_the_corpus_is_what_make_corpus_writes() -> None:
-    assert write_inputs() == {path.name: path.read_bytes() for path in CORPUS.iterdir()}
+    kept = {p.name: p.read_bytes() for p in CORPUS.iterdir() if not p.name.startswith("crash-")}
+    assert write_inputs() == kept
