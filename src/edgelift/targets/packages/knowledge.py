@@ -94,7 +94,7 @@ def dropped_names(imported: Collection[str], engines: Collection[str] = ()) -> l
     return sorted(
         name
         for rule in read_knowledge().rule
-        if rule.transitive
+        if rule.transitive and (not rule.engine or rule.engine in engines)
         for name in rule.names
         if decide(name, imported, engines).outcome in {"excluded", "substituted"}
     )
