@@ -211,11 +211,9 @@ class Session:
         if not self.started:
             self.started = True
             return
-        while self.pending:
-            command = self.pending.popleft()
-            if command in {Command.SIMPLE, Command.SYNC}:
-                break
-            self.results.append(Result(Status.ABORTED, command))
+        self._skip_aborted()
+        if self.pending:
+            self.pending.popleft()
         self._aborted = False
         self._fields = None
         self.results.append(Result(Status.READY, Command.SYNC))
@@ -235,6 +233,18 @@ class Session:
         if report.get("V", report.get("S")) in {b"FATAL", b"PANIC"}:
             self.failure = report
         self._add(Status.ERROR, command, report=report)
+        if command not in {None, Command.SIMPLE}:
+            self._aborted = True
+            self.skip_aborted()
+
+    def skip_aborted(self) -> None:
+        """Answer what the server skips after an error, up to the next sync, by ABORTED."""
+        if self._aborted:
+            self._skip_aborted()
+
+    def _skip_aborted(self) -> None:
+        while self.pending and self.pending[0] not in {Command.SIMPLE, Command.SYNC}:
+            self.results.append(Result(Status.ABORTED, self.pending.popleft()))
 
     def _on_fields(self, body: bytes) -> None:
         self._fields = read_fields(body)

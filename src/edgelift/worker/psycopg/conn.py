@@ -292,6 +292,7 @@ class PGconn(Sending):
     def is_busy(self) -> int:
         """Return whether get_result would have to wait."""
         session = self._session
+        session.skip_aborted()
         if session.results or self._separator or (self._chunk and session.has_rows()):
             return 0
         return int(bool(session.pending) and self.status == ConnStatus.OK)
@@ -303,6 +304,7 @@ class PGconn(Sending):
             return None
         while True:
             session = self._session
+            session.skip_aborted()
             if not session.results and self._chunk:
                 part = session.take_rows(self._chunk)
                 if part is not None:
