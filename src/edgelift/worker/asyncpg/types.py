@@ -148,9 +148,9 @@ class BitString:
             self._bytes, self._bitlength = bitstring, len(bitstring) * 8
             return
         digits = (bitstring or "").replace(" ", "")
-        for digit in digits:
-            if digit not in "01":
-                raise ValueError(f"invalid bit value {digit!r}")
+        for place, digit in enumerate(bitstring or ""):
+            if digit not in "01 ":
+                raise ValueError(f"invalid bit value at position {place}")
         self._bitlength = len(digits)
         padded = digits.ljust(-(-len(digits) // 8) * 8, "0")
         self._bytes = int(padded or "0", 2).to_bytes(len(padded) // 8, "big")
@@ -189,14 +189,24 @@ class BitString:
         cls, x: int, length: int, bitorder: str = "big", *, signed: bool = False
     ) -> BitString:
         """Return a number as bits."""
-        low, high = (-(1 << length - 1), 1 << length - 1) if signed else (0, 1 << length)
-        if length <= 0 or not low <= x < high:
-            raise ValueError("invalid length or value for BitString.from_int")
-        digits = f"{x % (1 << length):0{length}b}"
+        if length < 0:
+            raise ValueError("length argument must be non-negative")
+        if x.bit_length() > length:
+            raise OverflowError("int too big to convert")
+        if x < 0 and not signed:
+            raise OverflowError("can't convert negative int to unsigned")
+        if bitorder not in {"big", "little"}:
+            raise ValueError("bitorder must be either 'big' or 'little'")
+        digits = f"{x % (1 << length):0{length}b}" if length else ""
         return cls(digits if bitorder == "big" else digits[::-1])
 
     def __len__(self) -> int:
         return self._bitlength
+
+    def __getitem__(self, i: int) -> int:
+        if i >= self._bitlength:
+            raise IndexError("index out of range")
+        return self._bytes[i // 8] >> (7 - i % 8) & 1
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BitString):
