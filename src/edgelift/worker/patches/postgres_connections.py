@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 from edgelift.worker.connections import Driver, adopt, guard, may_postpone, postpone
+from edgelift.worker.flows import at_end
 from edgelift.worker.hyperdrive import Endpoint, UnreachableError, find_database, read_endpoint
 from edgelift.worker.loop import run_coroutine
 
@@ -192,6 +194,24 @@ def _read_connect() -> Any:
     return asyncpg.connection.connect
 
 
+def _make_pool_connect(connect: Any) -> Any:
+    """Return the connect of pools: they keep to requests themselves, but leave sockets open."""
+
+    async def connect_for_pool(*args: Any, **kwargs: Any) -> Any:
+        made = await connect(*args, **kwargs)
+        reference = weakref.ref(made)
+
+        def end() -> None:
+            kept = reference()
+            if kept is not None and not kept.is_closed():
+                kept.terminate()
+
+        at_end(end)
+        return made
+
+    return connect_for_pool
+
+
 def _patch_asyncpg() -> None:
     import asyncpg
     import asyncpg.connection
@@ -219,7 +239,8 @@ def _patch_asyncpg() -> None:
     module.open_wire = open_wire_here
     package: Any = asyncpg
     pools: Any = asyncpg.pool
-    module.connect = package.connect = pools.connect = connect_here
+    module.connect = package.connect = connect_here
+    pools.connect = _make_pool_connect(connect)
     for kind in module.Connection.__mro__[:-1]:
         guard(kind, ("_check_open",))
 
