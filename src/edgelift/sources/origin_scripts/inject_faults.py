@@ -12,6 +12,7 @@ import re
 import sqlite3
 import threading
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 FOLDER = Path(os.environ["EDGELIFT_FAULTS"])
@@ -94,7 +95,10 @@ def failing_connection(base: type[sqlite3.Connection]) -> type[sqlite3.Connectio
             base.commit(self)
 
         def __exit__(
-            self, kind: type[BaseException] | None, error: BaseException | None, traceback: object
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            traceback: TracebackType | None,
         ) -> Any:
             if kind is None and self.in_transaction:
                 try:
