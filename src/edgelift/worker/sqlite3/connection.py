@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -12,7 +13,9 @@ from edgelift.worker.sqlite3.errors import NotSupportedError, ProgrammingError, 
 from edgelift.worker.sqlite3.execution import (
     Outcome,
     Plan,
+    add_outcome,
     read_plan,
+    run_many,
     run_other,
     run_query,
     run_script,
@@ -20,6 +23,8 @@ from edgelift.worker.sqlite3.execution import (
     sum_up_partial,
 )  # fmt: skip
 from edgelift.worker.sqlite3.features import Features
+from edgelift.worker.sqlite3.local_copy import run_locally
+from edgelift.worker.sqlite3.local_writes import run_write_locally
 from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
 from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
 from edgelift.worker.sqlite3.pragmas import run_pragma
@@ -28,6 +33,14 @@ from edgelift.worker.sqlite3.statement import QUERIES, WRITES, Statement, parse
 from edgelift.worker.sqlite3.transactions import CONTROL
 from edgelift.worker.sqlite3.values import Value
 
+# What D1 refuses and the interpreter's own SQLite has or allows (D1 limits page: patterns of 50
+# bytes, 100 columns, 5 terms of a compound, 100 parameters, 100,000 bytes).
+_MISSING = re.compile(r"no such function: (\w+)( \(D1 does not offer it\)|)")
+_REFUSED = re.compile(
+    r"pattern too complex|too many terms in compound|too many columns in result set"
+    r"|Expression tree is too large|too many SQL variables|query string is too large"
+    r"|too many arguments on function"
+)
 _COMMITS = frozenset({"COMMIT", "END"})
 _ISOLATION_LEVELS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})
 
@@ -115,7 +128,7 @@ class Connection(Features, metaclass=_ConnectionType):
         """Run a plan with the values that `bind` returns; the cursor's way to the database."""
         source = plan.source
         if source.verb in WRITES and source.first != "EXPLAIN":
-            return self.run_write(plan, lambda: run_write(self.database, plan, bind()))
+            return self.run_write(plan, lambda: self.write(plan, bind()))
         values = bind()
         if not source.first:
             return Outcome()
@@ -124,10 +137,59 @@ class Connection(Features, metaclass=_ConnectionType):
                 faults.meet(faults.COMMIT)
             self._transaction.run(source)
             return Outcome()
-        self.check_functions(plan)
         if source.is_query:
-            return run_query(self.database, plan, values)
+            return self._read(plan, values)
+        self.check_schema(plan)
         return self._run_pragma(source) or self._run_schema(plan, values)
+
+    def _read(self, plan: Plan, values: Sequence[Value]) -> Outcome:
+        """Run a query, on a copy of its tables where D1 cannot."""
+        if not self.callbacks.names_in(plan.source):
+            try:
+                return run_query(self.database, plan, values)
+            except errors.DatabaseError as error:
+                if not self._may_copy(error):
+                    raise
+                return self._read_copy(plan, values, error)
+        return run_locally(self.database, self.callbacks, plan.source, values)
+
+    def _read_copy(
+        self, plan: Plan, values: Sequence[Value], refusal: errors.DatabaseError
+    ) -> Outcome:
+        try:
+            return run_locally(self.database, self.callbacks, plan.source, values)
+        except errors.DatabaseError as error:
+            raise refusal from error
+
+    def _may_copy(self, error: Exception) -> bool:
+        """Return whether D1 refused what the interpreter's own SQLite may well do."""
+        missing = _MISSING.match(str(error))
+        if missing:
+            return missing[1].lower() in self.callbacks.functions or missing[2] != ""
+        return bool(_REFUSED.search(str(error)))
+
+    def write(self, plan: Plan, values: Sequence[Value]) -> Outcome:
+        """Run a write, with what it computes read from a copy where D1 cannot."""
+        if self.callbacks.names_in(plan.source):
+            return run_write_locally(self.database, self.callbacks, plan, values)
+        try:
+            return run_write(self.database, plan, values)
+        except errors.DatabaseError as refusal:
+            if not self._may_copy(refusal):
+                raise
+            try:
+                return run_write_locally(self.database, self.callbacks, plan, values)
+            except errors.DatabaseError as error:
+                raise refusal from error
+
+    def write_many(self, plan: Plan, rows: Iterable[Sequence[Value]]) -> Outcome:
+        """Run a write for each list of values."""
+        if not self.callbacks.names_in(plan.source):
+            return run_many(self.database, plan, list(rows))
+        total = Outcome(changes=0)
+        for values in rows:
+            add_outcome(total, run_write_locally(self.database, self.callbacks, plan, values))
+        return total
 
     def _run_pragma(self, source: Statement) -> Outcome | None:
         """Return the outcome of what is answered without D1, None for everything else."""
@@ -147,7 +209,6 @@ class Connection(Features, metaclass=_ConnectionType):
 
     def run_write(self, plan: Plan, work: Callable[[], Outcome]) -> Outcome:
         """Run a write in the transaction CPython would open for it, and count what it did."""
-        self.check_functions(plan)
         self._check_writable()
         implicit = (
             plan.source.is_write
@@ -197,11 +258,19 @@ class Connection(Features, metaclass=_ConnectionType):
                 pending = []
                 self.run(plan, list)
             else:
-                self.check_functions(plan)
+                self._check_script(plan)
                 pending.append(sql)
         self._run_batch(pending)
         if self._autocommit is False:
             self._transaction.begin()
+
+    def _check_script(self, plan: Plan) -> None:
+        self.check_schema(plan)
+        names = self.callbacks.names_in(plan.source)
+        if plan.source.first != "CREATE" and names:
+            raise NotSupportedError(
+                f"{names[0]} is registered in Python, which D1 cannot call: no script may use it"
+            )
 
     def _commits_with_statements(self) -> bool:
         return isinstance(self._transaction, ObjectTransaction) and self._transaction.open

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgelift.worker.sqlite3.adapting import converters
 from edgelift.worker.sqlite3.decltypes import read_types
 from edgelift.worker.sqlite3.errors import ProgrammingError
-from edgelift.worker.sqlite3.execution import Outcome, Plan, read_plan, run_many
+from edgelift.worker.sqlite3.execution import Outcome, Plan, read_plan
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.tokens import split_statements
 from edgelift.worker.sqlite3.values import bind_values
@@ -63,9 +63,7 @@ class Cursor(metaclass=_CursorType):
         if not plan.source.is_write:
             raise ProgrammingError("executemany() can only execute DML statements.")
         rows = (bind_values(plan.source, parameters) for parameters in seq_of_parameters)
-        outcome = self.connection.run_write(
-            plan, lambda: run_many(self.connection.database, plan, list(rows))
-        )
+        outcome = self.connection.run_write(plan, lambda: self.connection.write_many(plan, rows))
         self.rowcount = outcome.changes or 0
         return self
 

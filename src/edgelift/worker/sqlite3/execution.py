@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgelift.worker.sqlite3.errors import DataError, OperationalError
+from edgelift.worker.sqlite3.errors import DataError, Error, OperationalError
 from edgelift.worker.sqlite3.fitting import LARGEST_SQL_BYTES, Fitted, fit
 from edgelift.worker.sqlite3.rewrite import (
     COUNTERS,
@@ -160,9 +160,20 @@ def _prepare_write(database: Database, plan: Plan) -> tuple[Statement, list[str]
 
 def run_write(database: Database, plan: Plan, values: Sequence[Value]) -> Outcome:
     """Run an INSERT, REPLACE, UPDATE or DELETE with its counters as one atomic batch."""
+    return run_each(database, plan, [values])
+
+
+def run_each(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) -> Outcome:
+    """Run a write for each list of values, all of them or none, with its counters and results."""
     statement, names = _prepare_write(database, plan)
-    pieces = fit(statement, values)
-    answer = database.ask(_with_counters(pieces, RUN if names is None else JSON), writes=True)
+    if not rows:
+        return Outcome(names, changes=0)
+    pieces = [piece for values in rows for piece in fit(statement, values)]
+    try:
+        answer = database.ask(_with_counters(pieces, RUN if names is None else JSON), writes=True)
+    except Error:
+        database.partial = []  # taken back with the one that failed
+        raise
     outcome = _sum_up(answer)
     if names is not None:
         outcome.names = names
@@ -185,12 +196,12 @@ def run_many(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) ->
         for piece in fit(statement, values):
             length = len(piece.sql) + sum(len(str(value)) for value in piece.parameters)
             if batch and (len(batch) >= _BATCH_STATEMENTS or size + length > _BATCH_BYTES):
-                _add(outcome, _run_batch(database, batch))
+                add_outcome(outcome, _run_batch(database, batch))
                 batch, size = [], 0
             batch.append(piece)
             size += length
     if batch:
-        _add(outcome, _run_batch(database, batch))
+        add_outcome(outcome, _run_batch(database, batch))
     return outcome
 
 
@@ -221,7 +232,8 @@ def _sum_up(answer: Answer) -> Outcome:
     return Outcome(changes=changes, total_changes=max(total, changes), last_rowid=counters[-1][1])
 
 
-def _add(total: Outcome, part: Outcome) -> None:
+def add_outcome(total: Outcome, part: Outcome) -> None:
+    """Count what a part did in the total."""
     total.changes = (total.changes or 0) + (part.changes or 0)
     total.total_changes += part.total_changes
     total.last_rowid = part.last_rowid

@@ -1,7 +1,7 @@
 """What sqlite3 connections offer beside statements: callbacks in Python, copies, limits.
 
-D1 runs no Python: functions and collations are recorded, and a statement that needs one fails by
-name.
+D1 runs no Python: functions and collations are kept, and a statement that needs one runs where
+they are (expansion.py, local_copy.py).
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgelift.worker.sqlite3.errors import NotSupportedError, ProgrammingError, make_error
+from edgelift.worker.sqlite3.callbacks import (
+    AGGREGATE,
+    COLLATION,
+    FUNCTION,
+    WINDOW,
+    Callback,
+    Callbacks,
+)  # fmt: skip
+from edgelift.worker.sqlite3.errors import NotSupportedError, ProgrammingError
 from edgelift.worker.sqlite3.execution import Plan
 from edgelift.worker.sqlite3.real import dump
 from edgelift.worker.sqlite3.transport import Database
 
 log = logging.getLogger("edgelift.sqlite3")
-
-# Functions that applications register because an old SQLite lacks them, and that D1 has with the
-# same meaning.
-_BUILT_IN = frozenset(
-    {
-        "acos", "asin", "atan", "atan2", "ceil", "cos", "degrees", "exp", "floor", "ln", "log",
-        "log2", "mod", "pi", "pow", "radians", "sign", "sin", "sqrt", "tan", "trunc",
-    }
-)  # fmt: skip
 
 
 class Features:
@@ -35,50 +34,47 @@ class Features:
 
     def __init__(self) -> None:
         self.trace = None
-        self._functions: set[str] = set()
-        self._collations: set[str] = set()
+        self.callbacks = Callbacks()
 
     def check_open(self) -> None:
         """Raise ProgrammingError when the connection is closed."""
         raise ProgrammingError("Cannot operate on a closed database.")
 
-    def check_functions(self, plan: Plan) -> None:
-        """Raise OperationalError when the SQL needs what was registered in Python."""
-        for name in plan.source.functions & self._functions:
-            raise make_error(
-                f"no such function: {name} (registered in Python, which D1 cannot call)",
-                "SQLITE_ERROR",
-            )
-        for name in plan.source.collations & self._collations:
-            raise make_error(
-                f"no such collation sequence: {name} (registered in Python, which D1 cannot call)",
-                "SQLITE_ERROR",
+    def check_schema(self, plan: Plan) -> None:
+        """Raise NotSupportedError when a definition would have D1 call what is in Python.
+
+        A view may: who reads it is answered from a copy (local_copy.py).
+        """
+        source = plan.source
+        if source.first != "CREATE" or "VIEW" in {token.upper for token in source.tokens[:3]}:
+            return
+        for name in self.callbacks.names_in(source):
+            raise NotSupportedError(
+                f"{name} is registered in Python, which D1 cannot call: no table, index or trigger "
+                "may use it"
             )
 
     def create_function(
         self, name: str, narg: int, func: Callable[..., Any] | None, *, deterministic: bool = False
     ) -> None:
-        """Record the function; a statement that calls it fails with OperationalError."""
-        self._record(name, func, self._functions)
+        """Keep the function; statements that call it run where Python is."""
+        self._keep(Callback(FUNCTION, name, narg, func, deterministic))
 
     def create_aggregate(self, name: str, n_arg: int, aggregate_class: Any) -> None:
-        """Record the aggregate; a statement that calls it fails with OperationalError."""
-        self._record(name, aggregate_class, self._functions)
+        """Keep the aggregate; statements that call it run where Python is."""
+        self._keep(Callback(AGGREGATE, name, n_arg, aggregate_class))
 
     def create_window_function(self, name: str, num_params: int, aggregate_class: Any, /) -> None:
-        """Record the window function; a statement that calls it fails with OperationalError."""
-        self._record(name, aggregate_class, self._functions)
+        """Keep the window function; statements that call it run where Python is."""
+        self._keep(Callback(WINDOW, name, num_params, aggregate_class))
 
     def create_collation(self, name: str, callback: Callable[[str, str], int] | None, /) -> None:
-        """Record the collation; a statement that names it fails with OperationalError."""
-        self._record(name, callback, self._collations)
+        """Keep the collation; statements that name it run where Python is."""
+        self._keep(Callback(COLLATION, name, 2, callback))
 
-    def _record(self, name: str, made: object, registered: set[str]) -> None:
+    def _keep(self, made: Callback) -> None:
         self.check_open()
-        if made is None:
-            registered.discard(name.lower())
-        elif name.lower() not in _BUILT_IN:
-            registered.add(name.lower())
+        self.callbacks.keep(made)
 
     def set_trace_callback(self, trace_callback: Callable[[str], object] | None) -> None:
         """Call back with the text of each statement, its parameters not filled in."""
