@@ -26,6 +26,7 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.sources import sqlite_catalogue
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_errors import OriginChanged, check_file, origin_errors
+from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.sources.sqlite_snapshot import Progress, Snapshot, take_snapshot
 
 __all__ = ["Snapshot", "SqliteSource", "quote_identifier"]
@@ -111,6 +112,7 @@ class SqliteSource:
             db = sqlite3.connect(uri, uri=True, timeout=self.wait_s, isolation_level=None)
             stack.callback(db.close)
             db.execute("PRAGMA schema_version").fetchone()  # meets a lock or damage here, not later
+            read_past_newer(db, path)
             yield db
             if before and before != self.read_fingerprint():
                 raise OriginChanged(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+import apsw
 
 from edgelift.errors import OriginError
 from edgelift.model.catalogue import Catalogue, Column, ForeignKey, Index, SqlObject, Table
@@ -13,6 +15,13 @@ from edgelift.sources.sqlite_ddl import ParsedTable, parse_create_table
 OLDEST_SQLITE = (3, 37, 0)  # the first with PRAGMA table_list
 _VIRTUAL, _STORED = 2, 3  # values of `hidden` in PRAGMA table_xinfo
 _HIDDEN_OF_VIRTUAL_TABLE = 1
+
+
+class Reader(Protocol):
+    """A connection of sqlite3 or apsw; views of a target may be newer than Python's own SQLite."""
+
+    def execute(self, sql: str, values: Any = ..., /) -> Any:
+        """Run a statement and return its cursor."""
 
 
 class _Entry(NamedTuple):
@@ -29,12 +38,12 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def read_catalogue(db: sqlite3.Connection) -> Catalogue:
+def read_catalogue(db: Reader) -> Catalogue:
     """Return the whole catalogue, read in one transaction, with the rows of every table counted.
 
-    Raises sqlite3.Error as SQLite gives it, and OriginError when Python's own SQLite is too old.
+    Raises the connection's own errors, and OriginError when Python's own SQLite is too old.
     """
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+    if isinstance(db, sqlite3.Connection) and sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise OriginError(
             "The SQLite in this Python is too old to read a catalogue",
             why=f"it is {sqlite3.sqlite_version}, needed is {'.'.join(map(str, OLDEST_SQLITE))}",
@@ -47,7 +56,7 @@ def read_catalogue(db: sqlite3.Connection) -> Catalogue:
         db.execute("ROLLBACK")
 
 
-def _read(db: sqlite3.Connection) -> Catalogue:
+def _read(db: Reader) -> Catalogue:
     entries = [
         _Entry(*row)
         for row in db.execute(
@@ -87,7 +96,7 @@ def _read(db: sqlite3.Connection) -> Catalogue:
     )
 
 
-def _read_table(db: sqlite3.Connection, entry: _Entry, kind: tuple[str, bool, bool]) -> Table:
+def _read_table(db: Reader, entry: _Entry, kind: tuple[str, bool, bool]) -> Table:
     virtual = _read_module(entry.sql) if kind[0] == "virtual" else ""
     if virtual:
         columns, rows = _read_virtual(db, entry.name)
@@ -115,18 +124,21 @@ def _read_module(sql: str) -> str:
     return tokens[using + 1].name.lower() if known and using is not None else "unknown"
 
 
-def _read_virtual(db: sqlite3.Connection, name: str) -> tuple[tuple[Column, ...], int]:
+def _read_virtual(db: Reader, name: str) -> tuple[tuple[Column, ...], int]:
     try:
         return _read_columns(db, name, ParsedTable()), _count(db, name)
-    except sqlite3.OperationalError:  # no such module, or one whose rows cannot be listed
+    except (
+        sqlite3.OperationalError,
+        apsw.SQLError,
+    ):  # no such module, or one whose rows cannot be listed
         return (), 0
 
 
-def _count(db: sqlite3.Connection, name: str) -> int:
+def _count(db: Reader, name: str) -> int:
     return int(db.execute(f"SELECT count(*) FROM main.{quote_identifier(name)}").fetchone()[0])
 
 
-def _read_columns(db: sqlite3.Connection, name: str, parsed: ParsedTable) -> tuple[Column, ...]:
+def _read_columns(db: Reader, name: str, parsed: ParsedTable) -> tuple[Column, ...]:
     columns = []
     for _id, column, declared, not_null, default, key, hidden in db.execute(
         "SELECT * FROM pragma_table_xinfo(?)", (name,)
@@ -150,9 +162,7 @@ def _read_columns(db: sqlite3.Connection, name: str, parsed: ParsedTable) -> tup
     return tuple(columns)
 
 
-def _read_foreign_keys(
-    db: sqlite3.Connection, name: str, parsed: ParsedTable
-) -> tuple[ForeignKey, ...]:
+def _read_foreign_keys(db: Reader, name: str, parsed: ParsedTable) -> tuple[ForeignKey, ...]:
     grouped: dict[int, list[tuple[object, ...]]] = {}
     for row in db.execute(
         "SELECT * FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq", (name,)
@@ -174,9 +184,7 @@ def _read_foreign_keys(
     return tuple(keys)
 
 
-def _read_indexes(
-    db: sqlite3.Connection, table: str, sql_of_index: Mapping[str, str]
-) -> list[Index]:
+def _read_indexes(db: Reader, table: str, sql_of_index: Mapping[str, str]) -> list[Index]:
     indexes = []
     for _seq, name, unique, _origin, partial in db.execute(
         "SELECT * FROM pragma_index_list(?)", (table,)
@@ -204,10 +212,10 @@ def _sorted_like(order: list[str], indexes: list[Index]) -> tuple[Index, ...]:
     return tuple(sorted(indexes, key=lambda index: place.get(index.name, len(place))))
 
 
-def _read_sequences(db: sqlite3.Connection) -> dict[str, int]:
+def _read_sequences(db: Reader) -> dict[str, int]:
     rows = db.execute("SELECT name, seq FROM sqlite_sequence WHERE typeof(seq)='integer'")
     return {str(name): int(value) for name, value in rows if name is not None}
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> int:
+def _pragma(db: Reader, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])

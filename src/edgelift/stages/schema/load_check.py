@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgelift.model.catalogue import Catalogue, Table
-from edgelift.model.target_schema import TargetSchema
+from edgelift.model.target_schema import Statement, TargetSchema
 from edgelift.sources.sqlite_catalogue import quote_identifier
-from edgelift.stages.schema.issues import ERROR, WARNING, Issue
+from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.targets.workerd.sql_check import StatementError
 
 Engine = Callable[[Sequence[str]], list[StatementError]]
@@ -108,3 +108,28 @@ def _find_broken(probes: Sequence[Probe]) -> set[int]:
             except (sqlite3.Error, sqlite3.Warning):
                 broken.add(index)
     return broken
+
+
+def find_newer(schema: TargetSchema, refused: Sequence[Issue]) -> list[Issue]:
+    """Return a note for each object that D1 takes and the SQLite of this Python does not.
+
+    Such a SQLite then refuses the whole file, unless it is told to go on (sqlite_newer.py).
+    """
+    gone = {(issue.kind, issue.name) for issue in refused}
+    notes = []
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        for statement in (*schema.tables, *schema.after):
+            try:
+                db.execute(statement.sql)
+            except sqlite3.Error as error:
+                if (statement.kind, statement.name) not in gone:
+                    notes.append(_note_newer(statement, error))
+    return notes
+
+
+def _note_newer(statement: Statement, error: sqlite3.Error) -> Issue:
+    return Issue(
+        "SCHEMA-SQLITE-NEWER", NOTE, statement.kind, statement.name,
+        f"needs a newer SQLite than the {sqlite3.sqlite_version} of this Python ({error}): such a "
+        "one opens the file only after PRAGMA writable_schema=ON; D1 and SQL objects read it",
+    )  # fmt: skip

@@ -22,6 +22,7 @@ from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.flows import Flow, Reply
 from edgelift.sources.sqlite import quote_identifier
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.stages.verify.compare import (
     IGNORED_HEADERS,
     decode_body,
@@ -274,6 +275,7 @@ def check_row_mutants(database: Path, catalogue: Catalogue, scratch: Path) -> li
         copy = scratch / "altered.sqlite"
         shutil.copyfile(database, copy)
         with contextlib.closing(sqlite3.connect(copy)) as db:
+            read_past_newer(db, copy)
             _prepare(db)
             lost = [table.name for table in drop if _drop_row(db, table)]
             other = [table.name for table in change if _change_cell(db, table)]

@@ -35,6 +35,7 @@ from edgelift.sources.origin_server import (
     serve_origin,
 )
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.stages.verify.faults import OriginFaults
 from edgelift.stages.verify.samples import Samples, Source
 from edgelift.stages.verify.servers import OpenCopies, Servers
@@ -431,4 +432,5 @@ def seed_database(golden: Path, file: Path) -> None:
     """Copy a lifted database to where the runtime opens it, in WAL mode as it expects."""
     copy_database(golden, file)
     with contextlib.closing(sqlite3.connect(file)) as db:
+        read_past_newer(db, file)
         db.execute("PRAGMA journal_mode=WAL")

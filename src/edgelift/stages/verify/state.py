@@ -15,6 +15,7 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import CellDifference, TableComparison
 from edgelift.sources.sqlite import quote_identifier
 from edgelift.sources.sqlite_compare import compare_databases
+from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.stages.verify.changes import cut_changes
 
 NAMED = 300  # differences named per table while noise is learned
@@ -148,6 +149,7 @@ def find_changing(first: Path, second: Path, table: TableComparison) -> list[str
     place = quote_identifier(table.table)
     changing = []
     with contextlib.closing(sqlite3.connect(first)) as db:
+        read_past_newer(db, first)
         db.execute("ATTACH ? AS other", (str(second),))
         for column in table.columns:
             name = quote_identifier(column)

@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from edgelift.sources.sqlite_tokens import read_calls, tokenize
+from edgelift.stages.schema.server.aggregates import join_texts
 from edgelift.stages.schema.server.literals import (
     KINDS,
     TYPE,
@@ -249,6 +250,8 @@ def _cast(node: Node, scope: Scope) -> Node:
     if isinstance(inner, exp.Null):
         return inner
     if isinstance(inner, exp.Literal) and inner.is_string:
+        if inner.this == "now" and kind == "date":  # PostgreSQL keeps it as text until it runs
+            return _clock(exp.CurrentDate(), scope)
         if target.this is TYPE.ARRAY:
             element = target.expressions[0].this if target.expressions else None
             return write_json(inner.this, scope, KINDS.get(element, "text") if element else "text")
@@ -542,6 +545,7 @@ _HANDLERS: dict[type[Node], Handler] = {
     exp.Left: _left,
     exp.Right: _right,
     exp.Concat: _concat,
+    exp.GroupConcat: join_texts,
     exp.Introducer: _introducer,
     exp.Column: _column,
     exp.Table: _table,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,12 @@ from edgelift.model.target_schema import TargetSchema
 from edgelift.sources.origin_database import OriginDatabase, TableFacts, open_origin
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
-from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
+from edgelift.stages.schema.load_check import (
+    Engine,
+    build_probes,
+    find_newer,
+    run_load_check,
+)
 from edgelift.stages.schema.mapping import DatabaseMapping
 from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
 from edgelift.stages.schema.server.outcome import (
@@ -151,6 +155,7 @@ def _settle(
     catalogue = build_catalogue(schema)
     probes = build_probes(schema, catalogue)
     issues = run_load_check(probes, engine, same_engine=False)
+    issues += find_newer(schema, issues)
     parts = _add_issues(parts, issues)
     mapping = build_mapping(name, parts, converted.contexts, accepted)
     schema = build_target(mapping)
@@ -198,7 +203,7 @@ def _add_issues(parts: tuple[Part, ...], issues: list[Issue]) -> tuple[Part, ...
 def build_catalogue(schema: TargetSchema) -> Catalogue:
     """Return the catalogue that the statements make, read from a scratch file.
 
-    A statement that the SQLite of this Python refuses is left out; the real engine judges it.
+    A statement that apsw's SQLite refuses is left out; the real engine judges it.
     """
     with tempfile.TemporaryDirectory(prefix="edgelift-schema-") as folder:
         path = Path(folder) / "schema.sqlite"
@@ -208,12 +213,10 @@ def build_catalogue(schema: TargetSchema) -> Catalogue:
                 db.execute(statement.sql)
             except apsw.Error:
                 continue
-        db.close()
-        reader = sqlite3.connect(path)
         try:
-            return read_catalogue(reader)
+            return read_catalogue(db)
         finally:
-            reader.close()
+            db.close()
 
 
 def _judge_database(origin: OriginSchema, converted: Converted) -> list[Issue]:
