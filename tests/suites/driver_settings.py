@@ -7,6 +7,8 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+import django
+
 if os.environ.get("SUITE_SOURCE"):
     sys.path.insert(0, os.environ["SUITE_SOURCE"])
     from edgelift.worker.postgres import install
@@ -30,5 +32,6 @@ DATABASES = {
 }
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+if django.VERSION < (6,):  # later versions test with their own default
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False

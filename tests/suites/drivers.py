@@ -101,7 +101,7 @@ def run_django(
     done = subprocess.run(
         command,
         cwd=source / "tests",
-        env=build_environment(driver, server.url, f"dj_{os.getpid()}", real=False),
+        env=build_environment(driver, server.url, f"dj_{driver}_{os.getpid()}", real=False),
         capture_output=True,
         text=True,
         check=False,
@@ -131,7 +131,7 @@ def run_sqlalchemy(
     source = fetch_source("sqlalchemy", version)
     needs = ["pytest<9", "typing_extensions", "greenlet", *DRIVER_NEEDS[driver]]
     python = make_venv(f"suite-sqlalchemy-{driver}", needs) / "bin/python"
-    name = f"sa_{os.getpid()}"
+    name = f"sa_{driver}_{os.getpid()}"
     server.create_database(name)
     for statement in (
         "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION postgres_fdw",
@@ -167,12 +167,18 @@ SUITES = {"django": (run_django, DJANGO), "sqlalchemy": (run_sqlalchemy, SQLALCH
 
 
 def run_suite(
-    suite: str, driver: str, modules: Sequence[str] = (), version: str | None = None
+    suite: str,
+    driver: str,
+    modules: Sequence[str] = (),
+    version: str | None = None,
+    server: PostgresServer | None = None,
 ) -> dict[str, Any]:
-    """Run a suite on a server of its own and return its results."""
+    """Run a suite, on a server of its own unless one is given, and return its results."""
     work, versions = SUITES[suite]
-    with start_postgres(settings=SERVER) as server:
+    if server is not None:
         return work(driver, version or versions[0], modules, server)
+    with start_postgres(settings=SERVER) as started:
+        return work(driver, version or versions[0], modules, started)
 
 
 def build_page(results: dict[str, Any]) -> str:

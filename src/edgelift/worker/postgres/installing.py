@@ -127,7 +127,8 @@ def install(
     An installed psycopg 3 gets its libpq from here, an installed aiopg this psycopg2; `blocking`
     is how they wait in the Worker.
     Packages imported before stay as they are: call this before the app's import. A second call
-    replaces the first.
+    replaces the first. Raises KeyError for a name that is no package of ours.
     """
+    listed = {name: DISTRIBUTIONS[name] for name in names}
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
-    sys.meta_path.insert(0, Finder(names, blocking=blocking))
+    sys.meta_path.insert(0, Finder(listed, blocking=blocking))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -81,17 +82,20 @@ class Result:
         return int(last) if last.isdigit() else -1
 
 
+_SIZE = struct.Struct("!i").unpack_from
+
+
 def split_row(body: bytes) -> list[bytes | None]:
     """Return the values of a DataRow."""
     values: list[bytes | None] = []
     position = 2
     for _ in range(body[0] << 8 | body[1]):
         end = position + 4
-        size = int.from_bytes(body[position:end], "big")
-        if size == 0xFFFFFFFF:
+        (size,) = _SIZE(body, position)
+        position = end
+        if size < 0:
             values.append(None)
-            position = end
         else:
-            position = end + size
+            position += size
             values.append(body[end:position])
     return values

@@ -195,13 +195,17 @@ class cursor:
             return
         codec = self.connection._codec
         self.description = tuple(read_column(field, codec) for field in result.fields)
-        self._casts = [self._find_cast(column.type_code) for column in self.description]
+        self._casts = [self._find_function(column.type_code) for column in self.description]
         self._rows = result.rows
         self.rowcount = len(result.rows)
 
     def _find_cast(self, oid: int) -> Any:
         found = self.string_types.get(oid) or self.connection._find_type(oid)
         return found if found is not None else STRING
+
+    def _find_function(self, oid: int) -> Any:
+        found = self._find_cast(oid)
+        return found.function if type(found) is Type else found
 
     def executemany(self, query: Any, vars_list: Iterable[Any]) -> None:
         """Run a statement for each of the arguments; results are not kept."""
@@ -233,15 +237,12 @@ class cursor:
     def _build(self, body: bytes) -> Any:
         """Return a row from its message."""
         codec = self.connection._codec
-        values = []
-        for value, cast in zip(split_row(body), self._casts, strict=False):
-            function = cast.function if type(cast) is Type else cast
-            if value is None:
-                values.append(None if function is as_text else function(None, self))
-            elif function is as_text:
-                values.append(value.decode(codec))
-            else:
-                values.append(function(value.decode(codec), self))
+        values = [
+            (None if value is None else value.decode(codec))
+            if function is as_text
+            else function(None if value is None else value.decode(codec), self)
+            for value, function in zip(split_row(body), self._casts, strict=False)
+        ]
         if self.row_factory is None:
             return tuple(values)
         row = self.row_factory(self)

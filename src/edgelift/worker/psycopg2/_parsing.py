@@ -49,6 +49,8 @@ def parse_date(text: str) -> dt.date:
     """Return a date; infinities are the ends of Python's range, as in psycopg2."""
     if text.endswith("infinity"):
         return dt.date.min if text[0] == "-" else dt.date.max
+    if len(text) == 10:
+        return dt.date.fromisoformat(text)
     match = _split_stamp(text)
     return dt.date(int(match[1]), int(match[2]), int(match[3]))
 
@@ -58,6 +60,18 @@ def parse_stamp(text: str, zone: ZoneFactory = None) -> dt.datetime:
     if text.endswith("infinity"):
         edge = dt.datetime.min if text[0] == "-" else dt.datetime.max  # noqa: DTZ901
         return edge if zone is None else edge.replace(tzinfo=make_zone(zone, dt.timedelta(0)))
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return _parse_odd_stamp(text, zone)
+    if found.tzinfo is None or zone is dt.timezone:
+        return found
+    offset = found.utcoffset()
+    return found.replace(tzinfo=None if zone is None else make_zone(zone, offset))
+
+
+def _parse_odd_stamp(text: str, zone: ZoneFactory) -> dt.datetime:
+    """Return a timestamp that Python does not read by itself, or say why there is none."""
     match = _split_stamp(text)
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     tzinfo = None
@@ -69,7 +83,7 @@ def parse_stamp(text: str, zone: ZoneFactory = None) -> dt.datetime:
     return value + carry if carry else value
 
 
-def make_zone(factory: ZoneFactory, offset: dt.timedelta) -> Any:
+def make_zone(factory: ZoneFactory, offset: dt.timedelta | None) -> Any:
     """Return the time zone of an offset, made by a cursor's `tzinfo_factory`."""
     if isinstance(factory, dt.tzinfo):
         return factory
