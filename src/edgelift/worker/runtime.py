@@ -140,6 +140,8 @@ def _install_shims(settings: dict[str, Any]) -> None:
         Path(database["path"]).parent.mkdir(parents=True, exist_ok=True)
     if files:
         importlib.import_module("edgelift.worker.sqlite3").install(files)
+    if any(database.get("origin") for database in files):
+        importlib.import_module("edgelift.worker.sqlalchemy_moved").install(files)
     if settings.get("models"):
         importlib.import_module("edgelift.worker.models").install()
 
@@ -148,7 +150,8 @@ def set_database_urls(settings: dict[str, Any], environment: Any) -> None:
     """Point the variables the app reads its database URLs from at the databases of the Worker."""
     for database in settings.get("databases", []):
         if database.get("env"):
-            url = database.get("url") or f"sqlite:///{database['path']}"
+            scheme = database.get("scheme", "sqlite")
+            url = database.get("url") or f"{scheme}:///{database['path']}"
             environment[database["env"]] = url
 
 

@@ -13,18 +13,23 @@ from edgelift.errors import UsageError
 from edgelift.journal import Journal
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import DatabasePlan, Plan
-from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, parse_server_url
+from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, find_engine, parse_server_url
 from edgelift.project import Project, expand_variables
 from edgelift.sources.sqlite_url import find_sqlite_file
 
 LOCAL_ROOT = "/app"
+MOVED = "edgelift-data"  # the folder, in the Worker only, in which moved databases seem to lie
 DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "mysqldb"})
 # Files of the schema stage and the migrations made of them: rows are loaded between the two.
 SCHEMA_PARTS = {"tables": "schema", "after": "after_load"}
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):
-    """A database of the Worker: `path` is what the app opens, relative if inside the project."""
+    """A database of the Worker: `path` is what the app opens, relative if inside the project.
+
+    `origin` is the engine of the server that it was moved from, `texts` are SQL texts of the app in
+    that engine's dialect with their translations.
+    """
 
     name: str
     binding: str
@@ -32,6 +37,8 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     env: str | None = None
     scheme: str = ""
+    origin: str = ""
+    texts: dict[str, str] = {}
 
     def place(self, root: str) -> str:
         """Return the path that the app opens when the project lies at `root`."""
@@ -43,15 +50,20 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             return f"file:{self.place(root)}"
         return f"{self.scheme}:///{self.place(root)}" if self.scheme else self.place(root)
 
-    def build_settings(self, root: str) -> dict[str, str]:
+    def build_settings(self, root: str) -> dict[str, object]:
         """Return the database's part of the settings document of worker/runtime.py.
 
         The adapter itself sets `env` to a sqlite:/// URL, so it is told only where that is right.
         """
-        settings = {"name": self.name, "binding": self.binding, "path": self.place(root)}
+        settings: dict[str, object] = {
+            "name": self.name, "binding": self.binding, "path": self.place(root)
+        }  # fmt: skip
         settings["strategy"] = self.strategy
         if self.env and self.scheme == "sqlite":
             settings["env"] = self.env
+        if self.origin:
+            settings |= {"origin": self.origin, "scheme": self.scheme, "texts": self.texts}
+            settings |= {"env": self.env} if self.env else {}
         return settings
 
 
@@ -184,7 +196,7 @@ def read_parts(project: Project, journal: Journal) -> Parts:
             tip="run: edgelift plan PATH",
         )
     moved = [database for database in plan.databases if not database.in_place]
-    databases = tuple(_find_database(project, database) for database in moved)
+    databases = tuple(_find_database(project, database, plan) for database in moved)
     schema = _read_schema(project, databases)
     return Parts(project, plan, inventory, databases, schema, tuple(_find_servers(project, plan)))
 
@@ -210,7 +222,18 @@ def _find_servers(project: Project, plan: Plan) -> Iterator[ServerDatabase]:
         )
 
 
-def _find_database(project: Project, plan: DatabasePlan) -> Database:
+def _find_database(project: Project, plan: DatabasePlan, whole: Plan) -> Database:
+    url = expand_variables(plan.url)
+    if (engine := find_engine(url)) is not None:
+        return Database(
+            name=plan.name,
+            binding=plan.binding,
+            path=f"{MOVED}/{plan.name}.sqlite",
+            strategy=plan.strategy,
+            env=plan.env,
+            scheme=_choose_scheme(url, whole),
+            origin=engine,
+        )
     file = find_sqlite_file(plan.url, project.root)
     inside = file.is_relative_to(project.root)
     scheme, colon, _ = plan.url.partition(":")
@@ -222,6 +245,15 @@ def _find_database(project: Project, plan: DatabasePlan) -> Database:
         env=plan.env,
         scheme=scheme if colon else "",
     )
+
+
+def _choose_scheme(url: str, plan: Plan) -> str:
+    """Return the scheme of a moved database's URL in the Worker.
+
+    SQLAlchemy keeps the server's, for which the adapter has dialects; everything else gets SQLite's.
+    """
+    names = {package.name for package in plan.packages}
+    return url.partition("://")[0] if "sqlalchemy" in names else "sqlite"
 
 
 def _read_schema(project: Project, databases: tuple[Database, ...]) -> dict[str, dict[str, bytes]]:

@@ -273,11 +273,14 @@ class Parts:
 
     def _plan_faults(self) -> list[Check]:
         """Find the requests during which databases fail, among those of the other flows."""
-        strategies = [database.strategy for database in self.bench.moved]
+        strategies = [d.strategy for d in self.bench.moved if d.name not in self.bench.servers.moves]
         flows = [flow for flows in self._planned.values() for flow in flows]
         faults = build_faults(flows, self.bench.inventory.routes, strategies)
         if not strategies or not faults.requests:
-            why = "no database is moved" if not strategies else "no request of the flows writes"
+            why = "no request of the flows writes"
+            if not strategies:
+                servers = "the failures of databases on servers are not forced"
+                why = servers if self.bench.moved else "no database is moved"
             return [build_check(self.bench.run, checks.FAULTS, Status.SKIPPED, why)]
         self._planned[checks.FAULTS] = [faults]
         return []

@@ -19,8 +19,10 @@ from edgelift.errors import OriginError, TargetError
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import TableComparison
 from edgelift.model.inventory import Inventory
+from edgelift.model.move_plan import MovePlan
 from edgelift.model.plan import DatabasePlan, Plan
-from edgelift.model.server_url import ServerUrl, parse_server_url
+from edgelift.model.server_url import ServerUrl, find_engine, parse_server_url
+from edgelift.model.target_schema import TargetSchema
 from edgelift.project import DatabaseSection, JobSection, expand_variables
 from edgelift.run import Run
 from edgelift.sources.estimators import capture_environment
@@ -36,6 +38,7 @@ from edgelift.sources.origin_server import (
 )
 from edgelift.sources.sqlite_compare import compare_databases
 from edgelift.sources.sqlite_newer import read_past_newer
+from edgelift.sources.server_copies.moved import Move
 from edgelift.stages.verify.faults import OriginFaults
 from edgelift.stages.verify.samples import Samples, Source
 from edgelift.stages.verify.servers import OpenCopies, Servers
@@ -129,13 +132,21 @@ class Bench:
 
     @cached_property
     def servers(self) -> Servers:
-        """Return the databases that stay on their servers."""
-        return Servers(self.run.project, self.plan, self.folder / "servers")
+        """Return the databases that are on servers at the origin."""
+        journal, moves = self.run.journal, {}
+        for database in self.moved:
+            if find_engine(expand_variables(database.url)) is None:
+                continue
+            plan = journal.read_document(f"move:{database.name}", MovePlan)
+            schema = journal.read_document(f"schema:{database.name}", TargetSchema)
+            if plan is not None and schema is not None and database.name in self.catalogues:
+                moves[database.name] = Move(plan=plan, schema=schema)
+        return Servers(self.run.project, self.plan, self.folder / "servers", moves)
 
     def prepare(self) -> None:
         """Make the templates of the databases that stay on their servers."""
         if self.servers.sections:
-            self.note("copying the databases that stay on their servers")
+            self.note("copying the databases that are on servers")
             self.catalogues |= self.servers.prepare()
 
     def snapshot(self, name: str) -> Path:
@@ -390,7 +401,7 @@ class WorkerLauncher:
     def open(self, tag: str) -> Iterator[Side]:
         """Start a Worker with Python already running; raises TargetError when it does not start."""
         servers = self.bench.servers
-        with self.bench.scratch(tag) as folder, servers.open(folder) as copies:
+        with self.bench.scratch(tag) as folder, servers.open(folder, servers.kept) as copies:
             databases = dict(copies.files)
             for database in self.bench.moved:
                 file = database_file(folder, database.binding, database.strategy)

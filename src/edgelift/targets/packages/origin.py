@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from edgelift.model.inventory import Inventory
-from edgelift.project import Project, read_engine, stays_in_place
+from edgelift.project import Project, read_engine
 from edgelift.sources.source_code import read_sources
 from edgelift.sources.source_code.files import read_imports
 from edgelift.sources.source_code.names import is_main_guard, is_type_checking
@@ -47,7 +47,7 @@ def resolve_origin(
                 sorted(
                     engine
                     for section in settings.databases
-                    if stays_in_place(section) and (engine := read_engine(section))
+                    if (engine := read_engine(section))
                 )
             ),
         ),

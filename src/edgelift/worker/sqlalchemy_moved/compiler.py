@@ -1,0 +1,340 @@
+"""SQL of PostgreSQL's and MySQL's constructs in SQLite's words, with the meaning they had there.
+
+What has no such words raises CompileError when it is compiled, rather than mean something else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import exc, types as sqltypes
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteIdentifierPreparer
+from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
+from sqlalchemy.sql import elements, operators
+
+from edgelift.worker.sqlalchemy_moved import functions
+from edgelift.worker.sqlalchemy_moved.texts import read_text
+
+_NULLS = (operators.nulls_first_op, operators.nulls_last_op)
+_DIRECTIONS = (operators.asc_op, operators.desc_op)
+
+
+class MovedPreparer(SQLiteIdentifierPreparer):
+    """Names of tables: those of other schemas carry theirs before two underscores."""
+
+    schema_for_object = staticmethod(lambda _named: None)
+
+    def format_table(self, table: Any, use_schema: bool = True, name: Any = None) -> Any:
+        """Return a table's name as the move chose it."""
+        schema = table.schema if hasattr(table, "schema") else None
+        plain = table.name if name is None else name
+        if schema and use_schema and schema not in self.dialect.own_schemas:
+            plain = f"{schema}__{plain}"
+        return self.quote(plain)
+
+
+class MovedTypeCompiler(SQLiteTypeCompiler):
+    """Types in CAST and CREATE TABLE: whatever SQLite has no name for is text."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("visit_"):
+            return lambda _type, **_kw: "TEXT"
+        raise AttributeError(name)
+
+    def visit_UUID(self, type_: Any, **kw: Any) -> str:
+        """Return the type of UUIDs."""
+        return "CHAR(36)"
+
+    visit_uuid = visit_UUID
+
+    def visit_ARRAY(self, type_: Any, **kw: Any) -> str:
+        """Return the type of arrays."""
+        return "TEXT"
+
+    visit_JSON = visit_JSONB = visit_TIMESTAMP = visit_DATETIME = visit_ARRAY
+
+
+class MovedCompiler(SQLiteCompiler):
+    """Statements of both origins."""
+
+    dialect: Any
+
+    def visit_function(self, func: Any, add_to_result_map: Any = None, **kwargs: Any) -> str:
+        """Write a function by its rule."""
+        text = functions.compile_function(self, func, **kwargs)
+        if text is None:
+            plain: str = super().visit_function(func, add_to_result_map=add_to_result_map, **kwargs)
+            return plain
+        if add_to_result_map is not None:
+            add_to_result_map(func.name, func.name, (func.name,), func.type)
+        return text
+
+    def visit_now_func(self, fn: Any, **kw: Any) -> str:
+        """Write the moment with its fraction of a second."""
+        return functions.NOW
+
+    visit_localtimestamp_func = visit_now_func
+    visit_current_timestamp_func = visit_now_func
+
+    def visit_textclause(self, textclause: Any, add_to_result_map: Any = None, **kw: Any) -> str:
+        """Write SQL text as it was translated before the cut."""
+        known = read_text(textclause.text)
+        if known is not None:
+            textclause = textclause._clone()
+            textclause.text = known
+        text: str = super().visit_textclause(textclause, add_to_result_map=add_to_result_map, **kw)
+        return text
+
+    def order_by_clause(self, select: Any, **kw: Any) -> str:
+        """Write ORDER BY with NULLs where the server puts them."""
+        order = self.render_order(select._order_by_clauses, **kw)
+        return f" ORDER BY {order}" if order else ""
+
+    def visit_over(self, over: Any, **kwargs: Any) -> str:
+        """Write a window whose order has NULLs where the server puts them."""
+        if over.order_by is not None and len(over.order_by):
+            ordered = [_Rendered(self.render_order(over.order_by, **kwargs))]
+            over = over._clone()
+            over.order_by = elements.ClauseList(*ordered)
+        text: str = super().visit_over(over, **kwargs)
+        return text
+
+    def render_order(self, clauses: Any, **kw: Any) -> str:
+        """Return the terms of an ORDER BY."""
+        listed = getattr(clauses, "clauses", None) or (
+            clauses if isinstance(clauses, list | tuple) else [clauses]
+        )
+        return ", ".join(self._render_term(clause, **kw) for clause in listed)
+
+    def _render_term(self, clause: Any, **kw: Any) -> str:
+        named, direction, inner = False, None, clause
+        while isinstance(inner, elements.UnaryExpression) and inner.modifier is not None:
+            named = named or inner.modifier in _NULLS
+            direction = inner.modifier if inner.modifier in _DIRECTIONS else direction
+            inner = inner.element
+        label = getattr(inner, "element", inner) if _is_label(inner) else inner
+        members = _read_members(label)
+        if members:
+            text = self._render_rank(self.process(label, **kw), members)
+            text += " DESC" if direction is operators.desc_op else ""
+        else:
+            text = self.process(clause, **kw)
+        if named or self.dialect.origin != "postgresql" or _is_never_null(label):
+            return text
+        return f"{text} NULLS {'FIRST' if direction is operators.desc_op else 'LAST'}"
+
+    def _render_rank(self, text: str, members: list[str]) -> str:
+        quoted = [self.render_literal_value(member, sqltypes.String()) for member in members]
+        ranks = " ".join(f"WHEN {member} THEN {rank}" for rank, member in enumerate(quoted))
+        return f"CASE {text} {ranks} END"
+
+    def get_select_precolumns(self, select: Any, **kw: Any) -> str:
+        """Refuse DISTINCT ON, which would quietly be another query."""
+        if select._distinct_on:
+            raise exc.CompileError("DISTINCT ON has no form in SQLite: use a window function")
+        text: str = super().get_select_precolumns(select, **kw)
+        return text
+
+    def visit_ilike_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write ILIKE: SQLite's LIKE does not look at the case of ASCII letters."""
+        return self._write_like(binary, "LIKE", **kw)
+
+    def visit_not_ilike_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write NOT ILIKE."""
+        return self._write_like(binary, "NOT LIKE", **kw)
+
+    def visit_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write LIKE with the origin's care for case."""
+        if self.dialect.origin == "mysql":
+            return self._write_like(binary, "LIKE", **kw)
+        return self._write_glob(binary, "GLOB", **kw)
+
+    def visit_not_like_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write NOT LIKE with the origin's care for case."""
+        if self.dialect.origin == "mysql":
+            return self._write_like(binary, "NOT LIKE", **kw)
+        return self._write_glob(binary, "NOT GLOB", **kw)
+
+    def _write_like(self, binary: Any, word: str, **kw: Any) -> str:
+        escape = binary.modifiers.get("escape") or "\\"
+        sides = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        return f"{sides[0]} {word} {sides[1]} ESCAPE '{escape.replace(chr(39), chr(39) * 2)}'"
+
+    def _write_glob(self, binary: Any, word: str, **kw: Any) -> str:
+        """Write LIKE as GLOB, whose pattern is made of LIKE's inside the statement."""
+        escape = binary.modifiers.get("escape") or "\\"
+        pattern = self.process(binary.right, **kw)
+        quoted = f"'{escape.replace(chr(39), chr(39) * 2)}'"
+        steps = [
+            (f"{quoted} || {quoted}", "char(1)"), (f"{quoted} || '%'", "char(2)"),
+            (f"{quoted} || '_'", "char(3)"), ("'['", "'[[]'"), ("'*'", "'[*]'"), ("'?'", "'[?]'"),
+            ("'%'", "'*'"), ("'_'", "'?'"), ("char(1)", quoted), ("char(2)", "'%'"),
+            ("char(3)", "'_'"),
+        ]  # fmt: skip
+        for old, new in steps:
+            pattern = f"replace({pattern}, {old}, {new})"
+        return f"{self.process(binary.left, **kw)} {word} {pattern}"
+
+    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
+        """Write the operators of PostgreSQL's documents and arrays."""
+        if self.dialect.origin != "postgresql":
+            text: str = super().visit_custom_op_binary(element, operator, **kw)
+            return text
+        left, right = self.process(element.left, **kw), self.process(element.right, **kw)
+        is_array = isinstance(element.left.type, sqltypes.ARRAY)
+        each = "EXISTS (SELECT 1 FROM json_each({}) a WHERE {})"
+        match operator.opstring:
+            case "->":
+                return f"{left} -> {right}"
+            case "->>":
+                return (
+                    f"CASE {left} -> {right} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+                    f"ELSE CAST({left} ->> {right} AS TEXT) END"
+                )
+            case "@>" if is_array:
+                return _contains_array(left, right)
+            case "<@" if is_array:
+                return _contains_array(right, left)
+            case "@>":
+                return _contains_document(left, right)
+            case "<@":
+                return _contains_document(right, left)
+            case "&&" if is_array:
+                return each.format(left, f"a.value IN (SELECT value FROM json_each({right}))")
+            case "?":
+                return each.format(left, f"coalesce(a.key = {right}, 0) OR a.value = {right}")
+            case "?|":
+                keys = f"(SELECT value FROM json_each({right}))"
+                return each.format(left, f"a.key IN {keys} OR a.value IN {keys}")
+            case "?&":
+                here = f"SELECT key FROM json_each({left}) UNION SELECT value FROM json_each({left})"
+                return f"NOT {each.format(right, f'a.value NOT IN ({here})')}"
+            case word:
+                raise exc.CompileError(f"PostgreSQL's operator {word} has no form in SQLite")
+
+    def visit_concat_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write || of texts and arrays."""
+        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        if isinstance(binary.left.type, sqltypes.ARRAY):
+            rows = f"SELECT value FROM json_each({left}) UNION ALL SELECT value FROM json_each({right})"
+            return f"(SELECT json_group_array(value) FROM ({rows}))"
+        if isinstance(binary.left.type, sqltypes.JSON):
+            raise exc.CompileError("PostgreSQL's || of documents has no form in SQLite")
+        return f"{left} || {right}"
+
+    def visit_getitem_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Write an array's element; the first has the number 1."""
+        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
+        return f"json_extract({left}, '$[' || ({right} - 1) || ']')"
+
+    def visit_binary(self, binary: Any, *arguments: Any, **kw: Any) -> str:
+        """Write comparisons with ANY and ALL of an array."""
+        right = binary.right
+        if isinstance(right, elements.CollectionAggregate) and isinstance(
+            right.element.type, sqltypes.ARRAY
+        ):
+            return self._write_any(binary, right, **kw)
+        text: str = super().visit_binary(binary, *arguments, **kw)
+        return text
+
+    def _write_any(self, binary: Any, right: Any, **kw: Any) -> str:
+        from sqlalchemy.sql.compiler import OPERATORS
+
+        word = OPERATORS[binary.operator]
+        condition = f"{self.process(binary.left, **kw)}{word}a.value"
+        place = f"SELECT 1 FROM json_each({self.process(right.element, **kw)}) a WHERE"
+        if right.operator is operators.any_op:
+            return f"EXISTS ({place} {condition})"
+        return f"NOT EXISTS ({place} NOT ({condition}))"
+
+    def visit_array(self, element: Any, **kw: Any) -> str:
+        """Write an array of expressions."""
+        return f"json_array({self.visit_clauselist(element, **kw)})"
+
+    def visit_aggregate_order_by(self, element: Any, **kw: Any) -> str:
+        """Write what is aggregated with its order."""
+        order = self.render_order(element.order_by, **kw)
+        return f"{self.process(element.target, **kw)} ORDER BY {order}"
+
+    def _on_conflict_target(self, clause: Any, **kw: Any) -> str:
+        name = getattr(clause, "constraint_target", None)
+        if name is None:
+            text: str = super()._on_conflict_target(clause, **kw)
+            return text
+        table = self.current_executable.table
+        for constraint in table.constraints:
+            if constraint.name == name or (
+                constraint is table.primary_key and name == f"{table.name}_pkey"
+            ):
+                columns = [self.preparer.quote(column.name) for column in constraint.columns]
+                return f"({', '.join(columns)})"
+        raise exc.CompileError(f"ON CONFLICT ON CONSTRAINT {name}: the model does not declare it")
+
+    def visit_on_duplicate_key_update(self, on_duplicate: Any, **kw: Any) -> str:
+        """Write MySQL's ON DUPLICATE KEY UPDATE: whatever unique key is met."""
+        table = self.current_executable.table
+        terms = []
+        for key, value in on_duplicate.update.items():
+            name = getattr(key, "key", key)
+            column = table.c[name]
+            if not isinstance(value, elements.ClauseElement):
+                value = elements.BindParameter(None, value, type_=column.type)
+            replaced = _to_excluded(value, on_duplicate.inserted_alias, self.preparer)
+            text = self.process(replaced.self_group(), use_schema=False)
+            terms.append(f"{self.preparer.quote(column.name)} = {text}")
+        return f"ON CONFLICT DO UPDATE SET {', '.join(terms)}"
+
+
+class _Rendered(elements.TextClause):
+    """Text that is rendered already and holds no parameters of its own."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.replace(":", "\\:"))
+
+
+def _is_label(clause: Any) -> bool:
+    return isinstance(clause, elements.Label)
+
+
+def _read_members(clause: Any) -> list[str]:
+    """Return the values of an enumeration in their declared order, by which servers sort it."""
+    kind = getattr(clause, "type", None)
+    kind = getattr(kind, "impl", kind) if isinstance(kind, sqltypes.TypeDecorator) else kind
+    if isinstance(clause, elements.ColumnElement) and isinstance(kind, sqltypes.Enum):
+        return list(kind.enums)
+    return []
+
+
+def _is_never_null(clause: Any) -> bool:
+    return getattr(clause, "nullable", True) is False or getattr(clause, "primary_key", False)
+
+
+def _contains_array(left: str, right: str) -> str:
+    held = f"SELECT value FROM json_each({left})"
+    return f"NOT EXISTS (SELECT 1 FROM json_each({right}) b WHERE b.value NOT IN ({held}))"
+
+
+def _contains_document(left: str, right: str) -> str:
+    """Return jsonb's @>: every value of `right` at the same path, in arrays at any position."""
+    same = "a.atom IS b.atom AND a.type = b.type"
+    place = "(a.fullkey = b.fullkey OR (typeof(b.key) = 'integer' AND a.path = b.path))"
+    inner = f"SELECT 1 FROM json_tree({left}) a WHERE {same} AND {place}"
+    leaf = "b.type NOT IN ('object', 'array')"
+    return (
+        f"NOT EXISTS (SELECT 1 FROM json_tree({right}) b WHERE {leaf} AND NOT EXISTS ({inner}))"
+    )
+
+
+def _to_excluded(value: Any, inserted: Any, preparer: Any) -> Any:
+    """Return an expression with MySQL's VALUES(column) as SQLite's excluded.column."""
+    from sqlalchemy.sql import visitors
+
+    def replace(element: Any, **_kw: Any) -> Any:
+        if isinstance(element, elements.ColumnClause) and element.table is inserted:
+            return elements.literal_column(f"excluded.{preparer.quote(element.name)}")
+        if getattr(element, "name", "") == "values" and hasattr(element, "clauses"):
+            column = list(element.clauses)[0]
+            return elements.literal_column(f"excluded.{preparer.quote(column.name)}")
+        return None
+
+    return visitors.replacement_traverse(value, {}, replace)

@@ -1,0 +1,206 @@
+"""Column types of the moved dialects: what models declare, over the forms that the mover wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.sqlite.base import JSON as SqliteJson
+
+from edgelift.worker.sqlalchemy_moved import values
+
+Process = Callable[[Any], Any]
+
+
+class MovedDateTime(sqltypes.DateTime):
+    """TIMESTAMP and DATETIME; with `timezone` aware values in UTC, where the server gives such."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write moments in UTC."""
+        return values.write_moment
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read moments."""
+        aware = bool(self.timezone) and dialect.name == "postgresql"
+        return lambda value: values.read_moment(value, aware=aware)
+
+    def literal_processor(self, dialect: Any) -> Process:
+        """Write moments into SQL text."""
+        return lambda value: f"'{values.write_moment(value)}'"
+
+
+class MovedDate(sqltypes.Date):
+    """DATE."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write dates."""
+        return values.write_day
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read dates."""
+        return values.read_day
+
+    def literal_processor(self, dialect: Any) -> Process:
+        """Write dates into SQL text."""
+        return lambda value: f"'{values.write_day(value)}'"
+
+
+class MovedTime(sqltypes.Time):
+    """TIME."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write times of day."""
+        return values.write_time
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read times of day."""
+        return values.read_time
+
+    def literal_processor(self, dialect: Any) -> Process:
+        """Write times of day into SQL text."""
+        return lambda value: f"'{values.write_time(value)}'"
+
+
+class MovedInterval(sqltypes.TypeEngine[Any]):
+    """INTERVAL."""
+
+    __visit_name__ = "moved_interval"
+
+    def __init__(self, *_arguments: Any, **_options: Any) -> None:
+        """Take what every type of intervals takes."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write spans of time."""
+        return values.write_span
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read spans of time."""
+        return values.read_span
+
+
+class MovedNumeric(sqltypes.Numeric[Any]):
+    """NUMERIC and DECIMAL: exact to 15 digits, as the move has proven of all that it moved."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write decimals."""
+        return values.write_decimal
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process | None:
+        """Read decimals with the column's places, or floats where the model asks for those."""
+        if not self.asdecimal:
+            return lambda value: None if value is None else float(value)
+        return lambda value: values.read_decimal(value, self.scale)
+
+    def literal_processor(self, dialect: Any) -> Process:
+        """Write decimals into SQL text."""
+        return str
+
+
+class MovedUuid(sqltypes.Uuid[Any]):
+    """UUID: 36 characters, which text compares with as the server's UUIDs do."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write UUIDs."""
+        return values.write_uuid
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read UUIDs, or texts where the model asks for those."""
+        return lambda value: values.read_uuid(value, as_uuid=self.as_uuid)
+
+    def literal_processor(self, dialect: Any) -> Process:
+        """Write UUIDs into SQL text."""
+        return lambda value: f"'{values.write_uuid(value)}'"
+
+
+class MovedJson(SqliteJson):
+    """JSON: the text that the app's serializer made, as PostgreSQL's json and MariaDB keep it."""
+
+
+class MovedJsonb(SqliteJson):
+    """JSONB: the text that PostgreSQL would print."""
+
+    def __init__(self, none_as_null: bool = False, astext_type: Any = None) -> None:
+        super().__init__(none_as_null=none_as_null)
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write documents; the app's own serializer has its say first."""
+        inner: Any = super().bind_processor(dialect)
+
+        def process(value: Any) -> Any:
+            text = inner(value)
+            return text if text is None else values.write_jsonb(json.loads(text))
+
+        return process
+
+
+class MovedArray(sqltypes.ARRAY[Any]):
+    """ARRAY: JSON text, lists in Python."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write lists; elements whose type has a form of its own go through it."""
+        inner = self.item_type.dialect_impl(dialect).bind_processor(dialect)
+        plain = isinstance(self.item_type, sqltypes.Numeric | sqltypes.DateTime | sqltypes.Date)
+        if inner is None or plain:
+            return values.write_array
+        return lambda value: values.write_array(_through(value, inner))
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Process:
+        """Read lists; tuples where the model asks for those."""
+        inner = self.item_type.dialect_impl(dialect).result_processor(dialect, None)
+
+        def process(value: Any) -> Any:
+            found = values.read_array(value, inner)
+            return tuple(found) if self.as_tuple and found is not None else found
+
+        return process
+
+
+def _through(value: Any, inner: Process) -> Any:
+    if isinstance(value, list | tuple):
+        return [_through(item, inner) for item in value]
+    return None if value is None else inner(value)
+
+
+COLSPECS: dict[Any, Any] = {
+    sqltypes.DateTime: MovedDateTime,
+    sqltypes.Date: MovedDate,
+    sqltypes.Time: MovedTime,
+    sqltypes.Interval: MovedInterval,
+    postgresql.INTERVAL: MovedInterval,
+    sqltypes.Numeric: MovedNumeric,
+    sqltypes.Uuid: MovedUuid,
+    sqltypes.JSON: MovedJson,
+    postgresql.JSONB: MovedJsonb,
+    sqltypes.ARRAY: MovedArray,
+}
+
+
+def adapt_type(kind: Any) -> Any:
+    """Return the moved type behind a declared one, None for those that stay as they are."""
+    if isinstance(kind, sqltypes.Float):
+        return None
+    for base in type(kind).__mro__:
+        own = COLSPECS.get(base)
+        if own is not None:
+            return None if isinstance(kind, own) else _adapt(kind, own)
+    return None
+
+
+def _adapt(kind: Any, own: Any) -> Any:
+    if own is MovedInterval:
+        return MovedInterval()
+    if own is MovedArray:
+        return MovedArray(
+            kind.item_type,
+            as_tuple=kind.as_tuple,
+            dimensions=kind.dimensions,
+            zero_indexes=kind.zero_indexes,
+        )
+    if own is MovedUuid:
+        return MovedUuid(as_uuid=getattr(kind, "as_uuid", True))
+    if own is MovedJsonb:
+        return MovedJsonb(none_as_null=kind.none_as_null)
+    return kind.adapt(own)

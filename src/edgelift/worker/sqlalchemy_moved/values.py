@@ -1,0 +1,192 @@
+"""Values of servers' types as the mover writes them into SQLite, and back as the drivers give them.
+
+The forms are those of rows/conversions: what the app writes in the Worker and what was moved must
+be the same bytes, or neither queries nor the comparison of end states would hold.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+EPOCH = dt.datetime(1970, 1, 1)
+EXACT_DIGITS = 15  # every decimal of so many digits survives a double (IEEE 754, DBL_DIG)
+_COMPACT = (",", ":")
+
+
+def write_moment(value: Any) -> Any:
+    """Return a datetime as `YYYY-MM-DD HH:MM:SS.ffffff` in UTC; other values as they are."""
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None:
+            value = value.astimezone(dt.UTC).replace(tzinfo=None)
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
+    if isinstance(value, dt.date):
+        return f"{value.isoformat()} 00:00:00.000000"
+    return value
+
+
+def read_moment(value: Any, *, aware: bool) -> Any:
+    """Return the datetime of a text; `aware` gives it the time zone UTC, as psycopg2 does."""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.datetime):
+        if aware and value.tzinfo is None:
+            return value.replace(tzinfo=dt.UTC)
+        if not aware and value.tzinfo is not None:
+            return value.astimezone(dt.UTC).replace(tzinfo=None)
+    return value
+
+
+def write_day(value: Any) -> Any:
+    """Return a date as `YYYY-MM-DD`."""
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def read_day(value: Any) -> Any:
+    """Return the date of a text, of a moment too."""
+    return dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+
+
+def write_time(value: Any) -> Any:
+    """Return a time of day as `HH:MM:SS.ffffff`."""
+    return value.strftime("%H:%M:%S.%f") if isinstance(value, dt.time) else value
+
+
+def read_time(value: Any) -> Any:
+    """Return the time of day of a text."""
+    return dt.time.fromisoformat(value) if isinstance(value, str) else value
+
+
+def write_span(value: Any) -> Any:
+    """Return a timedelta as the moment so long after the epoch, which SQLAlchemy's Interval is."""
+    return write_moment(EPOCH + value) if isinstance(value, dt.timedelta) else value
+
+
+def read_span(value: Any) -> Any:
+    """Return the timedelta of such a moment."""
+    return dt.datetime.fromisoformat(value) - EPOCH if isinstance(value, str) else value
+
+
+def write_decimal(value: Any) -> Any:
+    """Return a decimal as the number that SQLite's NUMERIC columns keep of it.
+
+    One of more than 15 digits goes as text: the column decides, and loses nothing by itself.
+    """
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    if value == value.to_integral_value() and abs(value) < 2**63:
+        return int(value)
+    return float(value) if len(value.normalize().as_tuple().digits) <= EXACT_DIGITS else str(value)
+
+
+def read_decimal(value: Any, scale: int | None) -> Any:
+    """Return the exact decimal that a number of at most 15 digits stands for, with `scale` places.
+
+    Sums of such numbers are off by less than half a unit of the last place and round to theirs.
+    """
+    if value is None or isinstance(value, Decimal):
+        return value
+    found = Decimal(repr(value) if isinstance(value, float) else str(value))
+    return found if scale is None or not found.is_finite() else found.quantize(Decimal(1).scaleb(-scale))
+
+
+def write_uuid(value: Any) -> Any:
+    """Return a UUID as 36 characters, whatever its spelling."""
+    return None if value is None else str(value if isinstance(value, UUID) else UUID(str(value)))
+
+
+def read_uuid(value: Any, *, as_uuid: bool) -> Any:
+    """Return the UUID of a text, or the text."""
+    return UUID(value) if as_uuid and isinstance(value, str) else value
+
+
+def write_array(value: Any) -> Any:
+    """Return a list as PostgreSQL's to_json writes it."""
+    return None if value is None else _dump(value, _COMPACT, _to_json)
+
+
+def read_array(value: Any, read_item: Callable[[Any], Any] | None) -> Any:
+    """Return the list of such a text, each innermost value through `read_item`."""
+    found = json.loads(value) if isinstance(value, str) else value
+    return found if read_item is None else _read_items(found, read_item)
+
+
+def _read_items(value: Any, read_item: Callable[[Any], Any]) -> Any:
+    if isinstance(value, list):
+        return [_read_items(item, read_item) for item in value]
+    return None if value is None else read_item(value)
+
+
+def write_jsonb(value: Any) -> str:
+    """Return a document as jsonb prints it: keys by length and bytes, numbers written out."""
+    return _dump(_order(value), (", ", ": "), None)
+
+
+def _order(value: Any) -> Any:
+    if isinstance(value, dict):
+        named = {_name(key): item for key, item in value.items()}
+        keys = sorted(named, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: _order(named[key]) for key in keys}
+    if isinstance(value, list | tuple):
+        return [_order(item) for item in value]
+    return value
+
+
+def _name(key: Any) -> str:
+    return key if isinstance(key, str) else json.loads(json.dumps({key: 0}).partition(":")[0][1:])
+
+
+class _Number(float):
+    """A number that json writes by its digits, without an exponent."""
+
+    def __repr__(self) -> str:
+        plain = Decimal(float.__repr__(self))
+        return format(plain if plain else abs(plain), "f")
+
+
+def _dump(
+    value: Any, separators: tuple[str, str], default: Callable[[Any], Any] | None
+) -> str:
+    """Write JSON as PostgreSQL does; a Decimal keeps all its digits."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, float):
+        if value != value or value in {float("inf"), float("-inf")}:
+            raise ValueError("JSON has no infinite numbers and no NaN")
+        return repr(_Number(value))
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    comma, colon = separators
+    if isinstance(value, list | tuple):
+        return f"[{comma.join(_dump(item, separators, default) for item in value)}]"
+    if isinstance(value, dict):
+        parts = [
+            f"{json.dumps(key, ensure_ascii=False)}{colon}{_dump(item, separators, default)}"
+            for key, item in value.items()
+        ]
+        return f"{{{comma.join(parts)}}}"
+    if default is None:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return _dump(default(value), separators, default)
+
+
+def _to_json(value: Any) -> Any:
+    """Return an element of an array as to_json has it."""
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    name = getattr(value, "name", None)  # a member of an Enum
+    return name if isinstance(name, str) else str(value)
