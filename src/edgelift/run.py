@@ -34,7 +34,8 @@ class Run:
 
     `only` names the one check that `verify --only ID` repeats; None means all;
     `stale` names stages whose proof no longer fits their inputs (known to `report` only);
-    `paranoid` lets data read every chunk of a server twice.
+    `paranoid` lets data read every chunk of a server twice; `workers` and `scheduler` outweigh
+    those of `[data]`. `tickets` are snapshots, by database, that data joins instead of its own.
     """
 
     project: Project
@@ -46,6 +47,9 @@ class Run:
     only: str | None = None
     stale: frozenset[str] = frozenset()
     paranoid: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
+    tickets: dict[str, str] = field(default_factory=dict)
     current: str = field(default="", init=False)
     inputs: str = field(default="", init=False)
 

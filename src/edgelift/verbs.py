@@ -17,8 +17,9 @@ from edgelift.errors import EdgeliftError, Interrupted
 from edgelift.events import Emit, Note, ignore
 from edgelift.journal import Journal, RunRecord, hold_project
 from edgelift.model.findings import Check, Finding, Status
+from edgelift.model.follow_state import FollowOptions, FollowState
 from edgelift.project import STATE_FOLDER, check_root, find_settings, read_project
-from edgelift.run import Run
+from edgelift.run import Run, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,10 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verb did: state of all stages, checks and findings on record, the report's path."""
+    """What a verb did: state of all stages, checks and findings on record, the report's path.
+
+    `follows` says of each followed database where it stands.
+    """
 
     verb: str
     project: str
@@ -45,6 +49,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     report: str | None = None
     settings: str | None = None
     settings_text: str | None = None
+    follows: tuple[FollowState, ...] = ()
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -64,16 +69,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a verb runs: `force` redoes its stage, `only` repeats one check of verify.
 
     `dry_run` counts for init only, which then writes nothing; `preview` is every other verb's.
-    `paranoid` lets data read every chunk of a server's database twice, by two engines.
+    `paranoid` lets data read every chunk of a server's database twice, by two engines; `workers`
+    and `scheduler` outweigh those of `[data]`.
     """
 
     dry_run: bool = False
     force: bool = False
     only: str | None = None
     paranoid: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
 
 
 DEFAULTS = Options()
+FOLLOW_DEFAULTS = FollowOptions()
 
 
 def init(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
@@ -164,6 +173,57 @@ def move(
         return read_outcome(run, "move")
 
 
+def follow(  # noqa: PLR0913 - all but the first are optional
+    origin: str | Path,
+    to: str | Path | None = None,
+    *,
+    options: Options = DEFAULTS,
+    follow_options: FollowOptions = FOLLOW_DEFAULTS,
+    accept: Sequence[str] = (),
+    emit: Emit = ignore,
+) -> Outcome:
+    """Copy databases and keep the copies up to date with their origins, change by change.
+
+    `origin` is a project's folder, or with `to` a database's URL as for `move`. The first call
+    copies, later ones go on. Returns once caught up if `follow_options` says so, else when
+    KeyboardInterrupt ends it; slots and logs stay at the origin until `drop`. Raises OriginError
+    when an origin cannot be followed or its schema changed, VerificationMismatch when `verify`
+    finds a difference.
+    """
+    from edgelift.stages import follow as stage
+    from edgelift.stages.init.database_settings import write_database_project
+
+    folder = Path(origin) if to is None else Path(to)
+    if to is not None:
+        write_database_project(str(origin), folder, accept=accept)
+    with open_run("follow", folder, options, emit) as run:
+        run.current = "follow"
+        if follow_options.drop:
+            stage.drop(run)
+            return read_outcome(run, "follow")
+        if options.force:
+            stage.forget(run)
+            run.journal.forget_steps(["schema", "data"])
+        if not stage.is_begun(run):
+            _begin_following(run, follow_options)
+        run_stage(run, stage.build_stage(follow_options))
+        return read_outcome(run, "follow")
+
+
+def _begin_following(run: Run, options: FollowOptions) -> None:
+    """Position first, then the snapshot, then the copy."""
+    from edgelift.pipeline import run_pipeline
+    from edgelift.stages import follow as stage
+
+    stage.install_logs(run, options)
+    run_pipeline(run, "schema")
+    run.current = "follow"
+    with stage.hold_origins(run):
+        run_pipeline(run, "data")
+    run.current = "follow"
+    stage.create_targets(run)
+
+
 def files(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
     """Copy the static files that Cloudflare will serve, and prove them byte by byte."""
     return _run_until("files", path, options, emit)
@@ -182,7 +242,6 @@ def verify(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore
 def report(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
     """Write the report of what is on record; stale proof is shown as such."""
     from edgelift.pipeline import check_freshness
-    from edgelift.run import run_stage
     from edgelift.stages import report as stage
 
     with open_run("report", path, options, emit) as run:
@@ -279,7 +338,15 @@ def read_outcome(run: Run, verb: str, states: dict[str, str] | None = None) -> O
         runs=tuple(journal.read_runs(limit=5)) if verb == "status" else (),
         report=str(report_file) if report_file.exists() else None,
         settings=str(run.project.settings_path),
+        follows=read_follows(journal),
     )
+
+
+def read_follows(journal: Journal) -> tuple[FollowState, ...]:
+    """Return where every followed database stands."""
+    listed = journal.list_documents("follow:")
+    found = [journal.read_document(name, FollowState) for name in listed]
+    return tuple(state for state in found if state is not None)
 
 
 def _run_until(
@@ -317,6 +384,7 @@ def open_run(verb: str, path: str | Path, options: Options, emit: Emit) -> Itera
             run.only = options.only
             run.force = options.force and verb in {"lift", "move"}
             run.paranoid = options.paranoid
+            run.workers, run.scheduler = options.workers, options.scheduler
             code = Interrupted.exit_code
             try:
                 yield run

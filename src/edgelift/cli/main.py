@@ -21,6 +21,7 @@ from rich.markup import escape
 import edgelift
 from edgelift.cli.display import Display, format_check, format_finding
 from edgelift.errors import EdgeliftError, Interrupted
+from edgelift.events import Event, FollowLag
 from edgelift.model.findings import Check, Level, Status
 
 if TYPE_CHECKING:
@@ -71,6 +72,18 @@ def common(*, writes: bool = True) -> Callable[[Verb], Verb]:
         return click.argument("path", type=click.Path(path_type=Path))(function)
 
     return decorate
+
+
+def scaling(function: Verb) -> Verb:
+    """Add the options that say who reads the chunks of a server's database."""
+    function = click.option(
+        "--scheduler", metavar="ADDRESS",
+        help="Read chunks on a Dask cluster: tcp://host:8786.",
+    )(function)  # fmt: skip
+    return click.option(
+        "--workers", type=click.IntRange(1, 256), metavar="N",
+        help="Read chunks in N processes, where the server's snapshot can be joined.",
+    )(function)  # fmt: skip
 
 
 def stage_verb(name: str, summary: str, example: str) -> None:
@@ -143,6 +156,7 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
     "--import-files", type=click.Path(path_type=Path), metavar="FOLDER",
     help="Also write SQL files for D1's import.",
 )  # fmt: skip
+@scaling
 def data(  # noqa: PLR0913 - one parameter per option
     path: Path,
     *,
@@ -152,6 +166,8 @@ def data(  # noqa: PLR0913 - one parameter per option
     force: bool,
     paranoid: bool,
     import_files: Path | None,
+    workers: int | None,
+    scheduler: str | None,
 ) -> None:
     """Copy every row and prove by hash that none was lost or changed.
 
@@ -160,12 +176,13 @@ def data(  # noqa: PLR0913 - one parameter per option
       edgelift data examples/anomaly
       edgelift data examples/anomaly --import-files upload
       edgelift data path/of/backend --paranoid
+      edgelift data path/of/backend --workers 4
     """  # noqa: D301
     del debug
     if dry_run:
         _show_plan(path, "data", as_json=as_json)
         return
-    options = edgelift.Options(force=force, paranoid=paranoid)
+    options = edgelift.Options(force=force, paranoid=paranoid, workers=workers, scheduler=scheduler)
     with Display() as display:
         outcome = edgelift.data(path, options=options, import_files=import_files, emit=display)
     _finish(outcome, as_json=as_json, stage="data")
@@ -186,6 +203,7 @@ def data(  # noqa: PLR0913 - one parameter per option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("--force", is_flag=True, help="Do it again although unchanged.")
+@scaling
 def move(  # noqa: PLR0913 - one parameter per option
     url: str,
     *,
@@ -196,6 +214,8 @@ def move(  # noqa: PLR0913 - one parameter per option
     as_json: bool,
     debug: bool,
     force: bool,
+    workers: int | None,
+    scheduler: str | None,
 ) -> None:
     """Move one database without an app: convert its schema, copy and prove every row.
 
@@ -207,14 +227,93 @@ def move(  # noqa: PLR0913 - one parameter per option
       edgelift move postgresql://reader:secret@db.example.org/shop --to shop
       edgelift move mysql://reader@localhost/shop --to shop --accept SCHEMA-ROUTINE
       edgelift move mysql://reader@localhost/shop --to shop --import-files upload
+      edgelift move postgresql://reader@db/shop --to shop --scheduler tcp://10.0.0.5:8786
     """  # noqa: D301
     del debug
-    options = edgelift.Options(force=force, paranoid=paranoid)
+    options = edgelift.Options(force=force, paranoid=paranoid, workers=workers, scheduler=scheduler)
     with Display() as display:
         outcome = edgelift.move(
             url, folder, options=options, accept=accept, import_files=import_files, emit=display
         )
     _finish(outcome, as_json=as_json, summary=True)
+
+
+@cli.command("follow")
+@click.argument("origin", metavar="PATH|URL")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Folder for the project, when a URL is followed.",
+)  # fmt: skip
+@click.option("--until-caught-up", is_flag=True, help="End when all is applied; else on Ctrl-C.")
+@click.option("--verify", is_flag=True, help="Once caught up, compare every row by hash.")
+@click.option(
+    "--install-triggers", is_flag=True,
+    help="Allow a table and triggers in a SQLite origin; needed once.",
+)  # fmt: skip
+@click.option(
+    "--drop", "--remove", is_flag=True,
+    help="End following: remove slot, publication or triggers at the origin.",
+)  # fmt: skip
+@click.option("--accept", multiple=True, metavar="RULE", help="Accept a rule; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print lag and result as lines of JSON.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--force", is_flag=True, help="Judge and copy anew.")
+def follow(  # noqa: PLR0913 - one parameter per option
+    origin: str,
+    *,
+    folder: Path | None,
+    until_caught_up: bool,
+    verify: bool,
+    install_triggers: bool,
+    drop: bool,
+    accept: tuple[str, ...],
+    as_json: bool,
+    debug: bool,
+    force: bool,
+) -> None:
+    """Copy databases and keep the copies up to date with their origins, change by change.
+
+    The first call copies, later ones go on where it stood, after a kill too. Ctrl-C ends it cleanly
+    (exit 0): the origin keeps what is needed to go on, until --drop.
+
+    \b
+    Examples:
+      edgelift follow postgresql://reader:secret@db.example.org/shop --to shop
+      edgelift follow shop --until-caught-up --verify
+      edgelift follow notes.sqlite --to notes --install-triggers
+      edgelift follow shop --drop
+    """  # noqa: D301
+    del debug
+    wanted = edgelift.FollowOptions(
+        until_caught_up=until_caught_up,
+        verify=verify,
+        install_triggers=install_triggers,
+        drop=drop,
+    )
+    with Display() as display:
+
+        def emit(event: Event) -> None:
+            display(event)
+            if as_json and isinstance(event, FollowLag):
+                click.echo(msgspec.json.encode(event).decode())
+                sys.stdout.flush()
+
+        outcome = edgelift.follow(
+            origin,
+            folder,
+            options=edgelift.Options(force=force),
+            follow_options=wanted,
+            accept=accept,
+            emit=emit,
+        )
+    if as_json:
+        _print_json(outcome)
+        return
+    for check in outcome.checks:
+        if check.stage == "follow" and not drop:
+            click.echo(f"{check.status.value} {check.title}: {check.evidence}")
+    for state in outcome.follows:
+        click.echo(state.describe())
 
 
 @cli.command("verify")
@@ -275,6 +374,8 @@ def status(path: Path, *, as_json: bool, debug: bool) -> None:
         mark = marks.get(stage.state, "[yellow]![/]")
         text = escape(stage.error or stage.summary)
         console.print(f"{mark} {stage.name:<8} {stage.state:<8} {text}", soft_wrap=True)
+    for state in outcome.follows:
+        console.print(f"follow   {escape(state.describe())}", soft_wrap=True)
     for check in outcome.checks:
         console.print("  " + format_check(check), soft_wrap=True)
     for run in outcome.runs:

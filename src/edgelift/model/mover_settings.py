@@ -113,7 +113,9 @@ class SchemaSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def find_faults(self, databases: frozenset[str]) -> Iterator[str]:
         """Yield what is wrong; `databases` are the names that the project has."""
-        for section in (*self.cast, *self.rename, *self.rewrite):
+        sections: tuple[CastSection | RenameSection | RewriteSection, ...]
+        sections = (*self.cast, *self.rename, *self.rewrite)
+        for section in sections:
             yield from section.find_faults()
             if section.database and section.database not in databases:
                 yield f"a section of schema names the database {section.database!r}, unknown here"
@@ -123,12 +125,15 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """`[data]`: how rows are copied from a server.
 
     `throttle` is `50000 rows/s` or `20 MB/s`, empty for none; `chunk_rows` the rows of a chunk;
-    `sample` the part of the chunks that a second, independent reader reads again.
+    `sample` the part of the chunks that a second, independent reader reads again. `workers` are
+    the processes that read chunks, `scheduler` the address of a Dask cluster that does instead.
     """
 
     throttle: str = ""
     chunk_rows: int = 50_000
     sample: float = 0.05
+    workers: int = 1
+    scheduler: str = ""
 
     def find_faults(self) -> Iterator[str]:
         """Yield what is wrong with it."""
@@ -140,6 +145,10 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             yield f"data.chunk_rows is {self.chunk_rows}; 1 to 10000000 are allowed"
         if not 0 <= self.sample <= 1:
             yield f"data.sample is {self.sample}; it is a part, 0 to 1"
+        if not 1 <= self.workers <= 256:
+            yield f"data.workers is {self.workers}; 1 to 256 are allowed"
+        if self.scheduler and not re.fullmatch(r"\w+://\S+", self.scheduler):
+            yield f"data.scheduler is {self.scheduler!r}; write it like tcp://host:8786"
 
     def read_throttle(self) -> tuple[float, float]:
         """Return (rows per second, bytes per second), 0 where there is no such limit."""

@@ -19,13 +19,23 @@ from edgelift.sources.origin_database import SnapshotReader
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server import ledger
 from edgelift.stages.data.server.ledger import Entry
-from edgelift.stages.data.server.target import find_place, read_last_rowid, transaction
+from edgelift.stages.data.server.target import (
+    attach_parcel,
+    find_place,
+    read_last_rowid,
+    transaction,
+)
+from edgelift.stages.data.server.tasks import Parcel, Source, Task
 from edgelift.stages.data.server.throttle import Meter, Throttle
+from edgelift.stages.data.server.workers import Workers
 
 
 @dataclass
 class Copy:
-    """A copy under way: where from, where to, how fast; it counts what it did."""
+    """A copy under way: where from, where to, how fast; it counts what it did.
+
+    With `workers` they read `source`, the same snapshot, and this process merges what they loaded.
+    """
 
     db: apsw.Connection
     reader: SnapshotReader
@@ -35,18 +45,21 @@ class Copy:
     throttle: Throttle = field(default_factory=Throttle)
     tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None
     engine: str = "auto"
+    workers: Workers | None = None
+    source: Source | None = None
     copied: int = 0
     kept: int = 0
     repeated: int = 0
 
 
 CHUNK_BYTES = 64 * 1024 * 1024  # what one transaction writes at most, roughly
+SENT_BYTES = 16 * 1024 * 1024  # the same for chunks that workers load: some lie in memory at once
 
 
-def choose_rows(move: TableMove, wanted: int) -> int:
+def choose_rows(move: TableMove, wanted: int, most_bytes: int = CHUNK_BYTES) -> int:
     """Return the rows of a chunk: fewer than wanted where they are large on average."""
     average = move.bytes // move.rows if move.rows else 0
-    return max(1, min(wanted, CHUNK_BYTES // average)) if average else wanted
+    return max(1, min(wanted, most_bytes // average)) if average else wanted
 
 
 def create_tables(copy: Copy) -> None:
@@ -66,15 +79,32 @@ def copy_rows(copy: Copy) -> None:
         target = move.spec.target
         entries = ledger.read_entries(copy.db, target)
         if not entries:
-            rows = choose_rows(move, copy.throttle.choose_rows(copy.chunk_rows))
-            ledger.plan_entries(copy.db, target, copy.reader.plan_chunks(move.spec, rows))
+            ledger.plan_entries(
+                copy.db, target, copy.reader.plan_chunks(move.spec, _choose_rows(copy, move))
+            )
         elif any(entry.result for entry in entries):
             _drop_changed(copy, move, entries, meter)
-        for entry in ledger.read_entries(copy.db, target):
-            if entry.result is None:
-                result = _copy_chunk(copy, move, entry)
-                copy.throttle.pass_rows(result.rows)
-                meter.add(result.rows)
+    if copy.workers is not None:
+        _copy_apart(copy, copy.workers, meter)
+        return
+    for move, entry in _read_missing(copy):
+        result = _copy_chunk(copy, move, entry)
+        copy.throttle.pass_rows(result.rows)
+        meter.add(result.rows)
+
+
+def _choose_rows(copy: Copy, move: TableMove) -> int:
+    rows = copy.throttle.choose_rows(copy.chunk_rows)
+    return choose_rows(move, rows, SENT_BYTES if copy.workers else CHUNK_BYTES)
+
+
+def _read_missing(copy: Copy) -> list[tuple[TableMove, Entry]]:
+    return [
+        (move, entry)
+        for move in copy.plan.tables
+        for entry in ledger.read_entries(copy.db, move.spec.target)
+        if entry.result is None
+    ]
 
 
 def _drop_changed(copy: Copy, move: TableMove, entries: list[Entry], meter: Meter) -> None:
@@ -83,7 +113,7 @@ def _drop_changed(copy: Copy, move: TableMove, entries: list[Entry], meter: Mete
     Only then can rows come in that took over a unique value from one of those. Where the chunks
     cannot be told apart in the target the whole table goes.
     """
-    changed = [e for e in entries if e.result is not None and not _is_unchanged(copy, move, e)]
+    changed = _find_changed(copy, move, [e for e in entries if e.result is not None])
     places = [find_place(move, entry, len(entries)) for entry in changed]
     if None in places:
         changed, places = list(entries), [""]
@@ -99,6 +129,20 @@ def _drop_changed(copy: Copy, move: TableMove, entries: list[Entry], meter: Mete
             copy.db.execute(f"DELETE FROM main.{quote_identifier(move.spec.target)}{where}")
         for entry in changed:
             ledger.forget_result(copy.db, move.spec.target, entry.chunk)
+
+
+def _find_changed(copy: Copy, move: TableMove, entries: list[Entry]) -> list[Entry]:
+    if copy.workers is None:
+        return [entry for entry in entries if not _is_unchanged(copy, move, entry)]
+    assert copy.source is not None
+    asked = (Task(copy.source, move.spec, entry.chunk, copy.engine) for entry in entries)
+    found = list(copy.workers.run(asked))
+    return [
+        entry
+        for entry, parcel in zip(entries, found, strict=True)
+        if entry.result is None
+        or (parcel.result.rows, parcel.result.hash) != (entry.result.rows, entry.result.hash)
+    ]
 
 
 def _is_unchanged(copy: Copy, move: TableMove, entry: Entry) -> bool:
@@ -118,6 +162,38 @@ def _copy_chunk(copy: Copy, move: TableMove, entry: Entry) -> ChunkResult:
         ledger.write_result(copy.db, move.spec.target, entry.chunk, result, span)
     copy.copied += 1
     return result
+
+
+def _copy_apart(copy: Copy, workers: Workers, meter: Meter) -> None:
+    """Let workers load chunks into databases of their own; merge each, in order, with its entry."""
+    assert copy.source is not None
+    missing = _read_missing(copy)
+    wanted = (
+        Task(
+            copy.source,
+            move.spec,
+            entry.chunk,
+            copy.engine,
+            workers.place(f"{number}-{entry.chunk.index}"),
+        )
+        for number, (move, entry) in enumerate(missing)
+    )
+    for (move, entry), parcel in zip(missing, workers.run(wanted), strict=True):
+        _merge(copy, move, entry, parcel)
+        meter.add(parcel.result.rows)
+
+
+def _merge(copy: Copy, move: TableMove, entry: Entry, parcel: Parcel) -> None:
+    table = quote_identifier(move.spec.target)
+    columns = ", ".join(quote_identifier(field.column) for field in move.spec.fields)
+    with attach_parcel(copy.db, parcel) as name, transaction(copy.db):
+        first = read_last_rowid(copy.db, move)
+        copy.db.execute(
+            f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM {name}.{table}"
+        )
+        span = (first, read_last_rowid(copy.db, move))
+        ledger.write_result(copy.db, move.spec.target, entry.chunk, parcel.result, span)
+    copy.copied += 1
 
 
 def create_rest(copy: Copy) -> None:

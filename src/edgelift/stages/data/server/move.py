@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
 import msgspec
 
 from edgelift.errors import OriginError
@@ -17,9 +17,14 @@ from edgelift.model.findings import Check, Status
 from edgelift.model.move_plan import MovePlan, hash_shape
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.target_schema import TargetSchema
-from edgelift.project import hash_inputs
+from edgelift.project import Secret, hash_inputs
 from edgelift.run import Run
-from edgelift.sources.origin_database import OriginDatabase, SnapshotReader, open_origin
+from edgelift.sources.origin_database import (
+    Capabilities,
+    OriginDatabase,
+    SnapshotReader,
+    open_origin,
+)
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.sources.sqlite_snapshot import sync_path
 from edgelift.stages.data import proof as file_proof
@@ -32,8 +37,11 @@ from edgelift.stages.data.server.copy import (
     restore_counters,
 )
 from edgelift.stages.data.server.objects import check_objects, write_objects
+from edgelift.stages.data.server.persist import keep_trying
 from edgelift.stages.data.server.target import open_part
+from edgelift.stages.data.server.tasks import Source
 from edgelift.stages.data.server.throttle import Throttle
+from edgelift.stages.data.server.workers import Workers, open_workers
 from edgelift.toolchain import ensure_toolchain
 
 FORMAT = 1  # raised when the target's content changes, so that old results are made anew
@@ -56,17 +64,39 @@ class ServerSubject:
         return hash_inputs(FORMAT, self.plan.shape, still, self.schema)
 
 
+@dataclass
+class Moment:
+    """An open snapshot with the catalogue behind it, and who reads it beside this process."""
+
+    reader: SnapshotReader
+    origin: OriginSchema
+    capabilities: Capabilities
+    workers: Workers | None
+    source: Source | None
+
+
 @contextlib.contextmanager
-def _open_snapshot(
-    subject: ServerSubject, run: Run
-) -> Iterator[tuple[SnapshotReader, OriginSchema]]:
-    """Open a snapshot and the catalogue behind it, which must be the one that was judged."""
-    with open_origin(subject.url) as adapter:
-        reader = adapter.open_snapshot()
-        try:
-            yield reader, _read_same_schema(adapter, subject, run)
-        finally:
-            reader.close()
+def open_moment(run: Run, subject: ServerSubject) -> Iterator[Moment]:
+    """Open a snapshot whose catalogue is the one that was judged, and the workers to read it."""
+    settings = run.project.settings.data
+    folder = subject.target.with_name(f"{subject.target.name}.chunks")
+    scheduler = settings.scheduler if run.scheduler is None else run.scheduler
+    count = run.workers or settings.workers
+    with open_origin(subject.url) as adapter, contextlib.ExitStack() as opened:
+        workers = opened.enter_context(
+            open_workers(
+                adapter.capabilities, folder, count=count, scheduler=scheduler, note=run.note
+            )
+        )
+        ticket = run.tickets.get(subject.name, "")
+        reader = adapter.join_snapshot(ticket) if ticket else adapter.open_snapshot()
+        opened.callback(reader.close)
+        source = None
+        if workers is not None:
+            rates = (rate / workers.count for rate in settings.read_throttle())
+            source = Source(Secret(subject.url), reader.ticket, *rates)
+        origin = _read_same_schema(adapter, subject, run)
+        yield Moment(reader, origin, adapter.capabilities, workers, source)
 
 
 def _read_same_schema(adapter: OriginDatabase, subject: ServerSubject, run: Run) -> OriginSchema:
@@ -94,18 +124,32 @@ def move_server_database(
     run: Run, subject: ServerSubject, part: Path
 ) -> tuple[list[Check], DataDocument | None]:
     """Load and prove one database; returns its checks, and its record when all of them passed."""
+
+    def load() -> tuple[prove.Proof, list[Check]]:
+        with open_moment(run, subject) as moment:
+            return load_and_prove(run, subject, moment, part)
+
+    proof, checks = keep_trying(load, part, run.note)
+    return put_in_place(run, subject, part, proof, checks)
+
+
+def load_and_prove(
+    run: Run, subject: ServerSubject, moment: Moment, part: Path
+) -> tuple[prove.Proof, list[Check]]:
+    """Fill the unfinished file from a snapshot and prove it while that stands."""
     settings = run.project.settings.data
-    rows_per_s, bytes_per_s = settings.read_throttle()
-    with _open_snapshot(subject, run) as (reader, origin), open_part(part) as db:
-        counters = read_counters(subject.plan, origin)
+    with open_part(part) as db:
+        counters = read_counters(subject.plan, moment.origin)
         copy = Copy(
             db=db,
-            reader=reader,
+            reader=moment.reader,
             plan=subject.plan,
             schema=subject.schema,
             chunk_rows=settings.chunk_rows,
-            throttle=Throttle(rows_per_s, bytes_per_s),
+            throttle=Throttle(*settings.read_throttle()),
             tell=run.progress,
+            workers=moment.workers,
+            source=moment.source,
         )
         create_tables(copy)
         copy_rows(copy)
@@ -120,18 +164,19 @@ def move_server_database(
         restore_counters(copy, counters)
         proof = prove.Proof(
             db=db,
-            reader=reader,
+            reader=moment.reader,
             plan=subject.plan,
             reproduce=run.command("data", "--force"),
             sample=1.0 if run.paranoid else settings.sample,
             tell=run.progress,
+            workers=moment.workers,
+            source=moment.source,
         )
         checks = _prove(proof, subject.schema, counters)
         offloaded = check_objects(proof, objects)
         checks += [offloaded] if offloaded else []
-        ledger.end(db)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return _put_in_place(run, subject, part, proof, checks)
+    return proof, checks
 
 
 def _prove(proof: prove.Proof, schema: TargetSchema, counters: dict[str, int]) -> list[Check]:
@@ -146,10 +191,14 @@ def _prove(proof: prove.Proof, schema: TargetSchema, counters: dict[str, int]) -
     ]
 
 
-def _put_in_place(
+def put_in_place(
     run: Run, subject: ServerSubject, part: Path, proof: prove.Proof, checks: list[Check]
 ) -> tuple[list[Check], DataDocument | None]:
-    with contextlib.closing(sqlite3.connect(part)) as db:
+    """Let the engine count a proven file, take its ledger out, and give it its name."""
+    with open_part(part) as db:
+        ledger.end(db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with contextlib.closing(apsw.Connection(str(part))) as db:
         catalogue: Catalogue = read_catalogue(db)
     sync_path(part)
     counted = tuple(
@@ -171,4 +220,5 @@ def _put_in_place(
     part.replace(subject.target)
     sync_path(subject.target.parent)
     run.journal.write_document(f"catalogue:{subject.name}", catalogue)
-    return checks, prove.build_document(proof.tables, subject.target)
+    document = prove.build_document(proof.tables, subject.target)
+    return checks, msgspec.structs.replace(document, position=proof.reader.position)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,11 +25,13 @@ from edgelift.model.row_spec import RowSpec
 from edgelift.rows.engine import ChunkResult, choose_engine, hash_stream, hash_target
 from edgelift.rows.hashing import MODULUS
 from edgelift.sources.origin_database import SnapshotReader
+from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server import ledger
-from edgelift.stages.data.server.bisect import find_differences, origin_reader, target_reader
 from edgelift.stages.data.server.ledger import Entry
 from edgelift.stages.data.server.target import find_place
+from edgelift.stages.data.server.tasks import Source, Task
+from edgelift.stages.data.server.workers import Workers
 
 _MOST_DETAILS = 20
 _MOST_FAULTS = 1000
@@ -47,6 +49,8 @@ class Proof:
     sample: float = 0.05
     tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None
     engine: str = "auto"
+    workers: Workers | None = None
+    source: Source | None = None
     details: list[CellDifference] = field(default_factory=list)
     differing: int = 0
     tables: dict[str, TableRecord] = field(default_factory=dict)
@@ -178,11 +182,11 @@ def check_again(proof: Proof) -> Check:
     ]
     chosen = _choose(listed, proof.sample)
     before, wrong, rows = len(proof.details), [], 0
-    for done, (move, entry) in enumerate(chosen):
+    for done, ((move, entry), found) in enumerate(
+        zip(chosen, _read_again(proof, chosen), strict=True)
+    ):
         proof.tell("chunks read again", done, len(chosen))
         assert entry.result is not None
-        stream = proof.reader.stream_chunk(move.spec, entry.chunk)
-        found = hash_stream(move.spec, stream, "python")
         rows += found.rows
         if (found.rows, found.hash) != (entry.result.rows, entry.result.hash):
             wrong.append(f"{move.spec.target} chunk {entry.chunk.index}")
@@ -199,6 +203,19 @@ def check_again(proof: Proof) -> Check:
         detail=(*wrong, *(d.describe() for d in proof.details[before:]))[:_MOST_DETAILS],
         counts={"chunks": len(listed), "chunks_again": len(chosen), "rows_again": rows},
     )  # fmt: skip
+
+
+def _read_again(proof: Proof, chosen: list[tuple[TableMove, Entry]]) -> Iterator[ChunkResult]:
+    """Yield the results of a reading in Python, by the workers where there are some."""
+    if proof.workers is not None:
+        source = proof.source
+        assert source is not None
+        asked = (Task(source, move.spec, entry.chunk, "python") for move, entry in chosen)
+        yield from (parcel.result for parcel in proof.workers.run(asked))
+        return
+    for move, entry in chosen:
+        stream = proof.reader.stream_chunk(move.spec, entry.chunk)
+        yield hash_stream(move.spec, stream, "python")
 
 
 def _choose(listed: list[tuple[TableMove, Entry]], part: float) -> list[tuple[TableMove, Entry]]:

@@ -13,6 +13,7 @@ from edgelift.model.move_plan import TableMove
 from edgelift.rows.engine import open_target
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server.ledger import Entry
+from edgelift.stages.data.server.tasks import Parcel
 
 _ALIASES = ("rowid", "_rowid_", "oid")
 
@@ -69,6 +70,20 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def attach_parcel(db: apsw.Connection, parcel: Parcel) -> Iterator[str]:
+    """Attach what a worker loaded, under the name that is yielded; its file is removed then."""
+    db.execute("ATTACH ? AS parcel", (parcel.path or ":memory:",))
+    try:
+        if parcel.data:
+            db.deserialize("parcel", parcel.data)
+        yield "parcel"
+    finally:
+        db.execute("DETACH parcel")
+        if parcel.path:
+            Path(parcel.path).unlink(missing_ok=True)
 
 
 def find_rowid(move: TableMove) -> str:
