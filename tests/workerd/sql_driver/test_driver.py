@@ -298,10 +298,13 @@ def test_stored_pragmas_are_seen_by_all(d1: Any) -> None:
     other.close()
 
 
-def test_foreign_keys_stay_on_and_say_so(d1: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_foreign_keys_are_checked_and_that_is_said(
+    d1: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     d1.execute("PRAGMA foreign_keys = OFF")
-    assert d1.execute("PRAGMA foreign_keys").fetchone() == (1,)
-    assert "no effect" in caplog.text
+    assert d1.execute("PRAGMA foreign_keys").fetchone() == (0,)
+    assert "D1 checks foreign keys all the same" in caplog.text
 
 
 def test_installed_in_place_of_sqlite3(d1: Any, d1_transport: HttpTransport) -> None:

@@ -22,7 +22,10 @@ from edgelift.worker.sqlite3.execution import (
     run_write,
     sum_up_partial,
 )  # fmt: skip
+from edgelift.worker.sqlite3.expansion import expand_calls
+from edgelift.worker.sqlite3.expressions import REFUSAL
 from edgelift.worker.sqlite3.features import Features
+from edgelift.worker.sqlite3.foreign_keys import defer_checks, run_rename
 from edgelift.worker.sqlite3.local_copy import run_locally
 from edgelift.worker.sqlite3.local_writes import run_write_locally
 from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
@@ -144,14 +147,22 @@ class Connection(Features, metaclass=_ConnectionType):
 
     def _read(self, plan: Plan, values: Sequence[Value]) -> Outcome:
         """Run a query, on a copy of its tables where D1 cannot."""
+        sent = self._expand(plan, values)
+        if sent is None:
+            return run_locally(self.database, self.callbacks, plan.source, values)
+        try:
+            return run_query(self.database, sent, values).named_by(plan)
+        except errors.DatabaseError as error:
+            if not self._may_copy(error, expanded=sent is not plan):
+                raise
+            return self._read_copy(plan, values, error)
+
+    def _expand(self, plan: Plan, values: Sequence[Value]) -> Plan | None:
+        """Return the plan without calls of Python, None where these have no expression."""
         if not self.callbacks.names_in(plan.source):
-            try:
-                return run_query(self.database, plan, values)
-            except errors.DatabaseError as error:
-                if not self._may_copy(error):
-                    raise
-                return self._read_copy(plan, values, error)
-        return run_locally(self.database, self.callbacks, plan.source, values)
+            return plan
+        expanded = expand_calls(plan.source, values, self.callbacks)
+        return None if expanded is None else read_plan(expanded.sql)
 
     def _read_copy(
         self, plan: Plan, values: Sequence[Value], refusal: errors.DatabaseError
@@ -159,10 +170,14 @@ class Connection(Features, metaclass=_ConnectionType):
         try:
             return run_locally(self.database, self.callbacks, plan.source, values)
         except errors.DatabaseError as error:
+            if self.callbacks.names_in(plan.source):
+                raise
             raise refusal from error
 
-    def _may_copy(self, error: Exception) -> bool:
+    def _may_copy(self, error: Exception, *, expanded: bool) -> bool:
         """Return whether D1 refused what the interpreter's own SQLite may well do."""
+        if expanded and str(error).startswith(REFUSAL):
+            return True
         missing = _MISSING.match(str(error))
         if missing:
             return missing[1].lower() in self.callbacks.functions or missing[2] != ""
@@ -170,13 +185,16 @@ class Connection(Features, metaclass=_ConnectionType):
 
     def write(self, plan: Plan, values: Sequence[Value]) -> Outcome:
         """Run a write, with what it computes read from a copy where D1 cannot."""
-        if self.callbacks.names_in(plan.source):
+        sent = self._expand(plan, values)
+        if sent is None:
             return run_write_locally(self.database, self.callbacks, plan, values)
         try:
-            return run_write(self.database, plan, values)
+            return run_write(self.database, sent, values).named_by(plan)
         except errors.DatabaseError as refusal:
-            if not self._may_copy(refusal):
+            if not self._may_copy(refusal, expanded=sent is not plan):
                 raise
+            if sent is not plan:
+                return run_write_locally(self.database, self.callbacks, plan, values)
             try:
                 return run_write_locally(self.database, self.callbacks, plan, values)
             except errors.DatabaseError as error:
@@ -188,7 +206,7 @@ class Connection(Features, metaclass=_ConnectionType):
             return run_many(self.database, plan, list(rows))
         total = Outcome(changes=0)
         for values in rows:
-            add_outcome(total, run_write_locally(self.database, self.callbacks, plan, values))
+            add_outcome(total, self.write(plan, values))
         return total
 
     def _run_pragma(self, source: Statement) -> Outcome | None:
@@ -202,10 +220,27 @@ class Connection(Features, metaclass=_ConnectionType):
         changes_schema = plan.source.first not in {"EXPLAIN", "PRAGMA"}
         if changes_schema:
             self._check_writable()
+            if self._defers_checks() and run_rename(self.database, plan.source):
+                self._transaction.note_write()
+                return Outcome()
         outcome = run_other(self.database, plan, values)
         if changes_schema:
             self._transaction.note_write()
         return outcome
+
+    def _defers_checks(self) -> bool:
+        """Return whether foreign keys wait for the end of the transaction, and make it so."""
+        transaction = self._transaction
+        if (
+            self.pragma_values.get("foreign_keys") != 0
+            or not transaction.open
+            or not isinstance(transaction, ObjectTransaction)
+        ):
+            return False
+        if not transaction.defers:
+            defer_checks(self.database)
+            transaction.defers = True
+        return True
 
     def run_write(self, plan: Plan, work: Callable[[], Outcome]) -> Outcome:
         """Run a write in the transaction CPython would open for it, and count what it did."""
@@ -221,6 +256,7 @@ class Connection(Features, metaclass=_ConnectionType):
         if implicit:
             self._transaction.begin(self._isolation_level or "")
         try:
+            self._defers_checks()
             outcome = work()
         except errors.OperationalError:
             if implicit and not self._transaction.writes:

@@ -51,6 +51,12 @@ class Outcome:
     total_changes: int = 0
     last_rowid: int | None = None
 
+    def named_by(self, plan: Plan) -> Outcome:
+        """Return it with the names that the plan's own text gives the columns."""
+        if self.names is not None and plan.source.columns:
+            self.names = merge_names(plan.source, self.names)
+        return self
+
 
 class Plan:
     """What is known of a statement before any value is there; kept per SQL text."""

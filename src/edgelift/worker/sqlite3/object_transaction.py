@@ -50,6 +50,8 @@ class ObjectTransaction(Books):
         self._read_answer = read_answer
         self._number = 0
         self._locks = False
+        # Whether its foreign keys are checked at its end, whatever they declare.
+        self.defers = False
         self._since: str | None = None
         self._waiting: list[Json] = []
         self._requests: set[int] = set()
@@ -127,6 +129,7 @@ class ObjectTransaction(Books):
         super().close_books()
         self._number = 0
         self._locks = False
+        self.defers = False
         self._since = None
         self._waiting.clear()
         self._requests.clear()

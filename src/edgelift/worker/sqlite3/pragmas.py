@@ -176,13 +176,20 @@ def _run_stored(connection: Connection, pragma: Pragma) -> Table:
 
 
 def _run_foreign_keys(connection: Connection, pragma: Pragma) -> Table:
-    """Say the truth: D1 always checks foreign keys, whatever is set."""
+    """Keep what is set; OFF makes the checks of a transaction wait for its end.
+
+    As in SQLite, setting it inside a transaction does nothing.
+    """
     if pragma.argument is None:
-        return ["foreign_keys"], [(1,)]
-    if _read_value("query_only", pragma.argument, 1) == 0:
-        log.warning(
-            "edgelift: PRAGMA foreign_keys=OFF has no effect: D1 always checks foreign keys"
-        )
+        return ["foreign_keys"], [(connection.pragma_values.get("foreign_keys", 1),)]
+    if not connection.in_transaction:
+        value = _read_value("query_only", pragma.argument, 1)
+        connection.pragma_values["foreign_keys"] = int(value == 1)
+        if value == 0:
+            log.info(
+                "edgelift: PRAGMA foreign_keys=OFF: %s checks foreign keys all the same",
+                "the end of a transaction" if connection.database.groups else "D1",
+            )
     return [], []
 
 

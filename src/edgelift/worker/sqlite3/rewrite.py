@@ -44,6 +44,9 @@ _NO_TABLE_ALIAS = frozenset(
         "INDEXED", "NOT",
     }
 )  # fmt: skip
+# Functions that D1 offers under their other name only (sqlite.org/lang_mathfunc.html).
+_SYNONYMS = {"power": "pow", "ceiling": "ceil", "log10": "log"}
+_BEFORE_TABLE = frozenset({"INTO", "WITH", "RECURSIVE", "FROM", "JOIN", "REFERENCES", "."})
 COUNTERS = "SELECT json_array(changes(), last_insert_rowid()) AS j"
 
 
@@ -169,6 +172,8 @@ def adapt_text(statement: Statement) -> Statement:
             ")",
         ]:
             edits.append((token.start, tokens[index + 2].end, quote_text(SQLITE_VERSION)))
+        elif name in _SYNONYMS and _is_call(statement, index):
+            edits.append((token.start, token.end, _SYNONYMS[name]))
         elif rolls_back(tokens, index):
             # SQLite would end the transaction beneath the runtime, which then resets the database.
             edits.append((token.start, token.end, "ABORT"))
@@ -176,6 +181,15 @@ def adapt_text(statement: Statement) -> Statement:
             edit = _edit_schema_table(tokens, index, name)
             edits += [edit] if edit else []
     return parse(apply_edits(statement.sql, edits)) if edits else statement
+
+
+def _is_call(statement: Statement, index: int) -> bool:
+    """Return whether the word is a function's and not that of a table with its columns."""
+    tokens = statement.tokens
+    if index + 1 >= len(tokens) or tokens[index + 1].text != "(" or statement.first == "CREATE":
+        return False
+    before = tokens[index - 1] if index else None
+    return before is None or before.upper not in _BEFORE_TABLE
 
 
 def rolls_back(tokens: Sequence[Token], index: int) -> bool:
