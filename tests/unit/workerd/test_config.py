@@ -41,18 +41,18 @@ def test_only_the_build_may_compile_wasm() -> None:
     assert "unsafeEval" not in app_config(MODULES, ["DB"])
 
 
-def test_databases_get_bindings_around_one_service() -> None:
+def test_databases_get_bindings_around_one_entry_point() -> None:
     text = app_config(MODULES, ["DB", "OTHER"])
     assert len(re.findall("cloudflare-internal:d1-api", text)) == 2
-    assert r'(name = "d1", props = (json = "{\"database\": \"OTHER\"}"))' in text
+    assert r'entrypoint = "D1Service", props = (json = "{\"database\": \"OTHER\"}"))' in text
     assert text.count('className = "D1Database", uniqueKey = "edgelift-D1"') == 1
-    assert 'localDisk = "d1-state"' in text
+    assert 'localDisk = "databases"' in text
 
 
 def test_without_databases_there_is_no_database_service() -> None:
     text = app_config(MODULES, [])
     assert "d1-api" not in text
-    assert "d1-state" not in text
+    assert "localDisk" not in text
 
 
 def test_no_path_and_no_value_is_part_of_the_configuration() -> None:

@@ -15,7 +15,7 @@ from edgelift.toolchain import Toolchain
 
 def test_a_database_file_is_named_by_its_binding(tmp_path: Path) -> None:
     one, two = d1_file(tmp_path, "DB"), d1_file(tmp_path, "OTHER")
-    assert one.parent == tmp_path / "d1" / "edgelift-D1"
+    assert one.parent == tmp_path / "databases" / "edgelift-D1"
     assert one.parent.is_dir()
     assert one != two
     assert len(one.stem) == 64

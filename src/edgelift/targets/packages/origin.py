@@ -44,11 +44,7 @@ def resolve_origin(
             versions=dict(versions),
             idle=inventory.idle,
             engines=tuple(
-                sorted(
-                    engine
-                    for section in settings.databases
-                    if (engine := read_engine(section))
-                )
+                sorted(engine for section in settings.databases if (engine := read_engine(section)))
             ),
         ),
     )

@@ -21,8 +21,6 @@ from edgelift.errors import TargetError
 from edgelift.targets.workerd.assets import Asset, list_assets
 from edgelift.targets.workerd.boots import JS_FOLDER, Builder, SnapshotAnswer, write_files
 from edgelift.targets.workerd.config import (
-    D1_MODULES,
-    SQL_MODULES,
     Hyperdrive,
     app_config,
     list_modules,
@@ -246,21 +244,18 @@ class _Work:
 
     def _write_config(self, *, snapshot: bool) -> None:
         modules = self.builder.runtime_modules()
-        for name in ("worker.mjs", "assets.mjs", "calls.mjs"):
+        for name in ("worker.mjs", "assets.mjs", "calls.mjs", "d1.mjs", "sql_object.mjs"):
             modules[name] = (JS_FOLDER / name).read_bytes()
         settings = {"snapshot": snapshot, "root": _root(self.spec), "app": self.spec.settings}
         modules["settings.json"] = msgspec.json.encode(settings)
         modules["assets.json"] = msgspec.json.encode(self.assets)
-        databases = self._databases()
         text = app_config(
             list_modules("worker.mjs", list(modules)),
-            databases,
+            self._databases(),
             self._hyperdrives(),
             self.spec.certificates,
-            objects := self._databases("object"),
+            self._databases("object"),
         )
-        services = (D1_MODULES if databases else ()) + (SQL_MODULES if objects else ())
-        modules |= {name: (JS_FOLDER / name).read_bytes() for name in services}
         folder = self.builder.scratch / "config"
         write_files(folder / "modules", modules)
         write_files(folder, {"config.capnp": text.encode()})

@@ -36,8 +36,7 @@ HYPERDRIVE_VARIABLE = "EDGELIFT_HYPERDRIVE"
 D1_UNIQUE_KEY = "edgelift-D1"
 SQL_UNIQUE_KEY = "edgelift-SQL"
 # The modules of the two database services, the main one first.
-D1_MODULES = ("d1.mjs",)
-SQL_MODULES = ("sql_object.mjs", "sql_values.mjs")
+DATABASES_DISK = "databases"
 
 
 @dataclass(frozen=True)
@@ -140,9 +139,9 @@ def app_config(
 ) -> str:
     """Return the configuration of the lifted app with a binding for each database.
 
-    One of `databases` is workerd's own D1 client around the service `d1` (js/d1.mjs), which learns
-    from `ctx.props.database` which database is meant. One of `objects` is the namespace of the
-    service `sql` (js/sql_object.mjs), in which its object has the binding's name.
+    One of `databases` is workerd's own D1 client around the entry point `D1Service` (js/d1.mjs),
+    which learns from `ctx.props.database` which database is meant. One of `objects` is the
+    namespace of `SqlObject` (js/sql_object.mjs), in which its object has the binding's name.
     `certificates`: see `_network`.
     """
     services = [
@@ -165,25 +164,18 @@ def app_config(
             f'(name = "{HYPERDRIVE_VARIABLE}", fromEnvironment = "{HYPERDRIVE_VARIABLE}")'
         )
         services += [_hyperdrive_service(one) for one in hyperdrives]
-    workers = [_worker("main", modules, bindings)]
     if databases:
-        services += (
-            '(name = "d1", worker = .d1)',
-            '(name = "d1-state", disk = (writable = true))',
-        )
-        workers.append(_d1_worker())
-    if objects:
-        services += (
-            '(name = "sql", worker = .sql)',
-            '(name = "sql-state", disk = (writable = true))',
-        )
-        workers.append(_sql_worker())
-    return _config(services, workers)
+        bindings.append('(name = "DATABASES", durableObjectNamespace = "D1Database")')
+    if databases or objects:
+        services.append(f'(name = "{DATABASES_DISK}", disk = (writable = true))')
+    worker = _worker("main", modules, bindings, _storage(databases, objects))
+    return _config(services, [worker])
 
 
 def _d1_binding(name: str) -> str:
     props = quote_text(json.dumps({"database": name}))
-    inner = f'(name = "fetcher", service = (name = "d1", props = (json = {props})))'
+    entry = f'name = "main", entrypoint = "D1Service", props = (json = {props})'
+    inner = f'(name = "fetcher", service = ({entry}))'
     return (
         f"(name = {quote_text(name)}, wrapped = "
         f'(moduleName = "cloudflare-internal:d1-api", innerBindings = [{inner}]))'
@@ -209,24 +201,19 @@ def _hyperdrive_binding(hyperdrive: Hyperdrive) -> str:
 
 
 def _sql_binding(name: str) -> str:
-    namespace = '(className = "SqlObject", serviceName = "sql")'
-    return f"(name = {quote_text(name)}, durableObjectNamespace = {namespace})"
+    return f'(name = {quote_text(name)}, durableObjectNamespace = "SqlObject")'
 
 
-def _storage(class_name: str, unique_key: str, disk: str) -> str:
-    namespace = f'(className = "{class_name}", uniqueKey = "{unique_key}", enableSql = true)'
-    return (
-        f"  durableObjectNamespaces = [{namespace}],\n"
-        f'  durableObjectStorage = (localDisk = "{disk}"),\n'
+def _storage(databases: Sequence[str], objects: Sequence[str]) -> str:
+    """Return the main worker's part that keeps databases: one disk, a folder for each namespace."""
+    classes = [("D1Database", D1_UNIQUE_KEY)] if databases else []
+    classes += [("SqlObject", SQL_UNIQUE_KEY)] if objects else []
+    if not classes:
+        return ""
+    listed = ", ".join(
+        f'(className = "{name}", uniqueKey = "{key}", enableSql = true)' for name, key in classes
     )
-
-
-def _d1_worker() -> str:
-    binding = '(name = "DATABASES", durableObjectNamespace = "D1Database")'
-    modules = list_modules(D1_MODULES[0], D1_MODULES[1:])
-    return _worker("d1", modules, [binding], _storage("D1Database", D1_UNIQUE_KEY, "d1-state"))
-
-
-def _sql_worker() -> str:
-    modules = list_modules(SQL_MODULES[0], SQL_MODULES[1:])
-    return _worker("sql", modules, [], _storage("SqlObject", SQL_UNIQUE_KEY, "sql-state"))
+    return (
+        f"  durableObjectNamespaces = [{listed}],\n"
+        f'  durableObjectStorage = (localDisk = "{DATABASES_DISK}"),\n'
+    )

@@ -7,7 +7,7 @@ import hmac
 from pathlib import Path
 
 from edgelift.errors import TargetError
-from edgelift.targets.workerd.config import D1_UNIQUE_KEY, SQL_UNIQUE_KEY
+from edgelift.targets.workerd.config import D1_UNIQUE_KEY, DATABASES_DISK, SQL_UNIQUE_KEY
 
 
 def object_id(unique_key: str, name: str) -> str:
@@ -20,19 +20,18 @@ def object_id(unique_key: str, name: str) -> str:
     return (head + hmac.new(key, head, hashlib.sha256).digest()[:16]).hex()
 
 
-# By strategy: the folder below `state`, which is a disk of workerd's, and the namespace's key.
-_PLACES = {"d1": ("d1", D1_UNIQUE_KEY), "object": ("sql", SQL_UNIQUE_KEY)}
+_UNIQUE_KEYS = {"d1": D1_UNIQUE_KEY, "object": SQL_UNIQUE_KEY}
 
 
-def database_folder(state: Path, strategy: str = "d1") -> Path:
-    """Return the folder of a strategy's databases below `state`, made when missing.
+def database_folder(state: Path) -> Path:
+    """Return the folder of the databases below `state`, a disk of workerd's; made when missing.
 
-    Raises TargetError.
+    Each namespace has its own folder in it. Raises TargetError.
     """
-    name, unique_key = _PLACES[strategy]
-    folder = state / name
+    folder = state / DATABASES_DISK
     try:
-        (folder / unique_key).mkdir(parents=True, exist_ok=True)
+        for unique_key in _UNIQUE_KEYS.values():
+            (folder / unique_key).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TargetError(
             f"The folder {folder} cannot be made",
@@ -48,10 +47,8 @@ def database_file(state: Path, binding: str, strategy: str = "d1") -> Path:
     Write it only while no worker runs on this state; with WAL, checkpoint before, or copy the
     `-wal` file along.
     """
-    unique_key = _PLACES[strategy][1]
-    return (
-        database_folder(state, strategy) / unique_key / f"{object_id(unique_key, binding)}.sqlite"
-    )
+    unique_key = _UNIQUE_KEYS[strategy]
+    return database_folder(state) / unique_key / f"{object_id(unique_key, binding)}.sqlite"
 
 
 def d1_file(state: Path, binding: str) -> Path:

@@ -16,6 +16,7 @@ from edgelift.errors import TargetError
 from edgelift.model.server_url import ServerUrl
 from edgelift.targets.workerd.bundle import Bundle
 from edgelift.targets.workerd.config import (
+    DATABASES_DISK,
     ENVIRONMENT_VARIABLE,
     HYPERDRIVE_VARIABLE,
     TOKEN_VARIABLE,
@@ -136,10 +137,8 @@ def start_worker(  # noqa: PLR0913 - the contract's signature; all but the first
     workerd ends, or (with `warm`) the app cannot be started.
     """
     folders = {"files": bundle.out / "files", "assets": bundle.out / "assets"}
-    if bundle.databases:
-        folders["d1-state"] = database_folder(state)
-    if bundle.objects:
-        folders["sql-state"] = database_folder(state, "object")
+    if bundle.databases or bundle.objects:
+        folders[DATABASES_DISK] = database_folder(state)
     token = secrets.token_urlsafe(24)
     known = {
         h.binding: (h, url) for h in bundle.hyperdrives if (url := (servers or {}).get(h.binding))

@@ -123,7 +123,7 @@ function toObjects({ columns, rows }) {
   return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])));
 }
 
-export default class extends WorkerEntrypoint {
+export class D1Service extends WorkerEntrypoint {
   #database() {
     const name = this.ctx.props?.database;
     if (!name) throw new Error('the binding does not name its database (props.database)');
@@ -154,3 +154,5 @@ export default class extends WorkerEntrypoint {
     return { results: answers.map(({ table, meta }) => ({ data: { kind: 'raw', ...table }, meta })) };
   }
 }
+
+export default D1Service;
