@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edgelift.model.follow_state import FollowOptions
     from edgelift.serving import dev, serve
     from edgelift.verbs import (
         Options,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         build,
         data,
         files,
+        follow,
         init,
         lift,
         move,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "FollowOptions",
     "Options",
     "Outcome",
     "assess",
@@ -36,6 +39,7 @@ __all__ = [
     "data",
     "dev",
     "files",
+    "follow",
     "init",
     "lift",
     "move",

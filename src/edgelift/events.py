@@ -64,6 +64,23 @@ class CheckRecorded(Event, frozen=True, kw_only=True, tag="check"):
     check: Check
 
 
+class FollowLag(Event, frozen=True, kw_only=True, tag="follow.lag"):
+    """How far a followed database is behind its origin, told about once a second.
+
+    `state` is following or caught up; `lag` is in `lag_unit`; `retained_bytes` is the log that the
+    origin keeps for it.
+    """
+
+    database: str
+    state: str
+    transactions: int
+    rows: int
+    lag: int
+    lag_unit: str
+    lag_s: float
+    retained_bytes: int = 0
+
+
 Emit = Callable[[Event], None]
 
 

@@ -76,8 +76,8 @@ class Display:
             case events.StageFailed():
                 self._end()
                 self._line(f"[bold red]✗[/] {event.stage:<8}           {escape(event.error)}")
-            case events.Progress():
-                self._advance(event)
+            case events.Progress() | events.FollowLag():
+                self._advance(to_progress(event))
             case events.Note():
                 self._line(f"  {event.stage:<8} [dim]{escape(event.text)}[/]")
             case events.FindingRaised():
@@ -130,3 +130,12 @@ def format_finding(finding: Finding) -> str:
     accepted = " [dim](accepted)[/]" if finding.accepted else ""
     parts = [LEVELS[finding.level], finding.rule, escape(place), escape(finding.message)]
     return " ".join(part for part in parts if part) + accepted
+
+
+def to_progress(event: events.Progress | events.FollowLag) -> events.Progress:
+    """Return an event as progress: a lag counts the changed rows applied."""
+    if isinstance(event, events.Progress):
+        return event
+    lag = f"{event.lag} {event.lag_unit}, {event.lag_s:.1f} s behind"
+    what = f"changed rows of {event.database} applied, {event.state}, {lag}"
+    return events.Progress(stage=event.stage, what=what, done=event.rows)

@@ -13,12 +13,16 @@ class TableRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A lifted database: its tables, the hash over them all, and the file as it was left."""
+    """A lifted database: its tables, the hash over them all, and the file as it was left.
+
+    `position` is where a server stood when its snapshot was taken: following goes on from there.
+    """
 
     tables: dict[str, TableRecord]
     root: str
     size_bytes: int
     modified_ns: int
+    position: str = ""
 
     @property
     def rows(self) -> int:

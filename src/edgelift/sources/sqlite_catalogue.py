@@ -13,6 +13,8 @@ from edgelift.model.catalogue import Catalogue, Column, ForeignKey, Index, SqlOb
 from edgelift.sources.sqlite_ddl import ParsedTable, parse_create_table
 
 OLDEST_SQLITE = (3, 37, 0)  # the first with PRAGMA table_list
+# What edgelift itself put into a file, such as the log of changes that `follow` reads, never moves.
+NOT_OURS = "substr(name, 1, 10) <> '_edgelift_'"
 _VIRTUAL, _STORED = 2, 3  # values of `hidden` in PRAGMA table_xinfo
 _HIDDEN_OF_VIRTUAL_TABLE = 1
 
@@ -60,7 +62,8 @@ def _read(db: Reader) -> Catalogue:
     entries = [
         _Entry(*row)
         for row in db.execute(
-            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY rowid"
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema "
+            f"WHERE {NOT_OURS} ORDER BY rowid"
         )
     ]
     kinds: dict[str, tuple[str, bool, bool]] = {

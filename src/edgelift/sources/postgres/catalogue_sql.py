@@ -74,7 +74,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartitio
        c.relrowsecurity,
        (SELECT array_agg(i.inhparent ORDER BY i.inhseqno) FROM pg_catalog.pg_inherits i
         WHERE i.inhrelid = c.oid),
-       c.relreplident
+       c.relreplident, c.relispopulated
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND {_OWN_SCHEMAS}
   AND {_not_of_extension("pg_class", "c.oid")}
@@ -202,7 +202,7 @@ SELECT 'table of an extension', n.nspname || '.' || c.relname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND {_OWN_SCHEMAS}
   AND NOT ({_not_of_extension("pg_class", "c.oid")})
-UNION ALL SELECT 'publication', pubname FROM pg_catalog.pg_publication
+UNION ALL SELECT 'publication', pubname FROM pg_catalog.pg_publication WHERE pubname !~ '^edgelift_'
 UNION ALL SELECT 'event trigger', evtname FROM pg_catalog.pg_event_trigger
 UNION ALL SELECT 'foreign server', srvname FROM pg_catalog.pg_foreign_server
 UNION ALL

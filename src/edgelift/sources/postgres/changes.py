@@ -59,6 +59,7 @@ class RowDecoder:
             (field, numbers[field.origin]) for field in moved if field.origin in numbers
         ]
         self.absent = tuple(field.column for field in moved if field.origin not in numbers)
+        self._absent: list[tuple[FieldSpec, str]] = []
         key = {column.name for column in relation.columns if column.in_key}
         self.key = tuple(field.column for field, _ in self._fields if field.origin in key)
 
@@ -82,6 +83,66 @@ class RowDecoder:
             decoded = self._decode_alike([rows[index] for index in indexes], fields)
             found.update(zip(indexes, decoded, strict=True))
         return [found[index] for index in range(len(rows))]
+
+    def prepare_absent(self, table: OriginTable) -> None:
+        """Find out how the columns are computed that the stream does not carry."""
+        for field in self._spec.fields:
+            column = table.read_column(field.origin)
+            if field.column in self.absent and column is not None and column.generated:
+                self._absent.append((field, column.generated))
+
+    def decode_whole(self, rows: Sequence[Cells]) -> list[TargetRow]:
+        """Return the rows' values with those of generated columns, which the server computes."""
+        found = self.decode(rows)
+        if self._absent:
+            for row, values in zip(rows, found, strict=True):
+                values.update(self._compute_absent(row))
+        return found
+
+    def _compute_absent(self, row: Cells) -> TargetRow:
+        """Compute a row's generated values from what was sent.
+
+        Where a part was not sent, because it did not change, the row is read as it is now: had it
+        changed since, a later change brings its values.
+        """
+        columns = self._relation.columns
+        listed = ", ".join(
+            f"(${number + 1})::{_cast(self._connection, column.type_oid, column.modifier)} "
+            f"AS {quote(column.name)}"
+            for number, column in enumerate(columns)
+        )
+        computed = ", ".join(
+            f"({expression}) AS {quote(field.origin)}" for field, expression in self._absent
+        )
+        source = f"(SELECT v.*, {computed} FROM (SELECT {listed}) AS v) AS w"
+        given = list(enumerate(row))
+        if any(cell is UNCHANGED for cell in row):
+            given = [(i, cell) for i, cell in given if columns[i].in_key]
+            conditions = " AND ".join(
+                f"{quote(columns[i].name)} = ${place}" for place, (i, _) in enumerate(given, 1)
+            )
+            source = f"{quote(self._spec.schema)}.{quote(self._spec.table)} WHERE {conditions}"
+        reads = ", ".join(field.read for field, _ in self._absent)
+        cells = [cell if isinstance(cell, Value) else None for _, cell in given]
+        with origin_errors(self._place):
+            result = self._connection.pgconn.exec_params(
+                f"SELECT {reads} FROM {source}".encode(),
+                [None if cell is None else cell.data for cell in cells],
+                [columns[i].type_oid for i, _ in given],
+                [BINARY if cell is None else cell.format for cell in cells],
+                BINARY,
+            )
+            if result.status != pq.ExecStatus.TUPLES_OK:
+                raise psycopg.errors.error_from_result(result)
+        if not result.ntuples:  # the row is gone by now: its deletion follows
+            return {field.column: None for field, _ in self._absent}
+        parts = [_HEADER, struct.pack(">h", len(self._absent))]
+        for place in range(len(self._absent)):
+            data = result.get_value(0, place)
+            parts.append(_NULL if data is None else _pack(data))
+        spec = msgspec.structs.replace(self._spec, fields=tuple(f for f, _ in self._absent))
+        (values,) = read_rows(spec, [b"".join([*parts, _END])])
+        return dict(zip((f.column for f, _ in self._absent), values, strict=True))
 
     def _decode_alike(
         self, rows: list[Cells], fields: list[tuple[FieldSpec, int]]
@@ -137,6 +198,12 @@ class RowDecoder:
             if result.status != pq.ExecStatus.TUPLES_OK:
                 raise psycopg.errors.error_from_result(result)
         return [result.get_value(row, 0) for row in range(result.ntuples)]
+
+
+def _cast(connection: Connection, oid: int, modifier: int) -> str:
+    row = connection.execute("SELECT format_type(%s, %s)", (oid, modifier)).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 _SESSION = (

@@ -26,7 +26,7 @@ from edgelift.project import expand_variables, hash_inputs
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.origin_database import is_server_url, mask_url
 from edgelift.sources.sqlite import Snapshot, SqliteSource
-from edgelift.sources.sqlite_catalogue import read_catalogue
+from edgelift.sources.sqlite_catalogue import NOT_OURS, read_catalogue
 from edgelift.sources.sqlite_errors import origin_errors
 from edgelift.sources.sqlite_snapshot import is_intact
 from edgelift.sources.sqlite_url import find_sqlite_file
@@ -172,7 +172,9 @@ def judge_database(
     with origin_errors(snapshot), SqliteSource(snapshot).open() as db:
         catalogue = read_catalogue(db)
         issues = [*judge_catalogue(catalogue), *judge_rows(db, catalogue, violations)]
-        entries = db.execute("SELECT type, name, tbl_name FROM sqlite_schema").fetchall()
+        entries = db.execute(
+            f"SELECT type, name, tbl_name FROM sqlite_schema WHERE {NOT_OURS}"
+        ).fetchall()
     judged = Judged(name, catalogue, tuple(issues), accepted)
     schema = build_schema(build_mapping(judged), catalogue)
     probes = build_probes(schema, catalogue)

@@ -1,0 +1,166 @@
+"""A server's tables as they are followed: matched with the move's plan, compared with a snapshot.
+
+What the feeds of PostgreSQL and MySQL share; a file of SQLite is compared by its own means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from edgelift.errors import OriginError
+from edgelift.model.findings import Status
+from edgelift.model.move_plan import MovePlan, TableMove, hash_shape
+from edgelift.model.origin_schema import OriginSchema, OriginTable
+from edgelift.model.row_spec import RowSpec
+from edgelift.rows.engine import hash_stream, hash_target
+from edgelift.rows.hashing import MODULUS
+from edgelift.sources.change_feed import Comparison, FollowProblem, Shape
+from edgelift.sources.origin_database import Chunk, SnapshotReader
+from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
+
+_CHUNK_ROWS = 50_000
+_MOST_DETAILS = 20
+
+
+@dataclass(frozen=True)
+class FollowedTable:
+    """A table that moves; `key` are the target's columns that name its rows, empty without."""
+
+    move: TableMove
+    origin: OriginTable
+    key: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Return its name at the origin."""
+        return f"{self.origin.schema}.{self.origin.name}"
+
+    @property
+    def shape(self) -> Shape:
+        """Return the table as the target has it."""
+        columns = tuple(f.column for f in self.move.spec.fields if f.op != "refused")
+        return Shape(self.move.spec.target, columns, self.key)
+
+    def find_columns(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the target's columns of the origin's, empty unless all of them move."""
+        columns = {field.origin: field.column for field in self.move.spec.fields if field.origin}
+        return tuple(columns[name] for name in names) if set(names) <= set(columns) else ()
+
+
+def match_tables(
+    plan: MovePlan, schema: OriginSchema, keys: Callable[[OriginTable], tuple[str, ...]]
+) -> list[FollowedTable]:
+    """Return the plan's tables with what the origin has; `keys` gives the origin's key columns.
+
+    Raises OriginError when a table is gone.
+    """
+    found = []
+    for move in plan.tables:
+        origin = schema.read_table(move.spec.schema, move.spec.table)
+        if origin is None:
+            raise OriginError(
+                f"The table {move.spec.schema}.{move.spec.table} is gone",
+                why="it was dropped or renamed since its schema was judged",
+                tip="judge and copy anew: run the same command with --force",
+            )
+        table = FollowedTable(move, origin, ())
+        found.append(FollowedTable(move, origin, table.find_columns(keys(origin))))
+    return found
+
+
+def find_problems(tables: Sequence[FollowedTable]) -> list[FollowProblem]:
+    """Return what of the move's plan cannot be followed."""
+    found = []
+    for table in tables:
+        if table.move.objects:
+            columns = ", ".join(field.column for field in table.move.objects)
+            tip = "copy it again after the writers stopped, or exclude these columns"
+            found.append(FollowProblem(table.name, f"{columns} are offloaded to files", tip))
+        if table.origin.kind in {"foreign", "materialized"}:
+            why = f"no stream of changes tells of a {table.origin.kind} table"
+            tip = "leave it out under [schema] exclude, or copy it again after the writers stopped"
+            found.append(FollowProblem(table.name, why, tip))
+        if table.move.spec.where:
+            tip = "copy it again after the writers stopped"
+            found.append(FollowProblem(table.name, "only a part of its rows moves", tip))
+    return found
+
+
+def check_shape(plan: MovePlan, schema: OriginSchema) -> None:
+    """Raise OriginError when a catalogue is no longer the one that was judged."""
+    if hash_shape(schema) != plan.shape:
+        raise OriginError(
+            f"The schema of {plan.database} changed while it was followed",
+            why="a table, column, key or another object is no longer what the schema stage read",
+            tip="all changes before are applied; judge and copy anew: run the same command with "
+            "--force",
+        )
+
+
+class ServerMoment:
+    """A snapshot to compare a followed file with."""
+
+    def __init__(self, reader: SnapshotReader, tables: Sequence[FollowedTable]) -> None:
+        self.position = reader.position
+        self._reader = reader
+        self._tables = tables
+
+    def compare(self, target: Path, tell: Callable[[str, int, int], None]) -> Comparison:
+        """Compare every row of both sides by hash; differences are named."""
+        details: list[str] = []
+        rows = differing = 0
+        with contextlib.closing(
+            apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)
+        ) as db:
+            for done, table in enumerate(self._tables):
+                tell("tables compared", done, len(self._tables))
+                for spec in _list_specs(table.move):
+                    count, wrong, found = self._compare_table(db, table, spec)
+                    details += found
+                    differing += wrong
+                rows += count
+        return Comparison(
+            status=Status.FAIL if differing else Status.PASS,
+            tables=len(self._tables),
+            rows=rows,
+            details=tuple(details[:_MOST_DETAILS]),
+            differing=differing,
+        )
+
+    def _compare_table(
+        self, db: apsw.Connection, table: FollowedTable, spec: RowSpec
+    ) -> tuple[int, int, list[str]]:
+        chunks = self._reader.plan_chunks(spec, _CHUNK_ROWS)
+        rows = total = 0
+        for chunk in chunks:
+            result = hash_stream(spec, self._reader.stream_chunk(spec, chunk))
+            rows, total = rows + result.rows, (total + result.hash) % MODULUS
+        found = hash_target(db, spec)
+        if (found.rows, found.hash) == (rows, total):
+            return rows, 0, []
+        differences, count = find_differences(
+            table.move,
+            spec,
+            lambda: self._read(spec, chunks),
+            target_reader(db, spec, ""),
+            _MOST_DETAILS,
+        )
+        return rows, max(count, 1), [difference.describe() for difference in differences]
+
+    def _read(self, spec: RowSpec, chunks: Sequence[Chunk]) -> Iterator[tuple[object, ...]]:
+        for chunk in chunks:
+            yield from origin_reader(self._reader, spec, chunk)()
+
+
+def _list_specs(move: TableMove) -> Iterator[RowSpec]:
+    """Yield what is compared: the copied columns, then those that the target computes itself."""
+    if move.computed:
+        keys = tuple(f for f in move.spec.fields if not move.key or f.column in move.key)
+        yield msgspec.structs.replace(move.spec, fields=(*keys, *move.computed))
+    yield move.spec

@@ -1,0 +1,287 @@
+"""MySQL and MariaDB as followed origins: the binary log's changes, lag, moments.
+
+Nothing is left at the origin. The snapshot's own position in the log is where following begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from edgelift.errors import OriginError
+from edgelift.model.origin_schema import OriginTable
+from edgelift.sources import followed_tables
+from edgelift.sources.change_feed import Change, Edit, Emptied, End, FollowProblem, Lag, Subject
+from edgelift.sources.followed_tables import FollowedTable, ServerMoment
+from edgelift.sources.mysql import MySqlDatabase, open_mysql
+from edgelift.sources.mysql.changes import RowDecoder
+from edgelift.sources.mysql.connection import MySqlSession
+from edgelift.sources.mysql.replication import (
+    Begin,
+    ChangeStream,
+    Commit,
+    RowChange,
+    Statement,
+    check_following,
+    read_end,
+    to_order,
+)
+from edgelift.sources.mysql.replication import Change as Message
+from edgelift.sources.mysql.snapshot import BinlogPosition, decode_position
+from edgelift.sources.mysql.url import MySqlPlace, read_place
+
+_BATCH = 500  # rows of one table that are decoded at once
+_NAME = r"`(?:[^`]|``)+`|[^\s`.;(]+"
+_TRUNCATE = re.compile(
+    rf"\s*(?:/\*.*?\*/\s*)*TRUNCATE\s+(?:TABLE\s+)?(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<table>{_NAME})",
+    re.IGNORECASE | re.DOTALL,
+)
+_DATA = re.compile(
+    r"\s*(/\*.*?\*/\s*)*(INSERT|UPDATE|DELETE|REPLACE|LOAD)\b", re.IGNORECASE | re.DOTALL
+)
+_SHOWN = 100  # characters of a statement in a message
+
+
+class MySqlFollowed:
+    """A MySQL or MariaDB database whose changes are followed."""
+
+    handle = ""
+
+    def __init__(self, subject: Subject, database: MySqlDatabase) -> None:
+        assert subject.plan is not None
+        self.product = database.capabilities.product
+        self.place = read_place(subject.url)
+        self._plan = subject.plan
+        self._database = database
+        self._session = database.session
+        schema = database.read_schema()
+        keys = {
+            (move.spec.schema, move.spec.table): set(move.spec.key)
+            for move in self._plan.tables
+        }  # fmt: skip
+
+        def find_key(table: OriginTable) -> tuple[str, ...]:
+            quoted = keys[table.schema, table.name]
+            found = [c.name for c in table.columns if f"`{c.name.replace('`', '``')}`" in quoted]
+            return tuple(found)
+
+        self.tables = followed_tables.match_tables(self._plan, schema, find_key)
+        self.shapes = [table.shape for table in self.tables]
+
+    def find_problems(self) -> list[FollowProblem]:
+        """Return what stands in the way: settings, rights, tables whose rows cannot be named."""
+        found = [
+            FollowProblem(problem.table, problem.why, problem.tip)
+            for problem in check_following(self._session, [t.origin for t in self.tables])
+        ]
+        found += followed_tables.find_problems(self.tables)
+        named = {problem.table for problem in found}
+        found += [
+            FollowProblem(t.name, "its key does not move as a whole", "let its columns move")
+            for t in self.tables
+            if not t.key and t.name not in named
+        ]
+        return found
+
+    @contextlib.contextmanager
+    def prepare(self) -> Iterator[str]:
+        """Do nothing: every snapshot knows its position in the log."""
+        yield ""
+
+    def open(self, position: str) -> MySqlFeed:
+        """Open the stream; raises OriginError when the log behind the position is gone."""
+        return MySqlFeed(self, decode_position(position))
+
+    @contextlib.contextmanager
+    def open_moment(self, feed: object) -> Iterator[ServerMoment]:
+        """Open a snapshot with its position."""
+        del feed
+        reader = self._database.open_snapshot()
+        try:
+            yield ServerMoment(reader, self.tables)
+        finally:
+            reader.close()
+
+    def read_counters(self) -> Mapping[str, int]:
+        """Return the last number that each counter gave out, by the target's table."""
+        sequences = self._database.read_schema().sequences
+        lasts = {s.owner: s.last for s in sequences if s.owner}
+        return {
+            table.move.spec.target: last
+            for table in self.tables
+            if table.move.counter and (last := lasts.get(table.move.counter))
+        }
+
+    def drop(self) -> None:
+        """Do nothing: nothing is left at the origin."""
+
+    def check_shape(self) -> None:
+        """Raise OriginError when the schema is no longer the one that was judged."""
+        followed_tables.check_shape(self._plan, self._database.read_schema())
+
+
+class MySqlFeed:
+    """The binary log as changes of the target's rows."""
+
+    def __init__(self, followed: MySqlFollowed, position: BinlogPosition) -> None:
+        self._followed = followed
+        self._tables = {(t.origin.schema, t.origin.name): t for t in followed.tables}
+        self._side = MySqlSession(followed.place)
+        self._decoders = {
+            name: RowDecoder(self._side, table.origin, table.move.spec)
+            for name, table in self._tables.items()
+        }
+        self._limit: BinlogPosition | None = None
+        self._exact = self._reached = self._inside = False
+        self._waiting: Statement | None = None
+        origins = [table.origin for table in followed.tables]
+        try:
+            self._stream = ChangeStream(followed.place, origins, position)
+        except BaseException:
+            self._side.close()
+            raise
+
+    def read(self, wait_s: float) -> Iterator[Change]:
+        """Yield changes; rows of one table in a row are decoded at once."""
+        if self._reached:  # whoever goes on has seen it
+            self._limit, self._reached = None, False
+        if self._waiting is not None:
+            statement, self._waiting = self._waiting, None
+            yield from self._take(statement)
+        held: list[RowChange] = []
+        for message in self._stream.read(wait_s):
+            if isinstance(message, RowChange):
+                if len(held) >= _BATCH:
+                    yield from self._decode(held)
+                    held = []
+                held.append(message)
+                continue
+            yield from self._decode(held)
+            held = []
+            if self._is_behind_limit(message):
+                return
+            yield from self._take(message)
+            if isinstance(message, Commit) and self._covers(message.position):
+                self._reached = True
+                return
+        yield from self._decode(held)
+        limit = self._limit
+        self._reached = limit is not None and not self._inside and self._stream.has_reached(limit)
+
+    def mark(self, position: str = "") -> None:
+        """Set the limit: the log's end now, or a snapshot's position."""
+        self._limit = decode_position(position) if position else read_end(self._side)
+        self._exact, self._reached = bool(position), False
+
+    def has_reached_mark(self) -> bool:
+        """Return whether all up to the limit was yielded."""
+        return self._reached
+
+    def confirm(self, position: str) -> None:
+        """Do nothing: the server does not ask."""
+
+    def read_lag(self, position: str, applied: float) -> Lag:
+        """Return the distance to the log's end, over several files of it too."""
+        del position  # what was received counts the events of other databases too
+        end, received = read_end(self._side), self._stream.received
+        if end.file == received.file:
+            behind = end.position - received.position
+        else:
+            sizes = [(str(row[0]), int(row[1])) for row in self._side.read_rows("SHOW BINARY LOGS")]
+            between = [size for name, size in sizes if received.file <= name < end.file]
+            behind = sum(between) - received.position + end.position
+        seconds = max(0.0, time.time() - applied) if behind > 0 and applied else 0.0
+        return Lag(max(0, behind), seconds)
+
+    def check(self) -> None:
+        """Raise OriginError when the schema changed."""
+        self._followed.check_shape()
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+        self._side.close()
+
+    def _is_behind_limit(self, message: Message) -> bool:
+        """Return whether a transaction begins that a moment does not hold any more.
+
+        The limit lies between transactions, so one whose first event ends behind it begins there.
+        """
+        starts = isinstance(message, Begin | Statement) and not self._inside
+        limit = self._limit
+        if not (starts and self._exact and limit is not None):
+            return False
+        if to_order(self._stream.received) <= to_order(limit):
+            return False
+        self._reached = True
+        if isinstance(message, Statement):
+            self._waiting = message
+        return True
+
+    def _covers(self, position: BinlogPosition) -> bool:
+        return self._limit is not None and to_order(position) >= to_order(self._limit)
+
+    def _take(self, message: Message) -> Iterator[Change]:
+        if isinstance(message, Begin):
+            self._inside = True
+        elif isinstance(message, Commit):
+            self._inside = False
+            yield End(message.position.encode(), float(message.time))
+        elif isinstance(message, Statement):
+            yield from self._take_statement(message)
+
+    def _take_statement(self, message: Statement) -> Iterator[Change]:
+        found = _TRUNCATE.match(message.text)
+        if found is not None:
+            schema = _unquote(found["schema"]) if found["schema"] else message.schema
+            table = self._tables.get((schema, _unquote(found["table"])))
+            if table is not None:
+                yield Emptied(table.move.spec.target)
+            return
+        text = " ".join(message.text.split())[:_SHOWN]
+        if _DATA.match(message.text):
+            raise OriginError(
+                f"The binary log of {self._followed.place} holds rows as statements",
+                why=f"a session with its own binlog_format wrote: {text}",
+                tip="SET GLOBAL binlog_format = ROW, let the writers connect anew, and copy anew: "
+                "run the same command with --force",
+            )
+        raise OriginError(
+            f"The schema of {message.schema} changed while it was followed",
+            why=f"the log holds: {text}",
+            tip="all changes before are applied; judge and copy anew: run the same command with "
+            "--force",
+        )
+
+    def _decode(self, changes: list[RowChange]) -> Iterator[Change]:
+        for name, group in groupby(changes, key=lambda change: (change.schema, change.table)):
+            if name in self._tables:
+                yield from self._decode_alike(list(group), self._tables[name], self._decoders[name])
+
+    def _decode_alike(
+        self, changes: list[RowChange], table: FollowedTable, decoder: RowDecoder
+    ) -> Iterator[Change]:
+        olds = iter(decoder.decode([c.old for c in changes if c.old is not None], key_only=True))
+        news = iter(decoder.decode([c.new for c in changes if c.new is not None]))
+        for change in changes:
+            old = next(olds) if change.old is not None else None
+            new = next(news) if change.new is not None else None
+            key = None if old is None else tuple(old[name] for name in table.key)
+            yield Edit(table.move.spec.target, key, new)
+
+
+def _unquote(name: str) -> str:
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+
+
+@contextlib.contextmanager
+def open_followed(subject: Subject) -> Iterator[MySqlFollowed]:
+    """Connect to the database of a subject."""
+    with open_mysql(subject.url) as database:
+        yield MySqlFollowed(subject, database)
+
+
+__all__ = ["MySqlFeed", "MySqlFollowed", "MySqlPlace", "open_followed"]

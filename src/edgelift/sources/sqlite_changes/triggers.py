@@ -1,0 +1,203 @@
+"""The log of changes inside a SQLite origin: a table and triggers, made and removed as one.
+
+Every writer of the file runs the triggers, whatever its process or language. They log which rows
+were touched, not their values: the feed reads a row as it is, so that applying twice does no harm.
+Names begin with `_edgelift_`; nothing else of the origin is changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgelift.model.catalogue import Catalogue, Table
+from edgelift.sources.sqlite_catalogue import quote_identifier as quote
+from edgelift.sources.sqlite_rows import find_rowid
+
+PREFIX = "_edgelift_"
+LOG = f"{PREFIX}changes"
+_OURS = "substr(name, 1, 10) = '_edgelift_'"
+
+
+@dataclass(frozen=True)
+class LoggedTable:
+    """A table with the columns that name its rows: its primary key, else the rowid."""
+
+    table: Table
+    key: tuple[str, ...]
+    by_rowid: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return what is read of a row: rowid first where that is the key; nothing generated."""
+        plain = tuple(c.name for c in self.table.columns if not c.generated_kind)
+        return (*self.key, *plain) if self.by_rowid else plain
+
+
+def choose_tables(catalogue: Catalogue) -> list[LoggedTable]:
+    """Return the tables that can be logged, each with its key."""
+    found = []
+    for table in catalogue.tables:
+        if table.virtual:
+            continue
+        key = tuple(table.primary_key)
+        rowid = find_rowid(table)
+        if key:
+            found.append(LoggedTable(table, key))
+        elif rowid:
+            found.append(LoggedTable(table, (rowid,), by_rowid=True))
+    return found
+
+
+def build_objects(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> dict[str, str]:
+    """Return the statements of the log by the name of what they make."""
+    width = max((len(table.key) for table in tables), default=1)
+    columns = ", ".join(f"k{number}" for number in range(width))
+    objects = {LOG: f"CREATE TABLE {LOG} (n INTEGER PRIMARY KEY, tbl TEXT NOT NULL, {columns})"}
+    for table in tables:
+        for event, body in _write_bodies(db, table):
+            name = f"{PREFIX}{event.replace(' ', '_').lower()}_{table.table.name}"
+            objects[name] = (
+                f"CREATE TRIGGER {quote(name)} {event} ON {quote(table.table.name)} "
+                f"BEGIN {body} END"
+            )
+    return objects
+
+
+def _write_bodies(db: sqlite3.Connection, table: LoggedTable) -> Iterator[tuple[str, str]]:
+    new, old = _log(table, "NEW"), _log(table, "OLD")
+    yield "AFTER INSERT", new
+    yield "AFTER UPDATE", old + new
+    yield "AFTER DELETE", old
+    # What REPLACE removes for a unique value fires no trigger: it is logged before it happens.
+    replaced = "".join(_write_replaced(db, table))
+    if replaced:
+        yield "BEFORE INSERT", replaced
+        yield "BEFORE UPDATE", replaced
+
+
+def _head(table: LoggedTable) -> str:
+    columns = ", ".join(f"k{number}" for number in range(len(table.key)))
+    return f"INSERT INTO {LOG} (tbl, {columns})"
+
+
+def _log(table: LoggedTable, row: str) -> str:
+    values = ", ".join(f"{row}.{quote(name)}" for name in table.key)
+    return f"{_head(table)} VALUES ({_text(table.table.name)}, {values}); "
+
+
+def _write_replaced(db: sqlite3.Connection, table: LoggedTable) -> Iterator[str]:
+    keys = ", ".join(quote(name) for name in table.key)
+    for columns in list_unique(db, table):
+        conditions = " AND ".join(
+            f"{quote(name)} = NEW.{quote(name)} COLLATE {collation}" for name, collation in columns
+        )
+        yield (
+            f"{_head(table)} SELECT {_text(table.table.name)}, {keys} "
+            f"FROM {quote(table.table.name)} WHERE {conditions}; "
+        )
+
+
+def list_unique(db: sqlite3.Connection, table: LoggedTable) -> list[list[tuple[str, str]]]:
+    """Return (column, collation) of each unique index beside the key; an expression has no name."""
+    found = []
+    listed = db.execute(
+        'SELECT name FROM pragma_index_list(?) WHERE "unique"', (table.table.name,)
+    ).fetchall()
+    for (index,) in listed:
+        columns = [
+            (str(name or ""), str(collation))
+            for name, collation in db.execute(
+                "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno", (index,)
+            )
+        ]
+        if tuple(name for name, _ in columns) != table.key:
+            found.append(columns)
+    return found
+
+
+def read_objects(db: sqlite3.Connection) -> dict[str, str]:
+    """Return what is there of the log."""
+    return dict(db.execute(f"SELECT name, sql FROM sqlite_schema WHERE {_OURS}").fetchall())
+
+
+def install(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> bool:
+    """Make table and triggers in one transaction, unless they are there; returns whether it did.
+
+    sqlite3.Error goes through; nothing is left behind then.
+    """
+    wanted = build_objects(db, tables)
+    if read_objects(db) == wanted and read_head(db) is not None:
+        return False
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        _remove(db)
+        for statement in wanted.values():
+            db.execute(statement)
+        version = db.execute("PRAGMA schema_version").fetchone()[0]
+        db.execute(f"INSERT INTO {LOG} (n, tbl, k0) VALUES (0, ?, ?)", (uuid.uuid4().hex, version))
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    return True
+
+
+def remove(db: sqlite3.Connection) -> bool:
+    """Remove table and triggers in one transaction; returns whether there were any."""
+    if not read_objects(db):
+        return False
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        _remove(db)
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    return True
+
+
+def _remove(db: sqlite3.Connection) -> None:
+    listed = db.execute(
+        f"SELECT type, name FROM sqlite_schema WHERE {_OURS} AND type IN ('trigger', 'table') "
+        "ORDER BY type DESC"
+    ).fetchall()
+    for kind, name in listed:
+        db.execute(f"DROP {kind} {quote(name)}")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The log's first row: which log it is, and the file's schema version when it was made."""
+
+    token: str
+    schema_version: int
+
+
+def read_head(db: sqlite3.Connection) -> Head | None:
+    """Return which log a file has, None without one."""
+    try:
+        row = db.execute(f"SELECT tbl, k0 FROM {LOG} WHERE n = 0").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return None if row is None else Head(str(row[0]), int(row[1]))
+
+
+def read_last(db: sqlite3.Connection) -> int:
+    """Return the number of the log's last entry, 0 without any."""
+    return int(db.execute(f"SELECT max(n) FROM {LOG}").fetchone()[0] or 0)
+
+
+def read_shape(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the schema that the app sees: names and statements but for the log's own."""
+    query = (
+        f"SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE NOT {_OURS} "
+        "AND name NOT LIKE 'sqlite_%'"
+    )
+    return dict(db.execute(query).fetchall())
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

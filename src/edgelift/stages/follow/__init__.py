@@ -1,0 +1,267 @@
+"""The follow stage: keep a copied database up to date with its origin, change by change.
+
+It stands beside the main path: the position first (`begin` makes slot or log, and hands their
+snapshot to data), then data's copy, then the changes behind it into a file of its own, so that
+data's proven copy stays what was proven.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from edgelift.errors import OriginError, UsageError, VerificationMismatch
+from edgelift.model.findings import Check, Status
+from edgelift.model.follow_state import FollowOptions, FollowState
+from edgelift.project import hash_inputs
+from edgelift.run import Result, Run, Stage
+from edgelift.sources.change_feed import Comparison, FollowProblem, open_followed
+from edgelift.stages.follow.file_writer import create_file, finish_file, read_checkpoint
+from edgelift.stages.follow.follower import Follower, open_follower
+from edgelift.stages.follow.subjects import Database, list_databases
+
+_PATIENCE_S = 60.0  # for an origin that is gone, when an end is waited for
+_LONG_PATIENCE_S = 3600.0  # when there is none
+_MOST_DETAILS = 20
+
+
+def is_begun(run: Run) -> bool:
+    """Return whether every database was copied, so that only changes are left."""
+    databases = list_databases(run)
+    return bool(databases) and all(database.is_begun() for database in databases)
+
+
+def forget(run: Run) -> None:
+    """Remove the followed files, so that the copy is made anew."""
+    for database in list_databases(run):
+        for ending in ("", "-wal", "-shm", ".part"):
+            database.target.with_name(database.target.name + ending).unlink(missing_ok=True)
+
+
+def install_logs(run: Run, options: FollowOptions) -> None:
+    """Make the logs of changes in SQLite files, which must be there before their snapshot.
+
+    Raises OriginError when that was not allowed, or cannot be.
+    """
+    for database in list_databases(run):
+        if database.is_server:
+            continue
+        subject = database.to_subject(run, consent=options.install_triggers)
+        with open_followed(subject) as followed:
+            _stop_at(followed.find_problems(), database)
+            with followed.prepare():
+                run.note(f"{database.path} holds a log of its changes: {followed.handle}")
+
+
+@contextlib.contextmanager
+def hold_origins(run: Run) -> Iterator[None]:
+    """Begin at every server: what data copies inside the block is the moment changes follow on.
+
+    Raises OriginError when a server cannot be followed.
+    """
+    with contextlib.ExitStack() as stack:
+        for database in list_databases(run):
+            if not database.is_server:
+                continue
+            followed = stack.enter_context(open_followed(database.to_subject(run)))
+            _stop_at(followed.find_problems(), database)
+            ticket = stack.enter_context(followed.prepare())
+            if ticket:
+                run.tickets[database.name] = ticket
+                run.note(
+                    f"{followed.handle} made at {database.name}: the server keeps its log until it "
+                    f"is applied here; end that with {run.command('follow', '--drop')}"
+                )
+            state = FollowState(
+                database=database.name, product=followed.product,
+                handle=database.handle if followed.handle else "", updated=time.time(),
+            )  # fmt: skip
+            run.journal.write_document(f"follow:{database.name}", state)
+            # A copy made before has no place in this log.
+            step = run.journal.read_step("data")
+            if step is not None and step.status == "done":
+                run.journal.forget_steps(["data"])
+        yield
+
+
+def _stop_at(problems: Sequence[FollowProblem], database: Database) -> None:
+    if not problems:
+        return
+    listed = "; ".join(f"{p.table}: {p.why}" if p.table else p.why for p in problems)
+    raise OriginError(
+        f"Changes of {database.name} cannot be followed", why=listed, tip=problems[0].tip
+    )
+
+
+def create_targets(run: Run) -> None:
+    """Make the files that are kept up to date from what data copied."""
+    run.tickets.clear()
+    for database in list_databases(run):
+        start = database.read_start(run)
+        if not start:
+            raise OriginError(
+                f"The copy of {database.name} has no position",
+                why="the origin told none when its snapshot was taken",
+                tip=f"copy anew: {run.command('follow', '--force')}",
+            )
+        create_file(database.copy, database.target, start)
+
+
+def drop(run: Run) -> None:
+    """Remove what following left at the origins and end it; the followed files stay as they are.
+
+    Raises OriginError when an origin does not answer.
+    """
+    for database in list_databases(run):
+        known = run.journal.read_document(f"follow:{database.name}", FollowState)
+        with open_followed(database.to_subject(run, consent=True)) as followed:
+            followed.drop()
+            left = followed.handle
+        run.note(f"{left or 'nothing'} removed at the origin of {database.name}")
+        if known is not None:
+            ended = FollowState(
+                database=known.database, product=known.product, handle="", state="ended",
+                start=known.start, position=known.position, transactions=known.transactions,
+                rows=known.rows, updated=time.time(), verified=known.verified,
+            )  # fmt: skip
+            run.journal.write_document(f"follow:{database.name}", ended)
+        _end_file(database)
+
+
+def _end_file(database: Database) -> None:
+    """Put the followed file aside as a plain one: it cannot be followed any further."""
+    if read_checkpoint(database.target) is not None:
+        finish_file(database.target, database.target.with_name(f"{database.name}.final.sqlite"))
+
+
+def build_stage(options: FollowOptions) -> Stage:
+    """Return the stage that follows as the options say; it is never skipped."""
+    return Stage(
+        name="follow",
+        inputs=lambda _run: hash_inputs(time.time_ns()),
+        work=lambda run: _work(run, options),
+    )
+
+
+def _work(run: Run, options: FollowOptions) -> Result:
+    patience_s = _PATIENCE_S if options.until_caught_up else _LONG_PATIENCE_S
+    checks: list[Check] = []
+    with contextlib.ExitStack() as stack:
+        followers = [
+            stack.enter_context(open_follower(run, database, patience_s))
+            for database in list_databases(run)
+        ]
+        if not followers:
+            raise UsageError(
+                "There is no database to follow",
+                why="the project has none that moves",
+                tip="name it in edgelift.toml, or give its url with --to",
+            )
+        try:
+            for follower in followers:
+                follower.catch_up()
+                checks += _check(run, follower, verify=options.verify)
+            run.record_checks(checks)
+            _raise_mismatch(checks)
+            while not options.until_caught_up:
+                for follower in followers:
+                    follower.advance(0.5 / len(followers))
+                    follower.tell()
+        except KeyboardInterrupt:
+            if options.until_caught_up:
+                raise
+            run.note("stopped; the same command goes on from here")
+            for follower in followers:
+                follower.save("stopped")
+        return _summarize(followers)
+
+
+def _check(run: Run, follower: Follower, *, verify: bool) -> list[Check]:
+    """Bring counters up to date and check the file; with `verify` every row."""
+    name = follower.database.name
+    follower.writer.raise_counters(
+        follower.try_again(lambda: list(follower.session.followed.read_counters().items()))
+    )
+    started = time.monotonic()
+    comparison = follower.try_again(follower.compare) if verify else None
+    compared_s = time.monotonic() - started
+    done = follower.writer.checkpoint
+    orphans = follower.writer.find_orphans()
+    reproduce = run.command("follow", "--until-caught-up", "--verify")
+    rows = _check_rows(name, comparison, reproduce, compared_s)
+    follower.save("caught up", verified=rows.evidence if comparison else "")
+    return [
+        Check(
+            id=f"follow.caught-up:{name}",
+            stage="follow",
+            title=f"{name} holds all that was written at its origin",
+            status=Status.PASS,
+            evidence=f"{done.transactions} transactions, {done.rows} rows applied behind the copy",
+            reproduce=reproduce,
+            counts={"transactions": done.transactions, "rows": done.rows},
+        ),
+        Check(
+            id=f"follow.keys:{name}",
+            stage="follow",
+            title=f"Every foreign key of {name} has its parent",
+            status=Status.FAIL if orphans else Status.PASS,
+            evidence=f"foreign_key_check found {len(orphans)} faults",
+            detail=tuple(orphans[:_MOST_DETAILS]),
+            reproduce=reproduce,
+        ),
+        rows,
+    ]
+
+
+def _check_rows(
+    name: str, comparison: Comparison | None, reproduce: str, duration_s: float
+) -> Check:
+    title = f"Every row of {name} is that of its origin"
+    if comparison is None:
+        return Check(
+            id=f"follow.rows:{name}", stage="follow", title=title, status=Status.NOT_RUN,
+            evidence="rows were not compared: --verify does", reproduce=reproduce,
+        )  # fmt: skip
+    evidence = (
+        f"{comparison.rows} rows of {comparison.tables} tables compared by hash at one moment, "
+        f"{comparison.differing} differ"
+    )
+    return Check(
+        id=f"follow.rows:{name}", stage="follow", title=title, status=comparison.status,
+        evidence=evidence, detail=comparison.details, reproduce=reproduce,
+        counts={"rows": comparison.rows, "rows_differing": comparison.differing},
+        duration_s=duration_s,
+    )  # fmt: skip
+
+
+def _raise_mismatch(checks: Sequence[Check]) -> None:
+    failed = [check for check in checks if check.status is Status.FAIL]
+    if failed:
+        raise VerificationMismatch(
+            f"The followed data differs from the origin: {failed[0].id}",
+            why=failed[0].detail[0] if failed[0].detail else failed[0].evidence,
+            tip="copy anew: run the same command with --force",
+        )
+
+
+def _summarize(followers: Sequence[Follower]) -> Result:
+    done = [follower.writer.checkpoint for follower in followers]
+    transactions, rows = sum(d.transactions for d in done), sum(d.rows for d in done)
+    states = {follower.state.state for follower in followers}
+    return {
+        "summary": f"{transactions} transactions, {rows} changed rows applied, "
+        f"{' and '.join(sorted(states))}",
+        "counts": {"transactions": transactions, "rows": rows},
+    }
+
+
+__all__ = [
+    "build_stage",
+    "create_targets",
+    "drop",
+    "forget",
+    "hold_origins",
+    "install_logs",
+    "is_begun",
+]

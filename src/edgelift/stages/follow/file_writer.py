@@ -1,0 +1,278 @@
+"""Write the net effect of changes into a SQLite file, with the position in the same transaction.
+
+After a kill at any moment the file holds whole transactions and says which: nothing is lost and
+nothing is applied in part. Foreign keys and triggers are off: the origin's own effects arrive as
+changes of their own, and keys are checked as a whole when following rests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from edgelift.errors import TargetError
+from edgelift.rows.engine import open_target
+from edgelift.sources.change_feed import Key, Values
+from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.sources.sqlite_snapshot import sync_path
+from edgelift.stages.follow.net import Net, Row, TableNet
+
+CHECKPOINT = "_edgelift_follow"
+CREATE_CHECKPOINT = (
+    f"CREATE TABLE IF NOT EXISTS {CHECKPOINT} (id INTEGER PRIMARY KEY CHECK (id = 1), "
+    "start TEXT NOT NULL, position TEXT NOT NULL, transactions INTEGER NOT NULL, "
+    "rows INTEGER NOT NULL, time REAL NOT NULL)"
+)
+SAVE_CHECKPOINT = (
+    f"INSERT INTO {CHECKPOINT} VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+    "position = excluded.position, transactions = excluded.transactions, rows = excluded.rows, "
+    "time = excluded.time"
+)
+READ_CHECKPOINT = f"SELECT start, position, transactions, rows, time FROM {CHECKPOINT}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Up to where all is applied: `start` is the snapshot's position, `time` the last End's."""
+
+    start: str
+    position: str
+    transactions: int = 0
+    rows: int = 0
+    time: float = 0.0
+
+
+class UnfitError(Exception):
+    """The changes do not fit yet: what they conflict with may be removed by later ones."""
+
+
+@contextlib.contextmanager
+def writing_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors of the block into a TargetError about `path`."""
+    try:
+        yield
+    except (apsw.FullError, apsw.IOError) as error:
+        raise TargetError(
+            f"The disk is full or broken while {path.name} is written",
+            why=str(error),
+            tip="free space below the project's .edgelift folder and run the same command again: "
+            "it goes on where it stood",
+        ) from error
+    except apsw.ConstraintError as error:
+        raise TargetError(
+            f"A change does not fit into {path.name}",
+            why=f"SQLite says: {error}; the file was changed by something else, or its rules are "
+            "narrower than the origin's",
+            tip="see what differs with --verify, or copy anew with --force",
+        ) from error
+    except apsw.Error as error:
+        raise TargetError(
+            f"The file {path.name} cannot be written",
+            why=str(error),
+            tip="look who else uses it; run with --force to copy anew",
+        ) from error
+
+
+def create_file(copy: Path, path: Path, start: str) -> None:
+    """Make the followed file from a finished copy; it appears whole or not at all.
+
+    Raises TargetError when the disk refuses.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for ending in ("", "-wal", "-shm"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        shutil.copyfile(copy, part)
+    except OSError as error:
+        raise TargetError(
+            f"The file {path.name} cannot be made",
+            why=str(error),
+            tip="free space below the project's .edgelift folder and run the same command again",
+        ) from error
+    with writing_errors(path), contextlib.closing(open_target(part, durable=True)) as db:
+        db.execute(CREATE_CHECKPOINT)
+        db.execute(SAVE_CHECKPOINT, (start, start, 0, 0, 0.0))
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    sync_path(part)
+    part.replace(path)
+    sync_path(path.parent)
+
+
+def finish_file(path: Path, final: Path) -> None:
+    """Take the checkpoint out of a followed file and give it its final name."""
+    with writing_errors(path), contextlib.closing(open_target(path, durable=True)) as db:
+        db.execute(f"DROP TABLE {CHECKPOINT}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    path.replace(final)
+    sync_path(final.parent)
+
+
+def read_checkpoint(path: Path) -> Checkpoint | None:
+    """Return the checkpoint of a followed file, None when it is not one."""
+    if not path.is_file():
+        return None
+    try:
+        with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+            found = db.execute(READ_CHECKPOINT).fetchone()
+    except apsw.Error:
+        return None
+    return Checkpoint(*found) if found is not None else None
+
+
+class FileWriter:
+    """Applies to a followed file; one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; raises TargetError."""
+        self.path = path
+        with writing_errors(path):
+            self._db = open_target(path, durable=True)
+            self._db.execute(
+                "PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON"
+            ).fetchall()
+            self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+            found = self._db.execute(READ_CHECKPOINT).fetchone()
+        assert found is not None
+        self.checkpoint = Checkpoint(*found)
+
+    def apply(self, net: Net, *, last: bool) -> None:
+        """Write a net effect inside the open transaction.
+
+        Raises UnfitError when a unique value is still taken, unless it is the transaction's `last`.
+        """
+        with writing_errors(self.path):
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("SAVEPOINT net")
+            try:
+                for table in net.tables.values():
+                    _empty(self._db, table)
+                    _remove(self._db, table)
+                for table in net.tables.values():
+                    _insert(self._db, table)
+            except apsw.ConstraintError as error:
+                self._db.execute("ROLLBACK TO net; RELEASE net")
+                if not last:
+                    raise UnfitError from error
+                raise
+            self._db.execute("RELEASE net")
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Save the checkpoint and make all that was applied lasting."""
+        with writing_errors(self.path):
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                SAVE_CHECKPOINT,
+                (
+                    checkpoint.start,
+                    checkpoint.position,
+                    checkpoint.transactions,
+                    checkpoint.rows,
+                    checkpoint.time or time.time(),
+                ),
+            )
+            self._db.execute("COMMIT")
+        self.checkpoint = checkpoint
+
+    def roll_back(self) -> None:
+        """Forget what was applied since the last commit."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def raise_counters(self, counters: Iterable[tuple[str, int]]) -> None:
+        """Let AUTOINCREMENT go on where the origin's counters stand."""
+        with writing_errors(self.path):
+            for table, last in counters:
+                done = self._db.execute(
+                    "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ? RETURNING 1",
+                    (last, table),
+                ).fetchall()
+                if not done:
+                    self._db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
+
+    def find_orphans(self) -> list[str]:
+        """Return rows whose parent is missing, in words."""
+        with writing_errors(self.path):
+            return [
+                f"{table} row {rowid} has no parent in {parent}"
+                for table, rowid, parent, _ in self._db.execute("PRAGMA foreign_key_check")
+            ]
+
+    def close(self) -> None:
+        """Close the file as one without log beside it."""
+        self.roll_back()
+        with contextlib.suppress(apsw.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._db.close()
+
+
+def _empty(db: apsw.Connection, net: TableNet) -> None:
+    if net.emptied:
+        db.execute(f"DELETE FROM main.{quote_identifier(net.shape.table)}")
+
+
+def _remove(db: apsw.Connection, net: TableNet) -> None:
+    """Remove every touched row; what is only partly known is read first."""
+    table = f"main.{quote_identifier(net.shape.table)}"
+    for key, row in net.rows.items():
+        if row is not None and row.base is not None:
+            net.rows[key] = Row({**_read_base(db, net, row.base), **row.values})
+    where = _write_condition(net.shape.key)
+    db.executemany(f"DELETE FROM {table} WHERE {where}", list(net.rows)) if net.rows else None
+    for values, count in net.loose.items():
+        if count < 0:
+            _remove_alike(db, net, values, -count)
+
+
+def _read_base(db: apsw.Connection, net: TableNet, base: Key) -> Values:
+    columns = ", ".join(map(quote_identifier, net.shape.columns))
+    table = quote_identifier(net.shape.table)
+    found = db.execute(
+        f"SELECT {columns} FROM main.{table} WHERE {_write_condition(net.shape.key)}", base
+    ).fetchone()
+    if found is None:
+        raise TargetError(
+            f"A row of {net.shape.table} is missing in the target",
+            why=f"the origin changed a part of the row {', '.join(map(str, base))}, which is not "
+            "there",
+            tip="something else changed the file: see what differs with --verify, or copy anew "
+            "with --force",
+        )
+    return dict(zip(net.shape.columns, found, strict=True))
+
+
+def _remove_alike(db: apsw.Connection, net: TableNet, values: Key, count: int) -> None:
+    """Remove so many rows of exactly these values from a table without key."""
+    table = f"main.{quote_identifier(net.shape.table)}"
+    where = " AND ".join(
+        f"{quote_identifier(name)} IS ? COLLATE BINARY" for name in net.shape.columns
+    )
+    db.execute(
+        f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT ?)",
+        (*values, count),
+    )
+
+
+def _insert(db: apsw.Connection, net: TableNet) -> None:
+    table = f"main.{quote_identifier(net.shape.table)}"
+    columns = net.shape.columns
+    names, marks = ", ".join(map(quote_identifier, columns)), ", ".join("?" * len(columns))
+    rows = [
+        tuple(row.values[name] for name in columns) for row in net.rows.values() if row is not None
+    ]
+    rows += [values for values, count in net.loose.items() for _ in range(count)]
+    if rows:
+        db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+
+def _write_condition(key: Iterable[str]) -> str:
+    return " AND ".join(f"{quote_identifier(name)} IS ?" for name in key)

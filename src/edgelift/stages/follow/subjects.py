@@ -1,0 +1,103 @@
+"""The databases of a project that are followed: where they are, and their files here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgelift.errors import UsageError
+from edgelift.model.data_document import DataDocument
+from edgelift.model.follow_state import FollowState
+from edgelift.model.move_plan import STAYS, MovePlan
+from edgelift.model.plan import Plan
+from edgelift.project import expand_variables
+from edgelift.run import Run
+from edgelift.sources.change_feed import Subject
+from edgelift.sources.origin_database import is_server_url
+from edgelift.sources.sqlite_changes.feed import read_start
+from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.stages.follow.file_writer import read_checkpoint
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database to follow; `copy` is what data made, `target` the file that is kept up to date."""
+
+    name: str
+    url: str
+    path: Path | None
+    snapshot: Path
+    copy: Path
+    target: Path
+    handle: str
+
+    @property
+    def is_server(self) -> bool:
+        """Return whether it is a server's."""
+        return self.path is None
+
+    def to_subject(self, run: Run, *, consent: bool = False) -> Subject:
+        """Return what a feed needs of it; raises UsageError before it was judged."""
+        plan = run.journal.read_document(f"move:{self.name}", MovePlan)
+        if self.is_server and plan is None:
+            raise UsageError(
+                f"The database {self.name} was not judged yet",
+                why="the schema stage has not ended well",
+                tip=f"run: {run.command('schema')}",
+            )
+        return Subject(
+            database=self.name,
+            url=self.url,
+            name=self.handle,
+            plan=plan if self.is_server else None,
+            path=self.path,
+            snapshot=self.snapshot,
+            consent=consent,
+        )
+
+    def is_begun(self) -> bool:
+        """Return whether its file is there with a position."""
+        return read_checkpoint(self.target) is not None
+
+    def read_start(self, run: Run) -> str:
+        """Return the position of the snapshot that was copied, empty when it has none."""
+        if not self.is_server:
+            return read_start(self.snapshot)
+        document = run.journal.read_document(f"data:{self.name}", DataDocument)
+        return document.position if document is not None else ""
+
+
+def list_databases(run: Run) -> list[Database]:
+    """Return the databases that move, as plan or project name them."""
+    plan = run.journal.read_document("plan", Plan)
+    listed = plan.databases if plan is not None else run.project.settings.databases
+    folder = run.project.state
+    found = []
+    for database in listed:
+        if database.strategy == STAYS:
+            continue
+        url = expand_variables(database.url)
+        path = None if is_server_url(url) else find_sqlite_file(database.url, run.project.root)
+        name = database.name
+        found.append(
+            Database(
+                name=name,
+                url=url,
+                path=path,
+                snapshot=folder / "data" / "snapshot" / f"{name}.sqlite",
+                copy=folder / "data" / "target" / f"{name}.sqlite",
+                target=folder / "follow" / f"{name}.sqlite",
+                handle=_choose_handle(run, name),
+            )
+        )
+    return found
+
+
+def _choose_handle(run: Run, name: str) -> str:
+    """Return the name of slot and publication: one of its own for every project's folder."""
+    known = run.journal.read_document(f"follow:{name}", FollowState)
+    if known is not None and known.handle.startswith("edgelift_"):
+        return known.handle
+    place = f"{run.project.state.resolve()} {name}"
+    return f"edgelift_{hashlib.sha256(place.encode()).hexdigest()[:16]}"
