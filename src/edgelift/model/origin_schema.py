@@ -112,7 +112,7 @@ class OriginIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A table; `kind` is table, partitioned, partition, foreign or unlogged.
+    """A table; `kind` is table, partitioned, partition, foreign, materialized or unlogged.
 
     `parent` is the partitioned table of a partition, `inherits` the parents of PostgreSQL's
     inheritance; `row_estimate` and `size_bytes` are the server's own estimates. Without
@@ -147,7 +147,10 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OriginView(msgspec.Struct, frozen=True, kw_only=True):
-    """A view: its query in the origin's dialect."""
+    """A view: its query in the origin's dialect; `typed` are its columns with their types.
+
+    A materialized view is one only before it holds rows; then it is a table of that kind.
+    """
 
     schema: str
     name: str
@@ -155,6 +158,7 @@ class OriginView(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     materialized: bool = False
     check_option: str = ""
+    typed: tuple[OriginColumn, ...] = ()
     comment: str = ""
 
 

@@ -50,6 +50,7 @@ def read_views(
             name=view,
             query=_strip_schema(definition, schema),
             columns=tuple(column.name for column in columns.get(view, ())),
+            typed=tuple(columns.get(view, ())),
             check_option="" if check in {None, "NONE"} else (check or "").lower(),
         )
 

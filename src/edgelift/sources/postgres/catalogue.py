@@ -31,7 +31,7 @@ from edgelift.sources.postgres.types import TypeBook
 Row = tuple[Any, ...]
 Place = tuple[int, int]  # a table's oid and a column's number
 
-_KINDS = {"r": "table", "p": "partitioned", "f": "foreign"}
+_KINDS = {"r": "table", "p": "partitioned", "f": "foreign", "m": "materialized"}
 _ROUTINE_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
 _PLAIN_NEXTVAL = re.compile(r"nextval\('.*'::regclass\)", re.DOTALL)
 _SEQUENCES_A_QUERY = 200
@@ -102,10 +102,10 @@ class CatalogueReader:
             tables=tuple(
                 _to_table(row, columns.get(row[0], ()), parts[row[0]], names)
                 for row in relations
-                if row[3] in _KINDS
+                if row[3] in _KINDS and not _is_view(row)
             ),
             views=tuple(
-                _to_view(row, columns.get(row[0], ())) for row in relations if row[3] in "vm"
+                _to_view(row, columns.get(row[0], ())) for row in relations if _is_view(row)
             ),
             triggers=tuple(_to_trigger(row) for row in self._query(catalogue_sql.TRIGGERS)),
             routines=tuple(
@@ -213,6 +213,11 @@ def _to_column(row: Row, types: TypeBook, names: Names, owners: dict[Place, str]
     )
 
 
+def _is_view(row: Row) -> bool:
+    """Return whether a relation shows rows without holding them, as yet or ever."""
+    return bool(row[3] == "v" or (row[3] == "m" and not row[16]))
+
+
 def _to_table(
     row: Row, columns: tuple[OriginColumn, ...], parts: TableParts, names: Names
 ) -> OriginTable:
@@ -247,6 +252,7 @@ def _to_view(row: Row, columns: tuple[OriginColumn, ...]) -> OriginView:
         name=row[2],
         query=row[10],
         columns=tuple(column.name for column in columns),
+        typed=columns,
         materialized=row[3] == "m",
         check_option=row[11] or "",
         comment=row[8] or "",

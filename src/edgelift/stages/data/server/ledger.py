@@ -6,6 +6,7 @@ moment the ledger says exactly which rows are there.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,16 @@ def has_ledger(path: Path) -> bool:
             db.close()
     except apsw.Error:
         return False
+
+
+def count_done(path: Path) -> int | None:
+    """Return the chunks that an unfinished file holds, None without a file or ledger."""
+    if not has_ledger(path):
+        return None
+    with contextlib.closing(apsw.Connection(str(path))) as db:
+        query = f"SELECT count(*) FROM {TABLE} WHERE hash IS NOT NULL"
+        row = db.execute(query).fetchone()
+    return int(row[0]) if row else None
 
 
 def begin(db: apsw.Connection) -> None:

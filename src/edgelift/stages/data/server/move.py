@@ -15,6 +15,7 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Status
 from edgelift.model.move_plan import MovePlan, hash_shape
+from edgelift.model.mover_settings import ShardsSection
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.target_schema import TargetSchema
 from edgelift.project import Secret, hash_inputs
@@ -56,12 +57,14 @@ class ServerSubject:
     plan: MovePlan
     schema: TargetSchema
     target: Path
+    shards: ShardsSection | None = None
 
     @property
     def identity(self) -> str:
         """Return a hash of all that the target is made from, but the rows themselves."""
         still = [msgspec.structs.replace(move, rows=0, bytes=0) for move in self.plan.tables]
-        return hash_inputs(FORMAT, self.plan.shape, still, self.schema)
+        more = (self.shards,) if self.shards else ()
+        return hash_inputs(FORMAT, self.plan.shape, still, self.schema, *more)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from edgelift.stages.schema.server.outcome import (
     list_objects,
 )
 from edgelift.stages.schema.server.parts import Part
+from edgelift.stages.schema.server.tables import FOREIGN_RULE
 from edgelift.targets import d1_dialect as d1
 
 Name = tuple[str, str]
@@ -81,7 +82,8 @@ def judge_server(
     with open_origin(url) as adapter:
         origin = adapter.read_schema()
         ways = plan_ways(origin, adapter, own)
-        facts = _read_facts(adapter, ways, progress)
+        silent = () if FOREIGN_RULE in accepted else list_foreign(origin)
+        facts = _read_facts(adapter, ways, silent, progress)
         if _DIGITS_RULE in accepted:
             ways = _soften(origin, adapter, own, ways, facts)
         capabilities = adapter.capabilities
@@ -99,13 +101,22 @@ def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
     )
 
 
-def _read_facts(adapter: OriginDatabase, ways: Ways, progress: Progress) -> dict[Name, TableFacts]:
+def list_foreign(origin: OriginSchema) -> tuple[Name, ...]:
+    """Return the tables whose rows lie on other servers: asking may fail, or ask too much."""
+    return tuple((t.schema, t.name) for t in origin.tables if t.kind == "foreign")
+
+
+def _read_facts(
+    adapter: OriginDatabase, ways: Ways, silent: Collection[Name], progress: Progress
+) -> dict[Name, TableFacts]:
+    """Return the facts of every table but the silent ones, which are not asked."""
     facts: dict[Name, TableFacts] = {}
     reader = adapter.open_snapshot()
     try:
         for done, (name, spec) in enumerate(ways.specs.items()):
             progress("tables looked through", done, len(ways.specs))
-            facts[name] = reader.read_facts(_without_refused(spec))
+            if name not in silent:
+                facts[name] = reader.read_facts(_without_refused(spec))
     finally:
         reader.close()
     return facts

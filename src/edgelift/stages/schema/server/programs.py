@@ -57,7 +57,7 @@ def convert_view(view: OriginView, name: str, scope: Scope) -> Part:
         issues.append(
             Issue(
                 "SCHEMA-VIEW-MATERIALIZED", WARNING, kind, name,
-                "is materialized at the origin; here it is computed at each read, always fresh",
+                "is materialized at the origin, not filled yet; here it is computed at each read",
             )
         )  # fmt: skip
     if view.check_option:

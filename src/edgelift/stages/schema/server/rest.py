@@ -12,7 +12,9 @@ from edgelift.stages.schema.server.parts import Part, TableContext
 Contexts = Mapping[tuple[str, str], TableContext]
 
 # Kinds of OriginSchema.others that carry no behaviour of the data itself.
-_HARMLESS = frozenset({"extension", "collation", "publication", "statistics", "schema"})
+_HARMLESS = frozenset(
+    {"extension", "collation", "publication", "extended statistics", "schema", "foreign server"}
+)
 
 
 def list_rest(

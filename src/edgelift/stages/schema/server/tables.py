@@ -19,6 +19,7 @@ from edgelift.stages.schema.server.parts import Part, TableContext, is_text, rea
 from edgelift.stages.schema.server.scope import NEW_UUID, UnconvertibleError
 from edgelift.targets import d1_dialect as d1
 
+FOREIGN_RULE = "SCHEMA-FOREIGN-TABLE"
 _OF_COLUMNS = frozenset({"generated column", "default", "identity"})
 
 
@@ -286,7 +287,13 @@ def _judge_table(context: TableContext) -> Iterator[Issue]:
         )  # fmt: skip
     if table.kind == "foreign":
         yield Issue(
-            "SCHEMA-FOREIGN-TABLE", ERROR, "table", target,
-            "is a window on another server; its rows move as they are now",
-            "leave it out under [schema] exclude, or accept the rule",
+            FOREIGN_RULE, ERROR, "table", target,
+            "is a window on another server, which was not asked; accepted, it is, and its rows "
+            "move as they are then", "leave it out under [schema] exclude, or accept the rule",
+        )  # fmt: skip
+    if table.kind == "materialized":
+        yield Issue(
+            "SCHEMA-VIEW-MATERIALIZED", WARNING, "table", target,
+            "is a materialized view at the origin: its rows move as a table, which nothing "
+            "refreshes", "let the app fill it anew, or leave it out under [schema] exclude",
         )  # fmt: skip

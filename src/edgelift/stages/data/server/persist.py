@@ -1,0 +1,52 @@
+"""Go on by itself after a lost connection or a restarted server, as long as the copy gets further.
+
+Each try opens a new snapshot, in which the chunks that are there already are hashed again; so what
+ends up in the file is of one moment, whatever happened before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from edgelift.errors import EdgeliftError, Transient
+from edgelift.stages.data.server.ledger import count_done
+
+PAUSES_S = (1, 2, 4, 8, 15, 30, 30, 30)  # two minutes, in which a server restarts
+
+T = TypeVar("T")
+
+
+def keep_trying(
+    work: Callable[[], T],
+    part: Path,
+    note: Callable[[str], None],
+    wait: Callable[[float], None] = time.sleep,
+) -> T:
+    """Return what `work` returns; run it again after an error that may pass, with growing pauses.
+
+    A first try that did not get as far as a ledger in the unfinished file fails at once: then the
+    server was never there. Every chunk more starts the pauses anew; behind the last one the error
+    is raised as it is.
+    """
+    most, tries = 0, 0
+    while True:
+        try:
+            return work()
+        except EdgeliftError as error:
+            done = count_done(part)
+            if not isinstance(error, Transient) or done is None:
+                raise
+            if done > most:
+                most, tries = done, 0
+            if tries == len(PAUSES_S):
+                raise
+            pause = PAUSES_S[tries]
+            tries += 1
+            note(
+                f"{error.what}: {error.why}; trying again in {pause} s with a new snapshot, "
+                f"{done} chunks are there"
+            )
+        wait(pause)
