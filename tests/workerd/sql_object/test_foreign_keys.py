@@ -11,16 +11,20 @@ pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("sql-object")]
 
 PREPARE = (
     "CREATE TABLE parent(id INTEGER PRIMARY KEY, name TEXT, boss REFERENCES parent(id))",
-    'CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES "parent"(id) '
-    "DEFERRABLE INITIALLY DEFERRED)",
+    (
+        'CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES "parent"(id) '
+        "DEFERRABLE INITIALLY DEFERRED)"
+    ),
     "INSERT INTO parent VALUES(1, 'a', NULL), (2, 'b', 1)",
     "INSERT INTO child VALUES(10, 1), (11, 2), (12, 2)",
 )
 REBUILD = (
     "PRAGMA foreign_keys = OFF",
     "BEGIN",
-    "CREATE TABLE new__parent(id INTEGER PRIMARY KEY, name TEXT, age REAL DEFAULT 1, "
-    "twice TEXT AS (name || name), boss REFERENCES parent(id))",
+    (
+        "CREATE TABLE new__parent(id INTEGER PRIMARY KEY, name TEXT, age REAL DEFAULT 1, "
+        "twice TEXT AS (name || name), boss REFERENCES parent(id))"
+    ),
     "INSERT INTO new__parent(id, name, boss) SELECT id, name, boss FROM parent",
     "DROP TABLE parent",
     "ALTER TABLE new__parent RENAME TO parent",
@@ -69,3 +73,13 @@ def test_inside_a_transaction_it_is_ignored(prepared: Any) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY constraint failed"):
         prepared.execute("DELETE FROM parent WHERE id = 1")
     prepared.execute("ROLLBACK")
+
+
+def test_counters_are_those_of_the_statement(prepared: Any) -> None:
+    """Outside of a transaction each statement is checked at once, which counts rows too."""
+    assert prepared.execute("UPDATE child SET parent = 1 WHERE id = 99").rowcount == 0
+    assert prepared.execute("UPDATE child SET parent = 1").rowcount == 3
+    cursor = prepared.execute("INSERT INTO child VALUES(77, 1)")
+    assert (cursor.rowcount, cursor.lastrowid) == (1, 77)
+    cursor = prepared.executemany("UPDATE child SET parent = ? WHERE id = ?", [(2, 10), (2, 98)])
+    assert cursor.rowcount == 1

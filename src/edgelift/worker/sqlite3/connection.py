@@ -42,7 +42,7 @@ _MISSING = re.compile(r"no such function: (\w+)( \(D1 does not offer it\)|)")
 _REFUSED = re.compile(
     r"pattern too complex|too many terms in compound|too many columns in result set"
     r"|Expression tree is too large|too many SQL variables|query string is too large"
-    r"|too many arguments on function"
+    r"|too many arguments on function|statement too long"
 )
 _COMMITS = frozenset({"COMMIT", "END"})
 _ISOLATION_LEVELS = frozenset({"", "DEFERRED", "IMMEDIATE", "EXCLUSIVE"})

@@ -62,6 +62,7 @@ const PROBE = [
 const DEFERS = /\bdeferrable\b|\bdefer_foreign_keys\b/i;
 /** What makes SQLite itself roll the whole transaction back, beneath workerd, which then resets the object. */
 const ROLLS_BACK = /\bor\s+rollback\b|\braise\s*\(\s*rollback\b/i;
+const COUNTERS = /^select json_array\(changes\(\)/i;
 const CONSTRAINT = /SQLITE_CONSTRAINT/;
 
 /** @param {unknown} cell */
@@ -244,7 +245,7 @@ export class SqlObject extends DurableObject {
    */
   #runEach(message, answer) {
     const steps = /** @type {Statement[]} */ (message.steps);
-    for (const part of message.atomic ? [steps] : steps.map((step) => [step])) {
+    for (const part of message.atomic ? [steps] : withCounters(steps)) {
       this.ctx.storage.transactionSync(() => {
         this.#runAll({ ...message, names: undefined }, part, answer);
         if (this.#wrote) this.#checkKept();
@@ -397,6 +398,20 @@ export class SqlObject extends DurableObject {
     }
     return this.#changes;
   }
+}
+
+/**
+ * Statements one by one, each with the question for its counters that follows it: the check of foreign keys counts too.
+ * @param {Statement[]} steps
+ */
+function withCounters(steps) {
+  /** @type {Statement[][]} */
+  const parts = [];
+  for (const step of steps) {
+    if (COUNTERS.test(step[0]) && parts.length > 0) parts[parts.length - 1].push(step);
+    else parts.push([step]);
+  }
+  return parts;
 }
 
 /** Leaves transactionSync without its writes. */
