@@ -251,6 +251,10 @@ def move(  # noqa: PLR0913 - one parameter per option
     help="Allow a table and triggers in a SQLite origin; needed once.",
 )  # fmt: skip
 @click.option(
+    "--requests", is_flag=True,
+    help="Apply by batches of statements within D1's limits, as to a remote target.",
+)  # fmt: skip
+@click.option(
     "--drop", "--remove", is_flag=True,
     help="End following: remove slot, publication or triggers at the origin.",
 )  # fmt: skip
@@ -265,6 +269,7 @@ def follow(  # noqa: PLR0913 - one parameter per option
     until_caught_up: bool,
     verify: bool,
     install_triggers: bool,
+    requests: bool,
     drop: bool,
     accept: tuple[str, ...],
     as_json: bool,
@@ -288,6 +293,7 @@ def follow(  # noqa: PLR0913 - one parameter per option
         until_caught_up=until_caught_up,
         verify=verify,
         install_triggers=install_triggers,
+        requests=requests,
         drop=drop,
     )
     with Display() as display:

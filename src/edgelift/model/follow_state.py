@@ -9,12 +9,14 @@ class FollowOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to follow: `until_caught_up` ends with what was written before, else Ctrl-C ends it.
 
     `verify` compares every row on both sides in the end; `install_triggers` is the consent to add
-    triggers to a SQLite origin; `drop` ends following and removes what it left at the origin.
+    triggers to a SQLite origin; `requests` applies by batches of statements within D1's limits, as
+    a remote target takes them; `drop` ends following and removes what it left at the origin.
     """
 
     until_caught_up: bool = False
     verify: bool = False
     install_triggers: bool = False
+    requests: bool = False
     drop: bool = False
 
 

@@ -149,7 +149,9 @@ def _work(run: Run, options: FollowOptions) -> Result:
     checks: list[Check] = []
     with contextlib.ExitStack() as stack:
         followers = [
-            stack.enter_context(open_follower(run, database, patience_s))
+            stack.enter_context(
+                open_follower(run, database, patience_s=patience_s, requests=options.requests)
+            )
             for database in list_databases(run)
         ]
         if not followers:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import apsw
 
 from edgelift.errors import TargetError
 from edgelift.rows.engine import open_target
-from edgelift.sources.change_feed import Key, Values
+from edgelift.sources.change_feed import Key, Shape, Values
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_snapshot import sync_path
 from edgelift.stages.follow.net import Net, Row, TableNet
@@ -46,6 +45,12 @@ class Checkpoint:
     transactions: int = 0
     rows: int = 0
     time: float = 0.0
+
+
+def to_values(checkpoint: Checkpoint) -> tuple[str, str, int, int, float]:
+    """Return the parameters of SAVE_CHECKPOINT."""
+    done = checkpoint
+    return done.start, done.position, done.transactions, done.rows, done.time
 
 
 class UnfitError(Exception):
@@ -143,6 +148,9 @@ class FileWriter:
         assert found is not None
         self.checkpoint = Checkpoint(*found)
 
+    def prepare(self, shapes: Sequence[Shape]) -> None:
+        """Learn the tables: any of them can be written to a file."""
+
     def apply(self, net: Net, *, last: bool) -> None:
         """Write a net effect inside the open transaction.
 
@@ -170,16 +178,7 @@ class FileWriter:
         with writing_errors(self.path):
             if not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                SAVE_CHECKPOINT,
-                (
-                    checkpoint.start,
-                    checkpoint.position,
-                    checkpoint.transactions,
-                    checkpoint.rows,
-                    checkpoint.time or time.time(),
-                ),
-            )
+            self._db.execute(SAVE_CHECKPOINT, to_values(checkpoint))
             self._db.execute("COMMIT")
         self.checkpoint = checkpoint
 

@@ -30,6 +30,7 @@ from edgelift.sources.change_feed import (
 )
 from edgelift.stages.follow.file_writer import Checkpoint, FileWriter, UnfitError
 from edgelift.stages.follow.net import Net
+from edgelift.stages.follow.request_writer import LocalRequests
 from edgelift.stages.follow.subjects import Database
 
 T = TypeVar("T")
@@ -55,10 +56,14 @@ class Session:
 class Follower:
     """Follows one database; a context manager that leaves file and origin fit to go on."""
 
-    def __init__(self, run: Run, database: Database, *, patience_s: float) -> None:
+    def __init__(
+        self, run: Run, database: Database, *, patience_s: float, requests: bool = False
+    ) -> None:
         self.run = run
         self.database = database
-        self.writer = FileWriter(database.target)
+        self.writer: FileWriter | LocalRequests = (
+            LocalRequests(database.target) if requests else FileWriter(database.target)
+        )
         self.state = FollowState(
             database=database.name, product="", handle="", start=self.writer.checkpoint.start
         )
@@ -79,6 +84,7 @@ class Follower:
             feed = followed.open(self.writer.checkpoint.position)
             stack.callback(feed.close)
             feed.check()
+            self.writer.prepare(followed.shapes)
             self._net = Net(followed.shapes)
             self._session = Session(followed, feed, stack.pop_all())
         handle = self.database.handle if self.database.is_server else followed.handle
@@ -275,9 +281,11 @@ class Follower:
 
 
 @contextlib.contextmanager
-def open_follower(run: Run, database: Database, patience_s: float) -> Iterator[Follower]:
+def open_follower(
+    run: Run, database: Database, *, patience_s: float, requests: bool
+) -> Iterator[Follower]:
     """Open a follower; what stops it is written down."""
-    follower = Follower(run, database, patience_s=patience_s)
+    follower = Follower(run, database, patience_s=patience_s, requests=requests)
     try:
         yield follower
     except EdgeliftError as error:

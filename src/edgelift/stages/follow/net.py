@@ -1,4 +1,4 @@
-"""The net effect of changes: per row what must be there in the end, so that it can be written twice.
+"""The net effect of changes: per row what must be there in the end, fit to be written twice.
 
 Between the first and the last change of a transaction unique values may pass from row to row. In
 the end they fit, so the rows a transaction touched are all removed first and then written.
@@ -16,7 +16,7 @@ from edgelift.sources.change_feed import Edit, Emptied, Key, Shape, Values
 
 @dataclass(slots=True)
 class Row:
-    """A row that must be there: all its values, or those that differ from the target's row `base`."""
+    """A row that must be there: all its values, or those that changed in the target's row `base`."""
 
     values: Values
     base: Key | None = None
