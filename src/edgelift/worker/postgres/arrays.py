@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+_MAX_DEPTH = 16
+
 
 class ArrayError(ValueError):
     """The text is no array."""
@@ -20,10 +22,7 @@ def _pieces(delimiter: str) -> re.Pattern[str]:
 
 def parse_array(text: str, convert: Callable[[str | None], Any], delimiter: str = ",") -> Any:
     """Return an array as nested lists of converted items; raises ArrayError for other text."""
-    if not text.startswith(("{", "[")):
-        raise ArrayError("array does not start with '{'")
-    if text[0] == "[":
-        text = text[text.index("=") + 1 :]
+    text = _drop_bounds(text)
     stack: list[list[Any]] = []
     root: list[Any] = []
     for mark, quoted, plain in _pieces(delimiter).findall(text):
@@ -31,6 +30,8 @@ def parse_array(text: str, convert: Callable[[str | None], Any], delimiter: str 
             level: list[Any] = []
             (stack[-1] if stack else root).append(level)
             stack.append(level)
+            if len(stack) > _MAX_DEPTH:
+                raise ArrayError("excessive array dimensions")
         elif mark == "}":
             if not stack:
                 raise ArrayError("unbalanced braces in array")
@@ -43,6 +44,13 @@ def parse_array(text: str, convert: Callable[[str | None], Any], delimiter: str 
     if stack or len(root) != 1:
         raise ArrayError("unbalanced braces in array")
     return root[0]
+
+
+def _drop_bounds(text: str) -> str:
+    """Return an array's text without the bounds that it may begin with."""
+    if not text.startswith(("{", "[")):
+        raise ArrayError("array does not start with '{'")
+    return text[text.index("=") + 1 :] if text[0] == "[" else text
 
 
 def format_array(items: Any, convert: Callable[[Any], str], delimiter: str = ",") -> str:

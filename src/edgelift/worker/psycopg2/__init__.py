@@ -71,15 +71,19 @@ def connect(
 ) -> Any:
     """Return a new connection; the parameters are libpq's, as a string or as keywords."""
     options = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
-    is_async = any(options.values())
-    if dsn is None and not kwargs:
-        dsn = ""
     full = extensions.make_dsn(dsn, **kwargs)
-    factory = connection_factory or _connection_class
-    made = factory(full, async_=is_async) if is_async else factory(full)
+    made = _connect(full, connection_factory=connection_factory, **options)
     if cursor_factory is not None:
         made.cursor_factory = cursor_factory
     return made
+
+
+def _connect(dsn: str, connection_factory: Any = None, **options: Any) -> Any:
+    """Return a connection; what wraps psycopg2 replaces this function."""
+    factory = connection_factory or _connection_class
+    if any(options.values()):
+        return factory(dsn, async_=True)
+    return factory(dsn)
 
 
 def Date(year: int, month: int, day: int) -> Any:

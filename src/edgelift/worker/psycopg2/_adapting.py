@@ -8,6 +8,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from edgelift.worker.postgres.encodings import CODECS
+
 from ._errors import ProgrammingError
 
 
@@ -81,7 +83,7 @@ class QuotedString(_Adapter):
     def prepare(self, conn: Any) -> None:
         """Take the connection whose encoding and settings count."""
         super().prepare(conn)
-        self.encoding = codec_of(conn)
+        self.encoding = CODECS.get(getattr(conn, "encoding", ""), codec_of(conn))
 
     @property
     def buffer(self) -> Any:
@@ -91,7 +93,7 @@ class QuotedString(_Adapter):
     def getquoted(self) -> bytes:
         """Return the literal; raises ValueError for a NUL character."""
         codec = codec_of(self._connection) if self._connection is not None else self.encoding
-        text = str(self.adapted)
+        text = self.adapted.decode(codec) if isinstance(self.adapted, bytes) else str(self.adapted)
         text.encode(codec)  # so that an error tells the place in the text
         return quote_text(text, self._connection).encode(codec)
 
@@ -101,10 +103,10 @@ def quote_text(text: str, connection: Any = None) -> str:
     if "\0" in text:
         raise ValueError("A string literal cannot contain NUL (0x00) characters.")
     text = text.replace("'", "''")
-    if "\\" not in text or getattr(connection, "_standard_strings", False):
+    if "\\" not in text or getattr(connection, "_standard_strings", True):
         return f"'{text}'"
     escaped = text.replace("\\", "\\\\")
-    return f"'{escaped}'" if connection is not None else f" E'{escaped}'"
+    return f"E'{escaped}'"
 
 
 class Binary(_Adapter):
@@ -125,6 +127,8 @@ class Binary(_Adapter):
             data = memoryview(self.adapted).tobytes()
         except TypeError:
             raise TypeError(f"can't escape {type(self.adapted).__name__} to binary") from None
+        if not data:
+            return "''::bytea"
         slash = "\\" if getattr(self._connection, "_standard_strings", True) else "\\\\"
         return f"'{slash}x{data.hex()}'::bytea"
 
@@ -274,7 +278,6 @@ adapters: dict[tuple[type, Any], Callable[[Any], Any]] = {
     (dt.datetime, ISQLQuote): pydatetime,
     (dt.timedelta, ISQLQuote): pydatetime,
 }
-_MISSING = object()
 
 
 def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
@@ -282,13 +285,12 @@ def register_adapter(typ: type, callable: Callable[[Any], Any]) -> None:
     adapters[typ, ISQLQuote] = callable
 
 
-def adapt(obj: Any, protocol: Any = ISQLQuote, alternate: Any = _MISSING) -> Any:
+def adapt(obj: Any, protocol: Any = ISQLQuote, alternate: Any = None) -> Any:
     """Return the adapter of a value; raises ProgrammingError when it has none."""
     kind = type(obj)
-    for base in kind.__mro__:
-        made = adapters.get((base, protocol))
-        if made is not None:
-            return made(obj)
+    made = adapters.get((kind, protocol))
+    if made is not None:
+        return made(obj)
     for method, argument in (("__adapt__", obj), ("__conform__", protocol)):
         owner = protocol if method == "__adapt__" else obj
         function = getattr(owner, method, None)
@@ -296,7 +298,11 @@ def adapt(obj: Any, protocol: Any = ISQLQuote, alternate: Any = _MISSING) -> Any
             found = function(argument)
             if found is not None:
                 return found
-    if alternate is not _MISSING:
+    for base in kind.__mro__[1:]:
+        made = adapters.get((base, protocol))
+        if made is not None:
+            return made(obj)
+    if alternate is not None:
         return alternate
     raise ProgrammingError(f"can't adapt type '{kind.__name__}'")
 

@@ -10,15 +10,15 @@ from ._adapting import codec_of
 from ._formatting import read_statement
 
 
-def _pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    source = iter(items)
-    while page := list(itertools.islice(source, size)):
+def _paginate(seq: Iterable[Any], page_size: int) -> Iterator[list[Any]]:
+    source = iter(seq)
+    while page := list(itertools.islice(source, page_size)):
         yield page
 
 
 def execute_batch(cur: Any, sql: Any, argslist: Iterable[Any], page_size: int = 100) -> None:
     """Run a statement for each of the arguments, `page_size` of them joined by ";"."""
-    for page in _pages(argslist, page_size):
+    for page in _paginate(argslist, page_size):
         cur.execute(b";".join(cur.mogrify(sql, arguments) for arguments in page))
 
 
@@ -37,7 +37,7 @@ def execute_values(
     if isinstance(template, str):
         template = template.encode(codec)
     found: list[Any] | None = [] if fetch else None
-    for page in _pages(argslist, page_size):
+    for page in _paginate(argslist, page_size):
         if template is None:
             template = b"(" + b",".join([b"%s"] * len(page[0])) + b")"
         rows = b",".join(cur.mogrify(template, arguments) for arguments in page)

@@ -24,6 +24,8 @@ class Type:
         self.function = function
 
     def __call__(self, value: Any, cursor: Any = None) -> Any:
+        if isinstance(value, bytes):  # which the original's own typecasters take too
+            value = value.decode(getattr(getattr(cursor, "connection", None), "_codec", "utf-8"))
         return self.function(value, cursor)
 
     def __eq__(self, other: object) -> bool:
@@ -75,7 +77,12 @@ def _interval(text: str) -> dt.timedelta:
 
 
 def _binary(value: Any) -> Any:
-    return value if isinstance(value, memoryview) else parsing.parse_bytes(value)
+    return value if isinstance(value, memoryview) else parsing.parse_bytes(value).cast("c")
+
+
+def _stamp(text: str, zone: Any) -> Any:
+    """Return a timestamp, with the zone that its text may have; infinities have none."""
+    return parsing.parse_stamp(text, None if text.endswith("infinity") else zone)
 
 
 def as_text(value: Any, _cursor: Any = None) -> Any:
@@ -94,7 +101,7 @@ BYTES = Type((19, 18, 25, 1042, 1043), "BYTES", lambda v, _c: None if v is None 
 BOOLEAN = Type((16,), "BOOLEAN", _plain(lambda text: text in {"t", "T"}))
 PYDATE = Type((1082,), "DATE", _plain(parsing.parse_date))
 PYTIME = Type((1083, 1266), "TIME", _zoned(parsing.parse_time))
-PYDATETIME = Type((1114,), "DATETIME", _plain(parsing.parse_stamp))
+PYDATETIME = Type((1114,), "DATETIME", _zoned(_stamp))
 PYDATETIMETZ = Type((1184,), "DATETIMETZ", _zoned(parsing.parse_stamp))
 PYINTERVAL = Type((704, 1186), "INTERVAL", _plain(_interval))
 DATE, TIME, INTERVAL = PYDATE, PYTIME, PYINTERVAL

@@ -8,7 +8,7 @@ from typing import Any
 
 from ._casting import new_array_type, new_type, register_type
 from ._errors import DataError, ProgrammingError
-from ._scope import find_scope
+from ._scope import find_scope, split_name
 
 _TOKEN = re.compile(r'[(,](?:"((?:[^"\\]|""|\\.)*)"|([^,)"]*))', re.DOTALL)
 _DOUBLED = re.compile(r'(["\\])\1')
@@ -70,7 +70,7 @@ class CompositeCaster:
 
     @classmethod
     def _from_db(cls, name: str, conn_or_curs: Any) -> CompositeCaster:
-        schema, _, plain = name.rpartition(".")
+        schema, plain = split_name(name)
         rows = find_scope(conn_or_curs).query(
             """SELECT t.oid, t.typarray, a.attname, a.atttypid, n.nspname
             FROM pg_type t JOIN pg_namespace n ON typnamespace = n.oid

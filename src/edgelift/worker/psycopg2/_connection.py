@@ -30,6 +30,15 @@ class connection(Settings):
 
     __module__ = "psycopg2.extensions"
 
+    # What a connection has whose constructor did not end.
+    closed = 0
+    _options: dict[str, str] = {}  # noqa: RUF012 - never changed, only replaced
+    _transport: Any = None
+    _xid: Xid | None = None
+    _prepared = False
+    _entered = False
+    _last_error = ""
+
     Warning = errors.Warning
     Error = errors.Error
     InterfaceError = errors.InterfaceError
@@ -45,6 +54,7 @@ class connection(Settings):
         options = read_options(dsn)
         self._prepare(dsn, options)
         self.async_ = int(bool(async_ or named.get("async")))
+        self.closed = 2
         try:
             self._attach(transport.open_transport(options))
         except (ConnectError, conninfo.ConninfoError) as error:
@@ -83,6 +93,7 @@ class connection(Settings):
     def _attach(self, opened: Any) -> None:
         """Take an open transport."""
         self._transport = opened
+        self.closed = 0
         opened.session.on_notice = self._take_notice
         self._read_encoding()
 
@@ -109,7 +120,11 @@ class connection(Settings):
 
     def _begin(self) -> Steps:
         """Open a transaction unless one is open or the connection commits by itself."""
-        if self._autocommit or self._session.transaction != b"I" or self._xid is not None:
+        if (
+            (self._autocommit and not self._entered)
+            or self._session.transaction != b"I"
+            or self._xid is not None
+        ):
             return
         yield from self._command(self._begin_statement())
 
@@ -164,9 +179,13 @@ class connection(Settings):
     @property
     def status(self) -> int:
         """One of extensions.STATUS_*."""
+        if self._transport is None:
+            return 0
         if self._prepared:
             return _PREPARED
-        in_transaction = self._session.transaction != b"I" and not self._autocommit
+        in_transaction = self._session.transaction != b"I" and (
+            self._entered or not self._autocommit
+        )
         return _BEGIN if in_transaction or self._xid is not None else _READY
 
     @property
@@ -186,7 +205,7 @@ class connection(Settings):
 
     def get_transaction_status(self) -> int:
         """Return one of extensions.TRANSACTION_STATUS_*."""
-        if self.closed:
+        if self.closed or self._transport is None:
             return 4
         if self._session.pending:
             return 1
@@ -211,6 +230,7 @@ class connection(Settings):
     def set_client_encoding(self, encoding: str) -> None:
         """Make the server speak another encoding."""
         self._check_open()
+        self._refuse_async("set_client_encoding")
         self._refuse_in_tpc("set_client_encoding")
         name = normalize_encoding(encoding)
         if name == self.encoding:
@@ -229,7 +249,7 @@ class connection(Settings):
     def cancel(self) -> None:
         """Ask the server to cancel what this connection runs."""
         self._check_open()
-        self._refuse_async("cancel")
+        self._refuse_prepared("cancel")
         session = self._session
         try:
             transport.send_cancel(self._options, self._transport.address, session.pid, session.key)
@@ -254,6 +274,8 @@ class connection(Settings):
         from ._cursor import cursor
 
         self._check_open()
+        if name is not None:
+            self._refuse_async("named cursors")
         factory = cursor_factory or self.cursor_factory or cursor
         made = factory(self, name)
         if not isinstance(made, cursor):
@@ -266,12 +288,15 @@ class connection(Settings):
 
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back by the server."""
-        if not self.closed:
-            self.closed = 1
+        if self.closed == 0 and self._transport is not None:
             self._transport.close()
+        self.closed = 1
 
     def __enter__(self) -> Self:
         self._check_open()
+        if self._entered:
+            raise ProgrammingError("the connection cannot be re-entered recursively")
+        self._entered = True
         return self
 
     def __exit__(
@@ -280,6 +305,7 @@ class connection(Settings):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Literal[False]:
+        self._entered = False
         if kind is None:
             self.commit()
         else:

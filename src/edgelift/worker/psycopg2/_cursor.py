@@ -29,6 +29,11 @@ class cursor:
 
     __module__ = "psycopg2.extensions"
 
+    # What a cursor has whose class did not call this constructor.
+    connection: Any = None
+    name: str | None = None
+    _closed = False
+
     def __init__(
         self, conn: Any, name: Any = None, scrollable: Any = None, withhold: Any = False
     ) -> None:
@@ -38,7 +43,7 @@ class cursor:
             kind = type(name).__name__
             raise TypeError(f"Expected bytes or unicode string, got {kind} instead")
         self.connection = conn
-        self.name: str | None = name
+        self.name = name
         self.arraysize = 1
         self.itersize = 2000
         self.description: tuple[Column, ...] | None = None
@@ -108,6 +113,8 @@ class cursor:
         return self.string_types
 
     def _check(self) -> None:
+        if self.connection is None:
+            raise InterfaceError("the cursor has no connection")
         if self.closed:
             raise InterfaceError("cursor already closed")
 
@@ -119,7 +126,6 @@ class cursor:
 
     def mogrify(self, query: Any, vars: Any = None) -> bytes:
         """Return the statement as it would be sent."""
-        self._check()
         return self._merge(query, vars)
 
     def _merge(self, query: Any, arguments: Any) -> bytes:
@@ -260,14 +266,15 @@ class cursor:
 
     def _check_named(self) -> None:
         self._check()
-        if not self._declared:
-            raise ProgrammingError("no results to fetch")
-        if self._mark != self.connection._mark and not self._withhold:
+        # A cursor that was declared otherwise, by its name, can be fetched from too.
+        stale = self._declared and self._mark != self.connection._mark
+        if stale and not self._withhold:
             raise ProgrammingError("named cursor isn't valid anymore")
 
     def _fetch_named(self, count: str) -> Steps:
         self._check_named()
-        yield from self.connection._begin()
+        if not self._withhold:
+            yield from self.connection._begin()
         sql = f"FETCH FORWARD {count} FROM {self._quoted_name()}"
         yield from self._run(sql.encode(self.connection._codec))
 
@@ -314,9 +321,12 @@ class cursor:
 
     def _iterate_named(self) -> Iterator[Any]:
         while True:
-            rows = self._fetch_many(self.itersize)
-            yield from rows
-            if len(rows) < self.itersize:
+            self.connection._drive(self._fetch_named(str(self.itersize)))
+            bodies = self._rows or []
+            for body in bodies:
+                self._position += 1
+                yield self._build(body)
+            if len(bodies) < self.itersize:
                 return
 
     def __next__(self) -> Any:
@@ -345,7 +355,8 @@ class cursor:
     def _move(self, value: int, mode: str) -> Steps:
         word = "ABSOLUTE" if mode == "absolute" else "FORWARD"
         sql = f"MOVE {word} {value} FROM {self._quoted_name()}"
-        yield from self.connection._begin()
+        if not self._withhold:
+            yield from self.connection._begin()
         yield from self._run(sql.encode(self.connection._codec))
         self._position = value if mode == "absolute" else self._position + value
 
@@ -443,16 +454,28 @@ class cursor:
         if self._closed:
             return
         connection = self.connection
-        if self._declared and not connection.closed and self._is_alive():
+        if self.name is not None and not connection.closed and self._is_alive():
+            exists = f"SELECT 1 FROM pg_catalog.pg_cursors WHERE name = {self._literal_name()}"
+            query = exists.encode(connection._codec)
+            found = connection._drive(connection._talk(query)) if not self._declared else None
+            if found is not None and not found.rows:
+                self._closed = True
+                return
             sql = f"CLOSE {self._quoted_name()}"
             connection._drive(connection._talk(sql.encode(connection._codec), self))
         self._closed = True
+
+    def _literal_name(self) -> str:
+        return quote_text(str(self.name), self.connection)
 
     def _is_alive(self) -> bool:
         state = self.connection._session.transaction
         if state == b"E":
             return False
-        return self._withhold or (state == b"T" and self._mark == self.connection._mark)
+        in_transaction = state == b"T" and (
+            not self._declared or self._mark == self.connection._mark
+        )
+        return self._withhold or in_transaction
 
     def __enter__(self) -> Self:
         return self

@@ -74,6 +74,8 @@ class _Formatter:
             raise ProgrammingError("incomplete placeholder: '%(' without ')'")
         if self.used:
             raise ProgrammingError("argument formats can't be mixed")
+        if query.find(b"(", position + 1, end) >= 0:
+            raise ProgrammingError("incomplete placeholder: '%(' without ')'")
         self._check_kind(query, end + 1)
         name = query[position + 1 : end]
         if name not in self.named:

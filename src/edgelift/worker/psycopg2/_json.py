@@ -44,7 +44,7 @@ class Json:
         return quoted.getquoted()
 
     def __str__(self) -> str:
-        return self.getquoted().decode("ascii", "replace")
+        return self.getquoted().decode()
 
 
 def register_json(
@@ -57,7 +57,7 @@ def register_json(
 ) -> tuple[Any, Any]:
     """Make and register the typecasters of a JSON type; its OIDs are looked up unless given."""
     if oid is None:
-        oid, array_oid = _find_oids(conn_or_curs, name)
+        oid, array_oid = _get_json_oids(conn_or_curs, name)
     made, array = _make_casters(oid, array_oid, loads, name.upper())
     scope = None if globally else conn_or_curs
     register_type(made, scope)
@@ -93,7 +93,7 @@ def _make_casters(
     return made, array
 
 
-def _find_oids(conn_or_curs: Any, name: str) -> tuple[int, int]:
+def _get_json_oids(conn_or_curs: Any, name: str = "json") -> tuple[int, int]:
     scope = find_scope(conn_or_curs)
     rows = scope.query("SELECT t.oid, typarray FROM pg_type t WHERE t.typname = %s", (name,))
     if not rows:

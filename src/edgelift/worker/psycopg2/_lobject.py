@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ._errors import InterfaceError, ProgrammingError
+from ._cursor import cursor
+from ._errors import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 from ._scope import find_scope
 
 _WRITE, _READ = 0x20000, 0x40000
@@ -20,25 +21,30 @@ class lobject:
     def __init__(
         self, conn: Any, oid: int = 0, mode: str = "", new_oid: int = 0, new_file: Any = None
     ) -> None:
+        if not hasattr(conn, "_check_open"):
+            raise TypeError("argument 1 must be psycopg2.extensions.connection")
         conn._check_open()
         if conn.autocommit:
             raise ProgrammingError("can't use a lobject outside of transactions")
-        match = re.fullmatch(r"(n|rw|r|w)?(b|t)?", mode or "rb")
+        match = re.fullmatch(r"(n|rw|r|w)?(b|t)?", mode or "")
         if match is None:
             raise TypeError(f"bad mode for lobject: '{mode}'")
         self._connection = conn
-        self._cursor = conn.cursor()
+        self._cursor = cursor(conn)
         access = match[1] or "r"
-        self._text = match[2] == "t" or (match[2] is None and mode != "")
-        self.mode = f"{access}{'t' if self._text else 'b'}"
+        self._text = match[2] != "b"
         self.closed = 0
         self._fd = -1
         self.oid = oid
         if not oid:
             self.oid = self._call("lo_create", new_oid) if new_oid else self._call("lo_creat", -1)
-            access = "rw" if access == "r" else access
+            access = "w" if match[1] is None else access
+        self.mode = f"{access}{'t' if self._text else 'b'}"
+        self.closed = int(access == "n")
         if access != "n":
             flags = {"r": _READ, "w": _WRITE, "rw": _READ | _WRITE}[access]
+            if new_file is not None:
+                flags |= _WRITE
             self._fd = self._call("lo_open", self.oid, flags)
         self._mark = conn._mark
         if new_file is not None:
@@ -48,7 +54,12 @@ class lobject:
 
     def _call(self, function: str, *arguments: Any) -> Any:
         marks = ", ".join(["%s"] * len(arguments))
-        self._cursor.execute(f"SELECT {function}({marks})", arguments)
+        try:
+            self._cursor.execute(f"SELECT {function}({marks})", arguments)
+        except DatabaseError as error:
+            if error.pgcode is None:
+                raise
+            raise OperationalError(f"ERROR:  {error}") from error
         return self._cursor.fetchone()[0]
 
     def _check(self) -> None:

@@ -12,6 +12,9 @@ from edgelift.worker.postgres.results import Field
 from ._errors import InterfaceError
 
 _NUMERIC = 1700
+_COLUMN = (
+    "name", "type_code", "display_size", "internal_size", "precision", "scale", "null_ok",
+)  # fmt: skip
 
 
 class Column(Sequence[Any]):
@@ -20,8 +23,11 @@ class Column(Sequence[Any]):
     __module__ = "psycopg2.extensions"
     __slots__ = ("_values", "table_column", "table_oid")
 
-    def __init__(self, *values: Any) -> None:
-        self._values = (*values, *(None,) * (7 - len(values)))[:7]
+    def __init__(self, *values: Any, **named: Any) -> None:
+        filled = [*values, *(None,) * (7 - len(values))][:7]
+        for name, value in named.items():
+            filled[_COLUMN.index(name)] = value
+        self._values = tuple(filled)
         self.table_oid: int | None = None
         self.table_column: int | None = None
 
@@ -198,9 +204,13 @@ class ConnectionInfo:
     __module__ = "psycopg2.extensions"
 
     def __init__(self, connection: Any) -> None:
-        if not hasattr(connection, "_options"):
+        if not hasattr(type(connection), "_options"):
             raise TypeError("argument 1 must be psycopg2.extensions.connection")
         self._connection = connection
+
+    @property
+    def _broken(self) -> bool:
+        return self._connection._transport is None
 
     def _option(self, name: str) -> Any:
         return self._connection._options.get(name)
@@ -218,22 +228,22 @@ class ConnectionInfo:
     @property
     def password(self) -> Any:
         """The password that was given."""
-        return self._option("password") or ""
+        return self._option("password") or (None if self._broken else "")
 
     @property
     def host(self) -> Any:
         """The server's host or socket folder."""
-        return self._connection._transport.address.host
+        return None if self._broken else self._connection._transport.address.host
 
     @property
-    def port(self) -> int:
+    def port(self) -> int | None:
         """The server's port."""
-        return int(self._connection._transport.address.port)
+        return None if self._broken else int(self._connection._transport.address.port)
 
     @property
     def options(self) -> Any:
         """The command-line options given to the server."""
-        return self._option("options") or ""
+        return self._option("options") or (None if self._broken else "")
 
     @property
     def dsn_parameters(self) -> dict[str, str]:
@@ -243,7 +253,7 @@ class ConnectionInfo:
     @property
     def status(self) -> int:
         """0 for a good connection, 1 for a bad one."""
-        return 1 if self._connection.closed else 0
+        return 1 if self._broken or self._connection.closed else 0
 
     @property
     def transaction_status(self) -> int:
@@ -253,43 +263,47 @@ class ConnectionInfo:
     @property
     def protocol_version(self) -> int:
         """The version of the wire protocol."""
-        return 3
+        return 0 if self._broken else 3
 
     @property
     def server_version(self) -> int:
         """The server's version as an integer: 150003."""
-        return self._connection.server_version
+        return 0 if self._broken else self._connection.server_version
 
     @property
     def error_message(self) -> str | None:
         """The last error's text."""
+        if self._broken:
+            return "connection pointer is NULL\n"
         return self._connection._last_error or None
 
     @property
     def socket(self) -> int:
         """The file descriptor of the connection's socket."""
-        return self._connection.fileno()
+        return -1 if self._broken else self._connection.fileno()
 
     @property
     def backend_pid(self) -> int:
         """The process id of the server's side."""
-        return self._connection.get_backend_pid()
+        return 0 if self._broken else self._connection.get_backend_pid()
 
     @property
     def needs_password(self) -> bool:
         """Whether the server asked for a password and got none."""
+        if self._broken:
+            return False
         session = self._connection._transport.session
         return bool(session.needs_password and not session.used_password)
 
     @property
     def used_password(self) -> bool:
         """Whether a password was used."""
-        return bool(self._connection._transport.session.used_password)
+        return not self._broken and bool(self._connection._transport.session.used_password)
 
     @property
     def ssl_in_use(self) -> bool:
         """Whether the connection is encrypted."""
-        return bool(self._connection._transport.tls)
+        return not self._broken and bool(self._connection._transport.tls)
 
     @property
     def ssl_attribute_names(self) -> list[str]:
@@ -298,10 +312,12 @@ class ConnectionInfo:
 
     def parameter_status(self, name: str) -> str | None:
         """Return a setting the server reports, None for others."""
-        return self._connection.get_parameter_status(name)
+        return None if self._broken else self._connection.get_parameter_status(name)
 
     def ssl_attribute(self, name: str) -> str | None:
         """Return what is known of the encryption."""
+        if self._broken:
+            return None
         sock = self._connection._transport.socket
         cipher = sock.cipher() if self.ssl_in_use and hasattr(sock, "cipher") else None
         if cipher is None:

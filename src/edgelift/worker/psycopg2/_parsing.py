@@ -16,6 +16,8 @@ _INTERVAL = re.compile(
     rf"(?:{_NUMBER} years? ?)?(?:{_NUMBER} mons? ?)?(?:{_NUMBER} days? ?)?"
     r"(?:([+-])?(\d+):(\d+):(\d+)(?:\.(\d+))?)?"
 )
+_WHOLE = re.compile(r"-?\d+")
+_INT_MAX = 2**31 - 1
 _STAMP = re.compile(
     r"(\d{4,})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?"
     r"(?:([+-])(\d\d)(?::?(\d\d))?(?::(\d\d))?)?( BC)?"
@@ -60,6 +62,8 @@ def parse_stamp(text: str, zone: ZoneFactory = None) -> dt.datetime:
     if text.endswith("infinity"):
         edge = dt.datetime.min if text[0] == "-" else dt.datetime.max  # noqa: DTZ901
         return edge if zone is None else edge.replace(tzinfo=make_zone(zone, dt.timedelta(0)))
+    if len(text) < 19:
+        return _parse_odd_stamp(text, zone)
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
@@ -73,6 +77,8 @@ def parse_stamp(text: str, zone: ZoneFactory = None) -> dt.datetime:
 def _parse_odd_stamp(text: str, zone: ZoneFactory) -> dt.datetime:
     """Return a timestamp that Python does not read by itself, or say why there is none."""
     match = _split_stamp(text)
+    if match[6] is None:
+        raise DataError(f"unable to parse time: {text!r}")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     tzinfo = None
     if match[8] and zone is not None:
@@ -93,7 +99,7 @@ def make_zone(factory: ZoneFactory, offset: dt.timedelta | None) -> Any:
 def parse_time(text: str, zone: ZoneFactory = None) -> dt.time:
     """Return a time of day; 24:00 becomes 00:00, which is what Python has."""
     match = _CLOCK.fullmatch(text)
-    if match is None:
+    if match is None or match[3] is None:
         raise DataError(f"unable to parse time: {text!r}")
     hour, minute, second = (int(part or 0) for part in match.groups()[:3])
     if second >= 60:
@@ -106,6 +112,10 @@ def parse_time(text: str, zone: ZoneFactory = None) -> dt.time:
 
 def parse_interval(text: str) -> dt.timedelta:
     """Return an interval of style `postgres`: a year is 365 days and a month 30."""
+    if _WHOLE.fullmatch(text):  # as Redshift writes them
+        return dt.timedelta(microseconds=int(text))
+    if any(int(number) > _INT_MAX for number in re.findall(r"\d+", text)):
+        raise OverflowError(f"interval out of range: {text!r}")
     match = _INTERVAL.fullmatch(text)
     if match is None:
         raise NotSupportedInterval(f"iso_8601 intervalstyle currently not supported: {text!r}")

@@ -9,7 +9,7 @@ from typing import Any
 from ._adapting import ISQLQuote, adapt, register_adapter
 from ._casting import new_array_type, new_type, register_type
 from ._errors import InterfaceError, ProgrammingError
-from ._scope import find_scope
+from ._scope import find_scope, split_name
 
 
 @functools.total_ordering
@@ -258,7 +258,7 @@ class RangeCaster:
 
     @classmethod
     def _from_db(cls, name: str, pyrange: Any, conn_or_curs: Any) -> RangeCaster:
-        schema, _, plain = name.rpartition(".")
+        schema, plain = split_name(name)
         rows = find_scope(conn_or_curs).query(
             """SELECT rngtypid, rngsubtype, t.typarray FROM pg_range r
             JOIN pg_type t ON t.oid = rngtypid JOIN pg_namespace ns ON ns.oid = typnamespace

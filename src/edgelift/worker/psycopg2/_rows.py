@@ -130,7 +130,7 @@ class RealDictCursor(DictCursorBase):
         super().__init__(*args, **kwargs)
 
 
-_NOT_LETTERS = re.compile(r"[^A-Za-z0-9_]")
+_NOT_LETTERS = re.compile(r"[ !\"#$%&'()*+,\-./:;<=>?@\[\\\]^`{|}~]")
 
 
 @functools.lru_cache(512)

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+_QUALIFIED = re.compile(r'(?:("(?:[^"]|"")+"|[^".]+)\.)?("(?:[^"]|"")+"|[^".]+)')
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the schema, "" for none, and the name of a type; either may be quoted."""
+    match = _QUALIFIED.fullmatch(name)
+    if match is None:
+        schema, _, plain = name.rpartition(".")
+        return schema, plain
+    return _unquote(match[1] or ""), _unquote(match[2])
+
+
+def _unquote(text: str) -> str:
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text
 
 
 class Scope:

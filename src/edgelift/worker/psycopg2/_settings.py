@@ -135,6 +135,7 @@ class Settings(TwoPhase):
         if level is not None and not 0 <= level <= 4:
             raise ValueError("isolation level must be between 0 and 4")
         self._check_open()
+        self._refuse_async("set_isolation_level")
         self._refuse_in_tpc("set_isolation_level")
         self._drive(self._end("ROLLBACK"))
         if level == 0:

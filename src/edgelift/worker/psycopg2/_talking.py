@@ -86,6 +86,7 @@ class Talk:
                 result = session.results.popleft()
                 if result.status is Status.READY:
                     self._read_encoding()
+                    self._take_notifications()
                     if failed is not None:
                         raise self._fail(failed.report, sql, cursor)
                     return last
@@ -118,9 +119,9 @@ class Talk:
                 yield from self._skip_copy("FROM", "from")
             yield from copy.send(session)
         else:
+            if copy is None:
+                yield from self._skip_copy("TO", "to")
             while not session.results:
-                if copy is None:
-                    yield from self._skip_copy("TO", "to")
                 copy.take(session)
                 yield
             copy.take(session)
@@ -150,6 +151,8 @@ class Talk:
 
     def _take_notifications(self) -> None:
         queue = self._session.notifications
+        if self.notifies is None:
+            queue.clear()
         while queue:
             pid, channel, payload = queue.popleft()
             made = Notify(pid, channel.decode(self._codec), payload.decode(self._codec))

@@ -54,7 +54,7 @@ class TwoPhase(Asynchronous):
     def tpc_recover(self) -> list[Xid]:
         """Return the ids of the transactions that are prepared on the server."""
         self._check_open()
-        cursor = self.cursor()
+        cursor = self._plain_cursor()
         was_idle = self._session.transaction == b"I"
         cursor.execute("SELECT gid, prepared, owner, database FROM pg_prepared_xacts")
         found = []
@@ -65,6 +65,12 @@ class TwoPhase(Asynchronous):
         if was_idle and not self._autocommit:
             self.rollback()
         return found
+
+    def _plain_cursor(self) -> Any:
+        """Return a cursor of tuples, whatever the connection's own are."""
+        from ._cursor import cursor
+
+        return cursor(self)
 
     def _finish_tpc(self, word: str, xid: Any) -> None:
         self._check_open()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import select
 import uuid
 from typing import Any
 
 from . import _casting as casting
 from ._adapting import ISQLQuote, adapt, register_adapter
+from ._asynchronous import POLL_OK, POLL_READ
 
 _UUID, _UUID_ARRAY = 2950, 2951
 _INET, _INET_ARRAY = 869, 1041
@@ -87,5 +89,7 @@ def register_inet(oid: Any = None, conn_or_curs: Any = None) -> Any:
 
 
 def wait_select(conn: Any) -> None:
-    """Return at once: statements here have ended when their method returns."""
-    conn.poll()
+    """Wait until an asynchronous connection's statement has ended."""
+    while (state := conn.poll()) != POLL_OK:
+        waiting = [conn.fileno()]
+        select.select(*((waiting, [], []) if state == POLL_READ else ([], waiting, [])))

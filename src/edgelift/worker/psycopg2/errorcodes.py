@@ -17,7 +17,7 @@ _NAMES = {code: name.upper() for code, name in SQLSTATES.items()} | {
 
 def lookup(code: str) -> str:
     """Return the name of a code or of a class of codes; raises KeyError for others."""
-    return _NAMES[code]
+    return _NAMES[code].rstrip("_")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,10 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._errors import sqlstate_errors
+from ._errors import (
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    QueryCanceledError,
+    TransactionRollbackError,
+    Warning,  # noqa: A004
+    sqlstate_errors,
+)
 
 for _class in sqlstate_errors.values():
     globals()[_class.__name__] = _class
+
+
+for _base in (
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    QueryCanceledError,
+    TransactionRollbackError,
+    Warning,
+):
+    globals()[_base.__name__] = _base
 
 
 def lookup(code: str) -> Any:

@@ -25,6 +25,15 @@ from ._range import (
     RangeCaster,
     register_range,
 )
+from ._replication import (
+    REPLICATION_LOGICAL,
+    REPLICATION_PHYSICAL,
+    LogicalReplicationConnection,
+    PhysicalReplicationConnection,
+    ReplicationCursor,
+    ReplicationMessage,
+    StopReplication,
+)
 from ._rows import (
     DictConnection,
     DictCursor,
@@ -39,13 +48,9 @@ from ._rows import (
 from ._types import Inet, UUID_adapter, register_inet, register_uuid, wait_select
 from .extensions import quote_ident
 
-# Pickles and error reports name the module that applications import.
-for _name in ("_batching", "_composite", "_hstore", "_logging", "_rows", "_types"):
-    for _part in list(globals().values()):
-        if getattr(_part, "__module__", "") == f"{__package__}.{_name}":
-            _part.__module__ = __name__
-
 __all__ = [
+    "REPLICATION_LOGICAL",
+    "REPLICATION_PHYSICAL",
     "CompositeCaster",
     "DateRange",
     "DateTimeRange",
@@ -59,17 +64,22 @@ __all__ = [
     "Json",
     "LoggingConnection",
     "LoggingCursor",
+    "LogicalReplicationConnection",
     "MinTimeLoggingConnection",
     "MinTimeLoggingCursor",
     "NamedTupleConnection",
     "NamedTupleCursor",
     "NumericRange",
+    "PhysicalReplicationConnection",
     "Range",
     "RangeAdapter",
     "RangeCaster",
     "RealDictConnection",
     "RealDictCursor",
     "RealDictRow",
+    "ReplicationCursor",
+    "ReplicationMessage",
+    "StopReplication",
     "UUID_adapter",
     "execute_batch",
     "execute_values",
@@ -86,3 +96,9 @@ __all__ = [
     "register_uuid",
     "wait_select",
 ]
+
+# Pickles and error reports name the module that applications import.
+for _name in ("_batching", "_composite", "_hstore", "_logging", "_replication", "_rows", "_types"):
+    for _part in list(globals().values()):
+        if getattr(_part, "__module__", "") == f"{__package__}.{_name}":
+            _part.__module__ = __name__
