@@ -72,10 +72,11 @@ def _write_bodies(db: sqlite3.Connection, table: LoggedTable) -> Iterator[tuple[
     yield "AFTER UPDATE", old + new
     yield "AFTER DELETE", old
     # What REPLACE removes for a unique value fires no trigger: it is logged before it happens.
-    replaced = "".join(_write_replaced(db, table))
+    replaced = _write_replaced(db, table)
     if replaced:
-        yield "BEFORE INSERT", replaced
-        yield "BEFORE UPDATE", replaced
+        itself = " AND ".join(f"{quote(name)} IS OLD.{quote(name)}" for name in table.key)
+        yield "BEFORE INSERT", "".join(f"{select}; " for select in replaced)
+        yield "BEFORE UPDATE", "".join(f"{select} AND NOT ({itself}); " for select in replaced)
 
 
 def _head(table: LoggedTable) -> str:
@@ -88,16 +89,16 @@ def _log(table: LoggedTable, row: str) -> str:
     return f"{_head(table)} VALUES ({_text(table.table.name)}, {values}); "
 
 
-def _write_replaced(db: sqlite3.Connection, table: LoggedTable) -> Iterator[str]:
+def _write_replaced(db: sqlite3.Connection, table: LoggedTable) -> list[str]:
     keys = ", ".join(quote(name) for name in table.key)
+    head = f"{_head(table)} SELECT {_text(table.table.name)}, {keys} FROM {quote(table.table.name)}"
+    found = []
     for columns in list_unique(db, table):
         conditions = " AND ".join(
             f"{quote(name)} = NEW.{quote(name)} COLLATE {collation}" for name, collation in columns
         )
-        yield (
-            f"{_head(table)} SELECT {_text(table.table.name)}, {keys} "
-            f"FROM {quote(table.table.name)} WHERE {conditions}; "
-        )
+        found.append(f"{head} WHERE ({conditions})")
+    return found
 
 
 def list_unique(db: sqlite3.Connection, table: LoggedTable) -> list[list[tuple[str, str]]]:

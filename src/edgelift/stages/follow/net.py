@@ -16,7 +16,7 @@ from edgelift.sources.change_feed import Edit, Emptied, Key, Shape, Values
 
 @dataclass(slots=True)
 class Row:
-    """A row that must be there: all its values, or those that changed in the target's row `base`."""
+    """A row that must be there: all its values, or those changed in the target's row `base`."""
 
     values: Values
     base: Key | None = None

@@ -1,0 +1,213 @@
+"""Net effects, and both writers: what they leave is what the changes say, however they are cut."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edgelift.errors import OriginError, TargetError
+from edgelift.sources.change_feed import Edit, Emptied, Shape
+from edgelift.stages.follow.file_writer import (
+    Checkpoint,
+    FileWriter,
+    UnfitError,
+    create_file,
+    read_checkpoint,
+)
+from edgelift.stages.follow.net import Net
+from edgelift.stages.follow.request_writer import (
+    MOST_BATCH_BYTES,
+    MOST_PARAMETERS,
+    MOST_STATEMENTS,
+    LocalRequests,
+    Request,
+    order_tables,
+)
+
+SHAPES = [
+    Shape("child", ("id", "parent", "name"), ("id",)),
+    Shape("parent", ("id", "name", "rank"), ("id",)),
+    Shape("loose", ("kind", "n"), ()),
+]
+SCHEMA = """
+CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT, rank INTEGER UNIQUE);
+CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent ON DELETE CASCADE, name);
+CREATE TABLE loose (kind TEXT, n INTEGER);
+INSERT INTO parent VALUES (1, 'one', 10), (2, 'two', 20), (3, 'three', 30);
+INSERT INTO child VALUES (1, 1, 'a'), (2, 2, 'b');
+INSERT INTO loose VALUES ('x', 1), ('x', 1), ('y', 2);
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    copy = tmp_path / "copy.sqlite"
+    with contextlib.closing(sqlite3.connect(copy)) as db:
+        db.executescript(SCHEMA)
+    create_file(copy, tmp_path / "followed.sqlite", "start")
+    return tmp_path / "followed.sqlite"
+
+
+def build(*changes: Edit | Emptied) -> Net:
+    net = Net(SHAPES)
+    for change in changes:
+        net.add(change)
+    return net
+
+
+def apply(path: Path, *changes: Edit | Emptied, requests: bool = False) -> None:
+    writer = LocalRequests(path) if requests else FileWriter(path)
+    with contextlib.closing(writer):
+        writer.prepare(SHAPES)
+        writer.apply(build(*changes), last=True)
+        writer.commit(Checkpoint("start", "next", 1, len(changes), 5.0))
+
+
+def read(path: Path, table: str) -> list[tuple]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return sorted(db.execute(f"SELECT * FROM {table}").fetchall())
+
+
+BOTH = pytest.mark.parametrize("requests", [False, True])
+
+
+@BOTH
+def test_rows_come_change_and_go_with_the_position(path: Path, requests: bool) -> None:
+    apply(
+        path,
+        Edit("parent", None, {"id": 4, "name": "four", "rank": 40}),
+        Edit("parent", (1,), {"id": 1, "name": "ONE", "rank": 10}),
+        Edit("parent", (3,), None),
+        Edit("child", None, {"id": 9, "parent": 4, "name": None}),
+        requests=requests,
+    )
+    assert read(path, "parent") == [(1, "ONE", 10), (2, "two", 20), (4, "four", 40)]
+    assert read(path, "child") == [(1, 1, "a"), (2, 2, "b"), (9, 4, None)]
+    assert read_checkpoint(path) == Checkpoint("start", "next", 1, 4, 5.0)
+
+
+@BOTH
+def test_what_was_not_sent_keeps_its_value(path: Path, requests: bool) -> None:
+    apply(
+        path,
+        Edit("parent", (3,), {"id": 7, "rank": 11}, full=False),
+        Edit("parent", (7,), {"id": 7, "rank": 12}, full=False),
+        requests=requests,
+    )
+    assert read(path, "parent") == [(1, "one", 10), (2, "two", 20), (7, "three", 12)]
+
+
+def test_unique_values_pass_from_row_to_row(path: Path) -> None:
+    apply(
+        path,
+        Edit("parent", (1,), {"id": 1, "name": "one", "rank": 20}),
+        Edit("parent", (2,), {"id": 2, "name": "two", "rank": 10}),
+    )
+    assert read(path, "parent")[:2] == [(1, "one", 20), (2, "two", 10)]
+
+
+def test_a_part_that_does_not_fit_yet_waits_for_the_rest(path: Path) -> None:
+    first = Edit("parent", (1,), {"id": 1, "name": "one", "rank": 20})
+    with contextlib.closing(FileWriter(path)) as writer:
+        with pytest.raises(UnfitError):
+            writer.apply(build(first), last=False)
+        second = Edit("parent", (2,), {"id": 2, "name": "two", "rank": 10})
+        writer.apply(build(first, second), last=False)
+        with pytest.raises(TargetError, match="does not fit"):
+            writer.apply(build(Edit("parent", (3,), {"id": 3, "name": "", "rank": 10})), last=True)
+
+
+@BOTH
+def test_an_emptied_table_keeps_what_came_after(path: Path, requests: bool) -> None:
+    apply(
+        path,
+        Edit("child", None, {"id": 5, "parent": 1, "name": "lost"}),
+        Emptied("child"),
+        Edit("child", None, {"id": 6, "parent": 1, "name": "kept"}),
+        requests=requests,
+    )
+    assert read(path, "child") == [(6, 1, "kept")]
+
+
+def test_rows_without_key_are_counted(path: Path) -> None:
+    apply(
+        path,
+        Edit("loose", ("x", 1), None),
+        Edit("loose", ("y", 2), {"n": 3}, full=False),
+        Edit("loose", None, {"kind": "z", "n": 1}),
+        Edit("loose", ("z", 1), None),
+    )
+    assert read(path, "loose") == [("x", 1), ("y", 3)]
+    with pytest.raises(TargetError, match="cannot be sent as requests"):
+        apply(path, Edit("loose", ("x", 1), None), requests=True)
+
+
+def test_a_row_that_is_missing_is_told(path: Path) -> None:
+    with pytest.raises(TargetError, match="missing in the target"):
+        apply(path, Edit("parent", (99,), {"id": 99, "rank": 1}, full=False))
+
+
+def test_a_table_that_is_not_followed_is_told() -> None:
+    with pytest.raises(OriginError, match="not followed"):
+        build(Edit("other", (1,), None))
+
+
+def test_triggers_do_not_fire_and_are_refused_for_requests(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TRIGGER t AFTER DELETE ON parent BEGIN DELETE FROM child; END")
+    apply(path, Edit("parent", (3,), None))
+    assert len(read(path, "child")) == 2
+    with pytest.raises(TargetError, match="triggers"):
+        apply(path, requests=True)
+
+
+def test_what_was_not_committed_is_gone(path: Path) -> None:
+    with contextlib.closing(FileWriter(path)) as writer:
+        writer.apply(build(Edit("parent", (1,), None)), last=True)
+    assert len(read(path, "parent")) == 3
+    assert read_checkpoint(path).position == "start"
+
+
+@BOTH
+@pytest.mark.parametrize("value", [2**60, -(2**63), 1.0, -0.0, float("inf"), "", b"\0", None, 0.1])
+def test_values_stay_exact(path: Path, value: object, requests: bool) -> None:
+    apply(path, Edit("child", None, {"id": 8, "parent": None, "name": value}), requests=requests)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        (found,) = db.execute("SELECT name FROM child WHERE id = 8").fetchone()
+    assert repr(found) == repr(value)
+
+
+def test_batches_fit_the_limits_and_may_run_twice(path: Path) -> None:
+    batches: list[list[Request]] = []
+    generator = random.Random(1)
+    edits = [
+        Edit("child", None, {"id": n, "parent": 1, "name": "x" * generator.randrange(9000)})
+        for n in range(100, 900)
+    ]
+    with contextlib.closing(LocalRequests(path)) as writer:
+        writer.prepare(SHAPES)
+        send = writer.send
+        writer.send = lambda batch: (batches.append(list(batch)), send(batch), send(batch))
+        writer.apply(
+            build(*edits, Edit("parent", (2,), None), Edit("child", (2,), None)), last=True
+        )
+        writer.commit(Checkpoint("start", "next", 1, 800, 5.0))
+    assert len(batches) > 2
+    for batch in batches:
+        assert len(batch) <= MOST_STATEMENTS
+        assert sum(request.size_bytes for request in batch) <= MOST_BATCH_BYTES + 1000
+        assert all(len(request.parameters) <= MOST_PARAMETERS for request in batch)
+    saving = ["_edgelift_follow" in request.sql for batch in batches for request in batch]
+    assert saving.index(True) == len(saving) - 1
+    assert len(read(path, "child")) == 801
+    assert [row[0] for row in read(path, "parent")] == [1, 3]
+
+
+def test_parents_come_first_and_circles_end() -> None:
+    parents = {"child": {"parent", "child"}, "parent": {"loose"}, "loose": {"child"}}
+    assert [s.table for s in order_tables(SHAPES, {"child": {"parent"}})][:2] == ["parent", "child"]
+    assert {s.table for s in order_tables(SHAPES, parents)} == {"child", "parent", "loose"}
