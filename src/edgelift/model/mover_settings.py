@@ -121,12 +121,44 @@ class SchemaSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
                 yield f"a section of schema names the database {section.database!r}, unknown here"
 
 
+class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[data.shards]`: a database that is split into several.
+
+    `by` is `tenant` (the values of `column`, each wholly in one shard) or `key` (the hash of
+    `column`, or of the primary key of `table`). `count` shards, or as many as `max_bytes` each
+    asks for. Tables in `replicate` lie in every shard as a whole; all others are split, by the
+    column or by their foreign keys. `database` names the one that is meant, empty for each.
+    """
+
+    by: Literal["tenant", "key"]
+    column: str = ""
+    table: str = ""
+    count: int = 0
+    max_bytes: int = 0
+    replicate: tuple[str, ...] = ()
+    database: str = ""
+
+    def find_faults(self) -> Iterator[str]:
+        """Yield what is wrong with it."""
+        if self.by == "tenant" and (self.table or not self.column):
+            yield "data.shards by 'tenant' needs a column, and no table"
+        if self.by == "key" and bool(self.table) == bool(self.column):
+            yield "data.shards by 'key' needs either a table or a column"
+        if not self.count and not self.max_bytes:
+            yield "data.shards needs a count or max_bytes"
+        if self.count and not 2 <= self.count <= 4096:
+            yield f"data.shards.count is {self.count}; 2 to 4096 are allowed"
+        if self.max_bytes < 0:
+            yield f"data.shards.max_bytes is {self.max_bytes}"
+
+
 class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[data]`: how rows are copied from a server.
 
     `throttle` is `50000 rows/s` or `20 MB/s`, empty for none; `chunk_rows` the rows of a chunk;
     `sample` the part of the chunks that a second, independent reader reads again. `workers` are
     the processes that read chunks, `scheduler` the address of a Dask cluster that does instead.
+    `shards` split a database over several.
     """
 
     throttle: str = ""
@@ -134,6 +166,7 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     sample: float = 0.05
     workers: int = 1
     scheduler: str = ""
+    shards: ShardsSection | None = None
 
     def find_faults(self) -> Iterator[str]:
         """Yield what is wrong with it."""
@@ -145,6 +178,8 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             yield f"data.chunk_rows is {self.chunk_rows}; 1 to 10000000 are allowed"
         if not 0 <= self.sample <= 1:
             yield f"data.sample is {self.sample}; it is a part, 0 to 1"
+        if self.shards is not None:
+            yield from self.shards.find_faults()
         if not 1 <= self.workers <= 256:
             yield f"data.workers is {self.workers}; 1 to 256 are allowed"
         if self.scheduler and not re.fullmatch(r"\w+://\S+", self.scheduler):

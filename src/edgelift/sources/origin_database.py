@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 from edgelift.errors import UsageError
+from edgelift.model.activity import Activity
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import RowSpec
 
@@ -31,7 +32,8 @@ class Capabilities:
     connection or process may read the same snapshot; `follows` whether changes can be streamed from
     a snapshot's position; `defers_keys` whether foreign keys can be checked at commit.
     `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
-    hexadecimal, with `{}` for the value; empty when the server has none.
+    hexadecimal, with `{}` for the value; empty when the server has none. `as_text` is the SQL of a
+    value as exact text, which differs where the values do.
     """
 
     product: str
@@ -44,6 +46,7 @@ class Capabilities:
     defers_keys: bool = False
     hash_bytes: str = ""
     hash_text: str = ""
+    as_text: str = "CAST({} AS TEXT)"
 
     def quote(self, name: str) -> str:
         """Return a name quoted for the origin's SQL."""
@@ -189,6 +192,12 @@ class SnapshotReader(Protocol):
     def read_facts(self, spec: RowSpec) -> TableFacts:
         """Return what limits and losses are judged on, before the first byte moves."""
 
+    def read_groups(self, spec: RowSpec, group: str) -> dict[str | None, tuple[int, int]]:
+        """Return rows and bytes, as they will lie in SQLite, by the value of an SQL expression.
+
+        `group` is text in the origin's dialect; columns of the table are named `table.column`.
+        """
+
     def close(self) -> None:
         """Give the snapshot and its connections up."""
 
@@ -213,6 +222,9 @@ class OriginDatabase(Protocol):
 
     def join_snapshot(self, ticket: str) -> SnapshotReader:
         """Read the snapshot of another connection or process."""
+
+    def read_activity(self) -> Activity:
+        """Return what the server counts of the writing in its tables, without reading rows."""
 
 
 Opener = Callable[[str], contextlib.AbstractContextManager[OriginDatabase]]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from edgelift.model.activity import Activity
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import RowSpec
 from edgelift.rows.ops import MYSQL
 from edgelift.sources.mysql import catalogue, mapping, snapshot
+from edgelift.sources.mysql.activity import read_activity
 from edgelift.sources.mysql.connection import MySqlSession
 from edgelift.sources.mysql.replication import check_following
 from edgelift.sources.mysql.url import MySqlPlace, read_place
@@ -34,6 +36,7 @@ class MySqlDatabase:
             default_schemas=(place.database,),
             follows=not check_following(self.session, ()),
             hash_bytes="SHA2({}, 256)",
+            as_text="CAST({} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin",
             hash_text="SHA2(CONVERT({} USING utf8mb4), 256)",
         )
 
@@ -52,6 +55,10 @@ class MySqlDatabase:
     def join_snapshot(self, ticket: str) -> SnapshotReader:
         """Read the snapshot of another connection of this process."""
         return snapshot.join_snapshot(ticket)
+
+    def read_activity(self) -> Activity:
+        """Return what the server keeps of the last writes."""
+        return read_activity(self.session, self._place.database)
 
     def close(self) -> None:
         """Close the connection; snapshots keep their own."""

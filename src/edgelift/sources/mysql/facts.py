@@ -113,6 +113,22 @@ def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
     )
 
 
+def read_groups(
+    session: MySqlSession, spec: RowSpec, group: str
+) -> dict[str | None, tuple[int, int]]:
+    """Return rows and bytes by the value of an expression, from one pass over the table."""
+    described = _describe_columns(session, spec)
+    fields = [_as_utf8(column, described) for column in spec.fields if column.op != "refused"]
+    size = " + ".join(f"COALESCE({_measure(column)}, 0)" for column in fields) or "0"
+    where = f" WHERE {spec.where}" if spec.where else ""
+    source = build_from(spec, KeyIndex())
+    found = session.read_texts(
+        f"SELECT {group} AS edgelift_g, COUNT(*), SUM({size}) FROM {source}{where} "
+        "GROUP BY edgelift_g"
+    )
+    return {value: (int(rows or 0), int(total or 0)) for value, rows, total in found}
+
+
 @dataclass(frozen=True)
 class _Described:
     """Character sets and types of a table's columns by quoted name."""

@@ -20,7 +20,7 @@ from edgelift.errors import OriginError
 from edgelift.model.row_spec import RowSpec
 from edgelift.sources.mysql.chunks import ChunkPlanner, KeyIndex, build_select, read_key_index
 from edgelift.sources.mysql.connection import MySqlSession
-from edgelift.sources.mysql.facts import read_facts
+from edgelift.sources.mysql.facts import read_facts, read_groups
 from edgelift.sources.origin_database import Chunk, TableFacts
 
 # With a binary log, MariaDB gives no lock back before the transaction's end, unless the session
@@ -94,6 +94,11 @@ class MySqlSnapshot:
         """Return what the data of a table is like, by one pass of the server over it."""
         with self._table():
             return read_facts(self._session, spec)
+
+    def read_groups(self, spec: RowSpec, group: str) -> dict[str | None, tuple[int, int]]:
+        """Count rows and bytes by the value of an expression, in one pass."""
+        with self._table():
+            return read_groups(self._session, spec, group)
 
     def close(self) -> None:
         """Give the moment up, and the sessions that nobody joined."""

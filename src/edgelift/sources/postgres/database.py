@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from edgelift.model.activity import Activity
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import RowSpec
 from edgelift.rows.ops import PGCOPY
 from edgelift.sources.origin_database import Capabilities, Choices
+from edgelift.sources.postgres.activity import read_activity
 from edgelift.sources.postgres.catalogue import CatalogueReader
 from edgelift.sources.postgres.connection import (
     Address,
@@ -48,6 +50,7 @@ class PostgresDatabase:
             follows=is_logical and connection.info.server_version >= OLDEST_FOLLOWED,
             defers_keys=True,
             hash_bytes="encode(sha256({}), 'hex')",
+            as_text="({})::text",
             hash_text="encode(sha256(convert_to(({})::text, 'UTF8')), 'hex')",
         )
 
@@ -70,6 +73,10 @@ class PostgresDatabase:
     def join_snapshot(self, ticket: str) -> PostgresSnapshot:
         """Read the snapshot of another connection or process; its holder must still be there."""
         return PostgresSnapshot(self._address, ticket)
+
+    def read_activity(self) -> Activity:
+        """Return what the server's statistics count of writing."""
+        return read_activity(self._connection, self._address.place)
 
     def close(self) -> None:
         """Close the catalogue's connection; snapshots have their own."""

@@ -31,17 +31,27 @@ class Measure:
     aggregates: dict[str, str] = field(default_factory=dict)
 
 
-def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFacts:
-    """Return the facts of a table; raises psycopg errors.
+@dataclass(frozen=True)
+class _Reading:
+    """A table's reads as columns c0, c1, ... and how each is measured."""
 
-    All sizes are of the values as SQLite will hold them. `max_bytes` of a number is at most 8.
-    """
+    source: str
+    fields: list[FieldSpec]
+    inner: str
+    measures: list[Measure]
+
+    @property
+    def row_size(self) -> str:
+        """Return the SQL of a row's bytes."""
+        return " + ".join(f"coalesce({m.size}, 0)" for m in self.measures) or "0"
+
+
+def _prepare(connection: Connection, spec: RowSpec, extent: Extent) -> _Reading:
     where = f" WHERE {spec.where}" if spec.where else ""
     source = f"{extent.source}{quote_table(spec.schema, spec.table)}{where}"
     fields = [f for f in spec.fields if f.op != "refused"]
     if not fields:
-        row = connection.execute(f"SELECT count(*) FROM {source}".encode()).fetchone()
-        return TableFacts(rows=row[0] if row else 0)
+        return _Reading(source, [], "1 AS c0", [])
     inner = ", ".join(f"({f.read}) AS c{i}" for i, f in enumerate(fields))
     described = connection.execute(f"SELECT {inner} FROM {source} LIMIT 0".encode()).description
     assert described is not None
@@ -49,15 +59,38 @@ def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFa
         measure(f"c{i}", f, d.type_code, d.precision)
         for i, (f, d) in enumerate(zip(fields, described, strict=True))
     ]
-    row_size = " + ".join(f"coalesce({m.size}, 0)" for m in measures)
-    wanted = ["count(*)", f"max({row_size})", f"sum(({row_size})::numeric)"]
-    for m in measures:
+    return _Reading(source, fields, inner, measures)
+
+
+def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFacts:
+    """Return the facts of a table; raises psycopg errors.
+
+    All sizes are of the values as SQLite will hold them. `max_bytes` of a number is at most 8.
+    """
+    reading = _prepare(connection, spec, extent)
+    if not reading.fields:
+        row = connection.execute(f"SELECT count(*) FROM {reading.source}".encode()).fetchone()
+        return TableFacts(rows=row[0] if row else 0)
+    size = reading.row_size
+    wanted = ["count(*)", f"max({size})", f"sum(({size})::numeric)"]
+    for m in reading.measures:
         wanted += m.aggregates.values()
     # OFFSET 0 keeps the reads from being computed once for each aggregate.
-    query = f"SELECT {', '.join(wanted)} FROM (SELECT {inner} FROM {source} OFFSET 0) s"
-    row = connection.execute(query.encode()).fetchone()
+    inner = f"SELECT {reading.inner} FROM {reading.source} OFFSET 0"
+    row = connection.execute(f"SELECT {', '.join(wanted)} FROM ({inner}) s".encode()).fetchone()
     assert row is not None
-    return _to_facts(row, fields, measures)
+    return _to_facts(row, reading.fields, reading.measures)
+
+
+def read_groups(
+    connection: Connection, spec: RowSpec, extent: Extent, group: str
+) -> dict[str | None, tuple[int, int]]:
+    """Return rows and bytes by the value of an expression; raises psycopg errors."""
+    reading = _prepare(connection, spec, extent)
+    inner = f"SELECT ({group})::text AS g, {reading.inner} FROM {reading.source} OFFSET 0"
+    query = f"SELECT g, count(*), sum(({reading.row_size})::numeric) FROM ({inner}) s GROUP BY g"
+    found = connection.execute(query.encode()).fetchall()
+    return {value: (int(rows), int(size or 0)) for value, rows, size in found}
 
 
 def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Measure]) -> TableFacts:

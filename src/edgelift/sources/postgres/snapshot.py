@@ -23,7 +23,7 @@ from edgelift.sources.postgres.connection import (
     try_again,
 )
 from edgelift.sources.postgres.errors import lost, origin_errors, to_origin_error
-from edgelift.sources.postgres.facts import read_facts
+from edgelift.sources.postgres.facts import read_facts, read_groups
 from edgelift.sources.postgres.names import quote_table
 from edgelift.sources.postgres.stream import CopyStream, open_stream
 
@@ -78,6 +78,15 @@ class PostgresSnapshot:
         def read() -> TableFacts:
             with self._reading(spec):
                 return read_facts(self._holder, spec, self._read_extent(spec))
+
+        return try_again(read)
+
+    def read_groups(self, spec: RowSpec, group: str) -> dict[str | None, tuple[int, int]]:
+        """Count rows and bytes by the value of an expression, in one scan."""
+
+        def read() -> dict[str | None, tuple[int, int]]:
+            with self._reading(spec):
+                return read_groups(self._holder, spec, self._read_extent(spec), group)
 
         return try_again(read)
 

@@ -18,7 +18,7 @@ from edgelift.model.move_plan import STAYS, MovePlan
 from edgelift.model.plan import Plan
 from edgelift.model.target_schema import TargetSchema
 from edgelift.project import expand_variables, hash_inputs
-from edgelift.run import Result, Run, Stage
+from edgelift.run import UNCHANGED, Result, Run, Stage
 from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite import Snapshot
 from edgelift.sources.sqlite_snapshot import is_intact, sync_path
@@ -31,8 +31,10 @@ from edgelift.stages.data.proof import (
     check_runtime,
     check_sequences,
 )
+from edgelift.stages.data.server.changes import read_mark, tell_changes, write_mark
 from edgelift.stages.data.server.ledger import has_ledger
 from edgelift.stages.data.server.move import ServerSubject, move_server_database
+from edgelift.stages.data.server.shards import list_shards, move_shards
 from edgelift.toolchain import ensure_toolchain
 
 FORMAT = 1  # raised when the stage's output changes, so that old results are made anew
@@ -80,7 +82,10 @@ def _read_server_subject(run: Run, name: str, url: str) -> ServerSubject:
             tip=f"run: {run.command('schema')}",
         )
     target = run.project.state / "data" / "target" / f"{name}.sqlite"
-    return ServerSubject(name=name, url=url, plan=plan, schema=schema, target=target)
+    shards = run.project.settings.data.shards
+    if shards is not None and shards.database not in {"", name}:
+        shards = None
+    return ServerSubject(name=name, url=url, plan=plan, schema=schema, target=target, shards=shards)
 
 
 def _read_subject(run: Run, name: str) -> Subject:
@@ -111,10 +116,19 @@ def _inputs(run: Run) -> str:
 
 def _intact(run: Run) -> bool:
     return all(
-        (document := run.journal.read_document(f"data:{subject.name}", DataDocument)) is not None
-        and _is_as_left(document, subject.target)
+        (document := run.journal.read_document(f"data:{name}", DataDocument)) is not None
+        and _is_as_left(document, target)
         for subject in _read_subjects(run)
+        for name, target in _list_targets(run, subject)
     )
+
+
+def _list_targets(run: Run, subject: Subject | ServerSubject) -> list[tuple[str, Path]]:
+    """Return names and files of what a database becomes: one, or its shards."""
+    if isinstance(subject, ServerSubject) and subject.shards is not None:
+        names = list_shards(run, subject)
+        return [(name, subject.target.with_name(f"{name}.sqlite")) for name in names]
+    return [(subject.name, subject.target)]
 
 
 def _is_as_left(document: DataDocument, target: Path) -> bool:
@@ -181,6 +195,15 @@ def _work(run: Run) -> Result:
     for subject in _read_subjects(run):
         run.note(f"moving {subject.name}")
         if isinstance(subject, ServerSubject):
+            write_mark(run, subject.name, read_mark(subject.url))
+        if isinstance(subject, ServerSubject) and subject.shards is not None:
+            done, made = move_shards(run, subject, lambda shard: _part_of(run, shard))
+            checks += done
+            documents |= made
+            for name, record in made.items():
+                run.journal.write_document(f"data:{name}", record)
+            continue
+        if isinstance(subject, ServerSubject):
             done, document = move_server_database(run, subject, _part_of(run, subject))
         else:
             done, document = move_database(run, subject)
@@ -233,4 +256,17 @@ def _summarize(documents: dict[str, DataDocument], duration_s: float) -> Result:
     }
 
 
-STAGE = Stage(name="data", inputs=_inputs, work=_work, intact=_intact)
+def _look(run: Run) -> str:
+    """Say what is known of the origins of skipped copies; empty when one is worth repeating."""
+    told = []
+    for subject in _read_subjects(run):
+        if isinstance(subject, ServerSubject):
+            changed, words = tell_changes(run, subject.name, subject.url)
+            if changed:
+                run.note(f"{words}: copying anew")
+                return ""
+            told.append(words)
+    return "; ".join(told) or UNCHANGED
+
+
+STAGE = Stage(name="data", inputs=_inputs, work=_work, intact=_intact, look=_look)

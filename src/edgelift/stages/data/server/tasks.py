@@ -12,8 +12,6 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import apsw
-
 import edgelift
 from edgelift.errors import OriginError
 from edgelift.model.row_spec import RowSpec
@@ -22,11 +20,9 @@ from edgelift.rows.engine import (
     ChunkResult,
     choose_engine,
     hash_stream,
-    hash_target,
     load_chunk,
     open_target,
 )
-from edgelift.rows.hashing import MODULUS
 from edgelift.sources.origin_database import Chunk, SnapshotReader, open_origin
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server.throttle import Throttle
@@ -147,23 +143,3 @@ def leave_all() -> None:
 def describe_worker() -> tuple[str, str, int]:
     """Return edgelift's version here, the row engine, and the process id."""
     return edgelift.__version__, choose_engine(), os.getpid()
-
-
-@dataclass(frozen=True)
-class Range:
-    """Rows of a file to hash again: `where` in SQLite's words."""
-
-    path: str
-    spec: RowSpec
-    where: str
-    engine: str = "auto"
-
-
-def hash_range(part: Range) -> ChunkResult:
-    """Hash rows of a file that other processes may be reading too."""
-    db = apsw.Connection(part.path, flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        found = hash_target(db, part.spec, part.where, part.engine)
-    finally:
-        db.close()
-    return ChunkResult(found.rows, found.hash % MODULUS, 0)
