@@ -87,18 +87,23 @@ class Run:
         return shlex.join(["edgelift", verb, str(self.path), *options])
 
 
+UNCHANGED = "unchanged since the last run"
+
+
 @dataclass(frozen=True)
 class Stage:
     """A step of the pipeline: `inputs` hashes all it depends on, `work` does it.
 
     `work` returns at least `{"summary": one line}`. With the same inputs a finished stage is
-    skipped, when `intact` (does what it made still exist?) agrees.
+    skipped, when `intact` (does what it made still exist?) agrees. `look` then says why in words,
+    or returns an empty text where a look at the origin says otherwise.
     """
 
     name: str
     inputs: Callable[[Run], str]
     work: Callable[[Run], Result]
     intact: Callable[[Run], bool] = lambda _run: True
+    look: Callable[[Run], str] = lambda _run: UNCHANGED
 
 
 def run_stage(run: Run, stage: Stage) -> Result:
@@ -115,9 +120,10 @@ def run_stage(run: Run, stage: Stage) -> Result:
             and before.inputs == run.inputs
             and before.result is not None
             and stage.intact(run)
+            and (reason := stage.look(run))
         ):
-            reason = f"unchanged since the last run: {before.result.get('summary', '')}"
-            run.emit(StageSkipped(stage=stage.name, reason=reason))
+            told = f"{reason}: {before.result.get('summary', '')}"
+            run.emit(StageSkipped(stage=stage.name, reason=told))
             return before.result
         run.emit(StageStarted(stage=stage.name))
         run.journal.begin_step(run.run_id, stage.name, run.inputs)
