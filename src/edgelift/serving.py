@@ -29,6 +29,7 @@ from edgelift.project import (
 )
 from edgelift.sources.origin_server import database_file
 from edgelift.sources.server_copies import copy_prefix, open_copies
+from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.targets.workerd import database_file as state_file
 from edgelift.targets.workerd import read_bundle, start_worker
 from edgelift.toolchain import ensure_toolchain
@@ -269,6 +270,7 @@ def seed_state(project: Project, state: Path) -> None:
         copy = target.with_suffix(".part")
         shutil.copyfile(golden, copy)
         with contextlib.closing(sqlite3.connect(copy)) as db:
+            read_past_newer(db, copy)
             db.execute("PRAGMA journal_mode=WAL")
         copy.replace(target)
         mark.write_text(version.hexdigest())
