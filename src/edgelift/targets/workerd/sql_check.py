@@ -60,6 +60,17 @@ def check_statements(statements: Sequence[str], toolchain: Toolchain) -> list[St
     return msgspec.json.decode(answer, type=list[StatementError])
 
 
+def replay_statements(
+    statements: Sequence[str], toolchain: Toolchain, keep: Path
+) -> list[StatementError]:
+    """Execute statements as `check_statements` does, and keep the database the engine made.
+
+    `keep` gets the file, with its log beside it as `-wal`.
+    """
+    answer = _ask("/check", list(statements), toolchain, keep=keep)
+    return msgspec.json.decode(answer, type=list[StatementError])
+
+
 def count_rows(database: Path, tables: Sequence[str], toolchain: Toolchain) -> dict[str, int]:
     """Let the engine open a copy of a database file and count the rows of its tables.
 
@@ -69,7 +80,13 @@ def count_rows(database: Path, tables: Sequence[str], toolchain: Toolchain) -> d
     return dict(zip(tables, msgspec.json.decode(answer, type=list[int]), strict=True))
 
 
-def _ask(path: str, body: list[str], toolchain: Toolchain, database: Path | None = None) -> bytes:
+def _ask(
+    path: str,
+    body: list[str],
+    toolchain: Toolchain,
+    database: Path | None = None,
+    keep: Path | None = None,
+) -> bytes:
     with tempfile.TemporaryDirectory(prefix="edgelift-sql-") as temporary:
         folder = Path(temporary)
         source = resources.files("edgelift.targets.workerd") / "js" / "sql_check.mjs"
@@ -79,8 +96,9 @@ def _ask(path: str, body: list[str], toolchain: Toolchain, database: Path | None
         )
         storage = folder / "state" / _UNIQUE_KEY
         storage.mkdir(parents=True)
+        file = storage / f"{object_id(_UNIQUE_KEY, 'database')}.sqlite"
         if database is not None:
-            shutil.copyfile(database, storage / f"{object_id(_UNIQUE_KEY, 'database')}.sqlite")
+            shutil.copyfile(database, file)
         launch = Launch(
             workerd=toolchain.workerd,
             config=folder / "config.capnp",
@@ -98,4 +116,8 @@ def _ask(path: str, body: list[str], toolchain: Toolchain, database: Path | None
                     f"{process.read_log_tail()}",
                     tip="run again; if it stays, remove the toolchain cache",
                 )
+        if keep is not None:
+            for ending in ("", "-wal"):
+                if (written := file.with_name(file.name + ending)).exists():
+                    shutil.copyfile(written, keep.with_name(keep.name + ending))
         return answer
