@@ -184,8 +184,7 @@ def run_suite(
 def build_page(results: dict[str, Any]) -> str:
     """Return docs/reference/postgres-drivers.md from the recorded results."""
     rows = ["| suite | driver | run | passed | failed | skipped |", "|---|---|---|---|---|---|"]
-    failures: list[str] = []
-    reasons = results["reasons"]
+    failures: dict[str, list[str]] = {}
     for key, found in sorted(results["runs"].items()):
         suite, driver = key.rsplit(" ", 1)
         count = len(found["failed"])
@@ -193,12 +192,15 @@ def build_page(results: dict[str, Any]) -> str:
             f"| {suite} | {driver} | {found['run']} | {found['run'] - count} | {count} "
             f"| {found['skipped']} |"
         )
-        failures += [
-            f"| {suite}, {driver} | `{name}` | {reasons.get(_plain(name), 'not explained yet')} |"
-            for name in found["failed"]
-        ]
+        for name in found["failed"]:
+            where = failures.setdefault(_plain(name), [])
+            if key not in where:
+                where.append(key)
+    table = ["| test | why | where |", "|---|---|---|"]
+    for name, where in sorted(failures.items()):
+        why = results["reasons"].get(name, "not explained yet")
+        table.append(f"| `{name}` | {why} | {', '.join(where)} |")
     head = (HERE / "page_head.md").read_text()
-    table = ["| where | test | why |", "|---|---|---|", *failures]
     return head + "\n".join(rows) + "\n\n## Failures\n" + "\n".join(table) + "\n"
 
 

@@ -127,7 +127,7 @@ class Binary(_Adapter):
             data = memoryview(self.adapted).tobytes()
         except TypeError:
             raise TypeError(f"can't escape {type(self.adapted).__name__} to binary") from None
-        if not data:
+        if not data and self._connection is None:
             return "''::bytea"
         slash = "\\" if getattr(self._connection, "_standard_strings", True) else "\\\\"
         return f"'{slash}x{data.hex()}'::bytea"

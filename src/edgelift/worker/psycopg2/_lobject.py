@@ -33,14 +33,14 @@ class lobject:
         self._cursor = cursor(conn)
         access = match[1] or "r"
         self._text = match[2] != "b"
-        self.closed = 0
+        self.closed = False
         self._fd = -1
         self.oid = oid
         if not oid:
             self.oid = self._call("lo_create", new_oid) if new_oid else self._call("lo_creat", -1)
             access = "w" if match[1] is None else access
         self.mode = f"{access}{'t' if self._text else 'b'}"
-        self.closed = int(access == "n")
+        self.closed = access == "n"
         if access != "n":
             flags = {"r": _READ, "w": _WRITE, "rw": _READ | _WRITE}[access]
             if new_file is not None:
@@ -125,4 +125,4 @@ class lobject:
             status = self._connection.get_transaction_status()
             if status == 2:
                 self._call("lo_close", self._fd)
-        self.closed = 1
+        self.closed = True

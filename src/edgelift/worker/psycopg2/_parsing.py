@@ -40,7 +40,7 @@ def _offset(sign: str, hours: str, minutes: str | None, seconds: str | None) -> 
 def _split_stamp(text: str) -> re.Match[str]:
     match = _STAMP.fullmatch(text)
     if match is None:
-        raise DataError(f"unable to parse time: {text!r}")
+        raise DataError("unable to parse time")
     if match[12] or len(match[1]) > 4:
         year = -int(match[1]) if match[12] else int(match[1])
         raise ValueError(f"year {year} is out of range")
@@ -78,7 +78,7 @@ def _parse_odd_stamp(text: str, zone: ZoneFactory) -> dt.datetime:
     """Return a timestamp that Python does not read by itself, or say why there is none."""
     match = _split_stamp(text)
     if match[6] is None:
-        raise DataError(f"unable to parse time: {text!r}")
+        raise DataError("unable to parse time")
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     tzinfo = None
     if match[8] and zone is not None:
@@ -100,7 +100,7 @@ def parse_time(text: str, zone: ZoneFactory = None) -> dt.time:
     """Return a time of day; 24:00 becomes 00:00, which is what Python has."""
     match = _CLOCK.fullmatch(text)
     if match is None or match[3] is None:
-        raise DataError(f"unable to parse time: {text!r}")
+        raise DataError("unable to parse time")
     hour, minute, second = (int(part or 0) for part in match.groups()[:3])
     if second >= 60:
         minute, second = minute + 1, 0
@@ -115,7 +115,7 @@ def parse_interval(text: str) -> dt.timedelta:
     if _WHOLE.fullmatch(text):  # as Redshift writes them
         return dt.timedelta(microseconds=int(text))
     if any(int(number) > _INT_MAX for number in re.findall(r"\d+", text)):
-        raise OverflowError(f"interval out of range: {text!r}")
+        raise OverflowError("interval component too big")
     match = _INTERVAL.fullmatch(text)
     if match is None:
         raise NotSupportedInterval(f"iso_8601 intervalstyle currently not supported: {text!r}")
