@@ -67,7 +67,9 @@ class Job(db.Model):
     worked = db.Column(INTERVAL, nullable=False, default=timedelta(0))
     notes = db.Column(db.Text)
     customer = db.relationship(Customer, back_populates="jobs")
-    parts = db.relationship("JobPart", back_populates="job", cascade="all, delete-orphan")
+    parts = db.relationship(
+        "JobPart", back_populates="job", cascade="all, delete-orphan", order_by="JobPart.part_id"
+    )
     events = db.relationship("Event", cascade="all, delete-orphan", order_by="Event.id")
 
 
@@ -131,7 +133,7 @@ def show_job(job):
 
 @app.get("/customers")
 def list_customers():
-    query = select(Customer).order_by(Customer.name.desc())
+    query = select(Customer).order_by(Customer.name.desc(), Customer.email)
     if found := request.args.get("q"):
         query = query.where(Customer.name.ilike(f"%{found}%"))
     if language := request.args.get("language"):

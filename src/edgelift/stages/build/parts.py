@@ -12,10 +12,15 @@ import msgspec
 from edgelift.errors import UsageError
 from edgelift.journal import Journal
 from edgelift.model.inventory import Inventory
+from edgelift.model.move_plan import MovePlan
 from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, find_engine, parse_server_url
 from edgelift.project import Project, expand_variables
+from edgelift.sources.server_kinds import read_columns
+from edgelift.sources.source_code.server_texts import find_kinds, translate_texts
+from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.targets.workerd.d1_storage import DatabaseSchema
 
 LOCAL_ROOT = "/app"
 MOVED = "edgelift-data"  # the folder, in the Worker only, in which moved databases seem to lie
@@ -28,7 +33,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     """A database of the Worker: `path` is what the app opens, relative if inside the project.
 
     `origin` is the engine of the server that it was moved from, `texts` are SQL texts of the app in
-    that engine's dialect with their translations.
+    that engine's dialect with their translations, `kinds` those of their result columns.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     scheme: str = ""
     origin: str = ""
     texts: dict[str, str] = {}
+    kinds: dict[str, list[str]] = {}
 
     def place(self, root: str) -> str:
         """Return the path that the app opens when the project lies at `root`."""
@@ -63,6 +69,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             settings["env"] = self.env
         if self.origin:
             settings |= {"origin": self.origin, "scheme": self.scheme, "texts": self.texts}
+            settings["kinds"] = self.kinds
             settings |= {"env": self.env} if self.env else {}
         return settings
 
@@ -122,6 +129,18 @@ class Parts:
     def select(self, strategy: str) -> tuple[Database, ...]:
         """Return the databases with a strategy."""
         return tuple(database for database in self.databases if database.strategy == strategy)
+
+    def read_schemas(self) -> tuple[DatabaseSchema, ...]:
+        """Return what the databases of the local runtime hold while the snapshot is made."""
+        return tuple(
+            DatabaseSchema(
+                database.binding,
+                database.strategy,
+                b"\n".join(self.schema[database.name].values()).decode(),
+            )
+            for database in self.databases
+            if database.name in self.schema
+        )
 
     @property
     def variables(self) -> dict[str, str]:
@@ -196,7 +215,10 @@ def read_parts(project: Project, journal: Journal) -> Parts:
             tip="run: edgelift plan PATH",
         )
     moved = [database for database in plan.databases if not database.in_place]
-    databases = tuple(_find_database(project, database, plan) for database in moved)
+    databases = tuple(_find_database(project, database) for database in moved)
+    if any(find_engine(expand_variables(database.url)) for database in moved):
+        view = build_view(project, inventory=inventory)
+        databases = tuple(_read_texts(journal, plan, view, database) for database in databases)
     schema = _read_schema(project, databases)
     return Parts(project, plan, inventory, databases, schema, tuple(_find_servers(project, plan)))
 
@@ -222,7 +244,22 @@ def _find_servers(project: Project, plan: Plan) -> Iterator[ServerDatabase]:
         )
 
 
-def _find_database(project: Project, plan: DatabasePlan, whole: Plan) -> Database:
+def _read_texts(journal: Journal, plan: Plan, view: CodeView, database: Database) -> Database:
+    """Return a moved database with what the app's own SQL becomes, any other as it is."""
+    if not database.origin:
+        return database
+    move = journal.read_document(f"move:{database.name}", MovePlan)
+    # SQLAlchemy keeps the server's URL, for which the adapter has dialects; others get SQLite's.
+    orm = "sqlalchemy" in {package.name for package in plan.packages}
+    return msgspec.structs.replace(
+        database,
+        scheme=database.scheme if orm else "sqlite",
+        texts=translate_texts(view, {database.origin}),
+        kinds=find_kinds(view, database.origin, read_columns(move)) if move else {},
+    )
+
+
+def _find_database(project: Project, plan: DatabasePlan) -> Database:
     url = expand_variables(plan.url)
     if (engine := find_engine(url)) is not None:
         return Database(
@@ -231,7 +268,7 @@ def _find_database(project: Project, plan: DatabasePlan, whole: Plan) -> Databas
             path=f"{MOVED}/{plan.name}.sqlite",
             strategy=plan.strategy,
             env=plan.env,
-            scheme=_choose_scheme(url, whole),
+            scheme=url.partition("://")[0],
             origin=engine,
         )
     file = find_sqlite_file(plan.url, project.root)
@@ -245,15 +282,6 @@ def _find_database(project: Project, plan: DatabasePlan, whole: Plan) -> Databas
         env=plan.env,
         scheme=scheme if colon else "",
     )
-
-
-def _choose_scheme(url: str, plan: Plan) -> str:
-    """Return the scheme of a moved database's URL in the Worker.
-
-    SQLAlchemy keeps the server's, for which the adapter has dialects; everything else gets SQLite's.
-    """
-    names = {package.name for package in plan.packages}
-    return url.partition("://")[0] if "sqlalchemy" in names else "sqlite"
 
 
 def _read_schema(project: Project, databases: tuple[Database, ...]) -> dict[str, dict[str, bytes]]:

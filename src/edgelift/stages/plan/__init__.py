@@ -19,7 +19,13 @@ from edgelift.errors import BlockersFound, UsageError
 from edgelift.model.findings import Check, Finding, Level, Status
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import Plan
-from edgelift.project import expand_variables, hash_files, hash_inputs, stays_in_place
+from edgelift.project import (
+    expand_variables,
+    hash_files,
+    hash_inputs,
+    read_engine,
+    stays_in_place,
+)
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.sources.source_code.view import CodeView, build_view
@@ -35,6 +41,7 @@ from edgelift.stages.plan.decisions import (
     plan_databases,
 )
 from edgelift.stages.plan.rules import RULES
+from edgelift.stages.plan.server_code import check_server_code
 from edgelift.stages.plan.transactions import audit
 from edgelift.targets.packages.origin import resolve_origin
 
@@ -91,8 +98,10 @@ def work(run: Run) -> Result:
         run.project, inventory, versions=read_distributions(python) or {}, note=run.note
     )
     plan = build_plan(run.project, inventory, databases, resolution.packages, assessed)
+    engines = {engine for s in moved if (engine := read_engine(s))}
+    spoken = _accept(list(check_server_code(view, engines)) if engines else [], accepted)
     own = [*databases.findings, *check_models(inventory.models)[1], *check_crons(plan.crons)]
-    findings = [*_accept(own, accepted), *audited]
+    findings = [*_accept(own, accepted), *audited, *spoken]
     blockers = [f for f in [*assessed, *findings] if f.blocks]
     _write(run, _render(run, plan, databases, audited, blockers))
     run.record_findings(findings)

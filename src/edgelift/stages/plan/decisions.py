@@ -152,7 +152,9 @@ def explain_strategy(section: DatabaseSection, strategy: str, audit: Sequence[Fi
     if strategy == "object":
         if not blocking and not warnings:
             return f"{chosen}: real transactions (D1 would lose nothing that the audit saw)"
-        places = ", ".join(f"{f.path}:{f.line}" for f in [*blocking, *warnings][:_SHOWN])
+        places = ", ".join(
+            f"{f.path}:{f.line}" if f.path else f.rule for f in [*blocking, *warnings][:_SHOWN]
+        )
         return (
             f"{chosen}: real transactions, for D1 would lose {len(blocking)} rollback(s) or "
             f"block(s) and split {len(warnings)} (first: {places})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgelift.model.findings import Level
 from edgelift.model.rules import Rule
+from edgelift.stages.plan.server_code import RULES as SERVER_RULES
 from edgelift.stages.plan.transactions.rules import RULES as TRANSACTION_RULES
 
 ENGINE = Rule(
@@ -84,5 +85,6 @@ RULES = (
     FREE_SIZE,
     CRONS,
     MODEL,
+    *SERVER_RULES,
     *TRANSACTION_RULES,
 )

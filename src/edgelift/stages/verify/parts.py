@@ -273,7 +273,9 @@ class Parts:
 
     def _plan_faults(self) -> list[Check]:
         """Find the requests during which databases fail, among those of the other flows."""
-        strategies = [d.strategy for d in self.bench.moved if d.name not in self.bench.servers.moves]
+        strategies = [
+            d.strategy for d in self.bench.moved if d.name not in self.bench.servers.moves
+        ]
         flows = [flow for flows in self._planned.values() for flow in flows]
         faults = build_faults(flows, self.bench.inventory.routes, strategies)
         if not strategies or not faults.requests:

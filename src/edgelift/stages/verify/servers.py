@@ -1,4 +1,4 @@
-"""Databases on servers: copies for every side that works on one, and what each side left in its own.
+"""Databases on servers: copies for each side that works on one, and what each left in its own.
 
 At the start one copy of the origin's database is made, the template; every side begins with a copy
 of that. When a side has stopped, its copy is written into a SQLite file, which the comparison of

@@ -36,9 +36,9 @@ from edgelift.sources.origin_server import (
     read_last_lines,
     serve_origin,
 )
+from edgelift.sources.server_copies.moved import Move
 from edgelift.sources.sqlite_compare import compare_databases
 from edgelift.sources.sqlite_newer import read_past_newer
-from edgelift.sources.server_copies.moved import Move
 from edgelift.stages.verify.faults import OriginFaults
 from edgelift.stages.verify.samples import Samples, Source
 from edgelift.stages.verify.servers import OpenCopies, Servers

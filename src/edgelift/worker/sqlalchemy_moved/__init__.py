@@ -30,11 +30,16 @@ def install(databases: Iterable[Mapping[str, Any]]) -> None:
     """Register the dialects for the engines of moved databases; nothing without SQLAlchemy."""
     moved = [database for database in databases if database.get("origin")]
     for database in moved:
-        texts.remember(database.get("texts", {}))
+        texts.remember(database.get("texts", {}), database.get("kinds", {}))
     if not moved or importlib.util.find_spec("sqlalchemy") is None:
         return
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
     from edgelift.worker.sqlalchemy_moved import dialect
 
+    if not event.contains(Engine, "before_execute", dialect.read_by_kinds):
+        event.listen(Engine, "before_execute", dialect.read_by_kinds, retval=True)
     for origin in dict.fromkeys(database["origin"] for database in moved):
         paths = [database["path"] for database in moved if database["origin"] == origin]
         dialect.remember_paths(origin, paths)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exc, types as sqltypes
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteIdentifierPreparer
-from sqlalchemy.dialects.sqlite.base import SQLiteTypeCompiler
+from sqlalchemy import exc
+from sqlalchemy import types as sqltypes
+from sqlalchemy.dialects.sqlite.base import (
+    SQLiteCompiler,
+    SQLiteIdentifierPreparer,
+    SQLiteTypeCompiler,
+)
 from sqlalchemy.sql import elements, operators
 
-from edgelift.worker.sqlalchemy_moved import functions
-from edgelift.worker.sqlalchemy_moved.texts import read_text
+from edgelift.worker.sqlalchemy_moved import assignment, functions, texts
+from edgelift.worker.sqlalchemy_moved.operators import OF_ARRAYS, OF_DOCUMENTS
 
 _NULLS = (operators.nulls_first_op, operators.nulls_last_op)
 _DIRECTIONS = (operators.asc_op, operators.desc_op)
@@ -22,7 +26,8 @@ _DIRECTIONS = (operators.asc_op, operators.desc_op)
 class MovedPreparer(SQLiteIdentifierPreparer):
     """Names of tables: those of other schemas carry theirs before two underscores."""
 
-    schema_for_object = staticmethod(lambda _named: None)
+    schema_for_object: Any = staticmethod(lambda _named: None)
+    dialect: Any
 
     def format_table(self, table: Any, use_schema: bool = True, name: Any = None) -> Any:
         """Return a table's name as the move chose it."""
@@ -47,17 +52,43 @@ class MovedTypeCompiler(SQLiteTypeCompiler):
 
     visit_uuid = visit_UUID
 
-    def visit_ARRAY(self, type_: Any, **kw: Any) -> str:
-        """Return the type of arrays."""
+    def visit_JSON(self, type_: Any, **kw: Any) -> str:
+        """Return the type of documents."""
         return "TEXT"
 
-    visit_JSON = visit_JSONB = visit_TIMESTAMP = visit_DATETIME = visit_ARRAY
+    def visit_JSONB(self, type_: Any, **kw: Any) -> str:
+        """Return the type of documents."""
+        return "TEXT"
+
+    def visit_TIMESTAMP(self, type_: Any, **kw: Any) -> str:
+        """Return the type of moments in CAST: their text is what they are."""
+        return "TEXT"
+
+    def visit_DATETIME(self, type_: Any, **kw: Any) -> str:
+        """Return the type of moments."""
+        return "TEXT"
 
 
 class MovedCompiler(SQLiteCompiler):
     """Statements of both origins."""
 
     dialect: Any
+
+    @property
+    def _bind_processors(self) -> dict[str, Any]:
+        """Return what is done to parameters: those of columns are assigned as the server would."""
+        known = self.__dict__.get("_moved_processors")
+        if known is None:
+            known = dict(super()._bind_processors)
+            for parameter, name in self.bind_names.items():
+                if getattr(parameter, "_is_crud", False) and isinstance(name, str):
+                    rule = assignment.find_rule(
+                        parameter.type, self.dialect.origin, self.dialect.loaded_dbapi
+                    )
+                    if rule is not None:
+                        known[name] = _chain(rule, known.get(name))
+            self.__dict__["_moved_processors"] = known
+        return known
 
     def visit_function(self, func: Any, add_to_result_map: Any = None, **kwargs: Any) -> str:
         """Write a function by its rule."""
@@ -73,12 +104,15 @@ class MovedCompiler(SQLiteCompiler):
         """Write the moment with its fraction of a second."""
         return functions.NOW
 
-    visit_localtimestamp_func = visit_now_func
+    def visit_localtimestamp_func(self, func: Any, **kw: Any) -> str:
+        """Write the moment with its fraction of a second."""
+        return functions.NOW
+
     visit_current_timestamp_func = visit_now_func
 
     def visit_textclause(self, textclause: Any, add_to_result_map: Any = None, **kw: Any) -> str:
         """Write SQL text as it was translated before the cut."""
-        known = read_text(textclause.text)
+        known = texts.read_text(textclause.text)
         if known is not None:
             textclause = textclause._clone()
             textclause.text = known
@@ -180,43 +214,20 @@ class MovedCompiler(SQLiteCompiler):
         if self.dialect.origin != "postgresql":
             text: str = super().visit_custom_op_binary(element, operator, **kw)
             return text
-        left, right = self.process(element.left, **kw), self.process(element.right, **kw)
+        sides = self.process(element.left, **kw), self.process(element.right, **kw)
         is_array = isinstance(element.left.type, sqltypes.ARRAY)
-        each = "EXISTS (SELECT 1 FROM json_each({}) a WHERE {})"
-        match operator.opstring:
-            case "->":
-                return f"{left} -> {right}"
-            case "->>":
-                return (
-                    f"CASE {left} -> {right} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-                    f"ELSE CAST({left} ->> {right} AS TEXT) END"
-                )
-            case "@>" if is_array:
-                return _contains_array(left, right)
-            case "<@" if is_array:
-                return _contains_array(right, left)
-            case "@>":
-                return _contains_document(left, right)
-            case "<@":
-                return _contains_document(right, left)
-            case "&&" if is_array:
-                return each.format(left, f"a.value IN (SELECT value FROM json_each({right}))")
-            case "?":
-                return each.format(left, f"coalesce(a.key = {right}, 0) OR a.value = {right}")
-            case "?|":
-                keys = f"(SELECT value FROM json_each({right}))"
-                return each.format(left, f"a.key IN {keys} OR a.value IN {keys}")
-            case "?&":
-                here = f"SELECT key FROM json_each({left}) UNION SELECT value FROM json_each({left})"
-                return f"NOT {each.format(right, f'a.value NOT IN ({here})')}"
-            case word:
-                raise exc.CompileError(f"PostgreSQL's operator {word} has no form in SQLite")
+        form = OF_ARRAYS.get(operator.opstring) if is_array else None
+        form = form or OF_DOCUMENTS.get(operator.opstring)
+        if form is None:
+            why = f"PostgreSQL's operator {operator.opstring} has no form in SQLite"
+            raise exc.CompileError(why)
+        return form(*sides)
 
     def visit_concat_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """Write || of texts and arrays."""
         left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
         if isinstance(binary.left.type, sqltypes.ARRAY):
-            rows = f"SELECT value FROM json_each({left}) UNION ALL SELECT value FROM json_each({right})"
+            rows = " UNION ALL ".join(f"SELECT value FROM json_each({x})" for x in (left, right))
             return f"(SELECT json_group_array(value) FROM ({rows}))"
         if isinstance(binary.left.type, sqltypes.JSON):
             raise exc.CompileError("PostgreSQL's || of documents has no form in SQLite")
@@ -277,12 +288,17 @@ class MovedCompiler(SQLiteCompiler):
         for key, value in on_duplicate.update.items():
             name = getattr(key, "key", key)
             column = table.c[name]
+            clause = value
             if not isinstance(value, elements.ClauseElement):
-                value = elements.BindParameter(None, value, type_=column.type)
-            replaced = _to_excluded(value, on_duplicate.inserted_alias, self.preparer)
+                clause = elements.BindParameter(None, value, type_=column.type)
+            replaced = _to_excluded(clause, on_duplicate.inserted_alias, self.preparer)
             text = self.process(replaced.self_group(), use_schema=False)
             terms.append(f"{self.preparer.quote(column.name)} = {text}")
         return f"ON CONFLICT DO UPDATE SET {', '.join(terms)}"
+
+
+def _chain(first: Any, second: Any) -> Any:
+    return first if second is None else lambda value: second(first(value))
 
 
 class _Rendered(elements.TextClause):
@@ -309,22 +325,6 @@ def _is_never_null(clause: Any) -> bool:
     return getattr(clause, "nullable", True) is False or getattr(clause, "primary_key", False)
 
 
-def _contains_array(left: str, right: str) -> str:
-    held = f"SELECT value FROM json_each({left})"
-    return f"NOT EXISTS (SELECT 1 FROM json_each({right}) b WHERE b.value NOT IN ({held}))"
-
-
-def _contains_document(left: str, right: str) -> str:
-    """Return jsonb's @>: every value of `right` at the same path, in arrays at any position."""
-    same = "a.atom IS b.atom AND a.type = b.type"
-    place = "(a.fullkey = b.fullkey OR (typeof(b.key) = 'integer' AND a.path = b.path))"
-    inner = f"SELECT 1 FROM json_tree({left}) a WHERE {same} AND {place}"
-    leaf = "b.type NOT IN ('object', 'array')"
-    return (
-        f"NOT EXISTS (SELECT 1 FROM json_tree({right}) b WHERE {leaf} AND NOT EXISTS ({inner}))"
-    )
-
-
 def _to_excluded(value: Any, inserted: Any, preparer: Any) -> Any:
     """Return an expression with MySQL's VALUES(column) as SQLite's excluded.column."""
     from sqlalchemy.sql import visitors
@@ -333,7 +333,7 @@ def _to_excluded(value: Any, inserted: Any, preparer: Any) -> Any:
         if isinstance(element, elements.ColumnClause) and element.table is inserted:
             return elements.literal_column(f"excluded.{preparer.quote(element.name)}")
         if getattr(element, "name", "") == "values" and hasattr(element, "clauses"):
-            column = list(element.clauses)[0]
+            column = next(iter(element.clauses))
             return elements.literal_column(f"excluded.{preparer.quote(column.name)}")
         return None
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import pool
+from sqlalchemy import column, pool
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.sql.elements import TextClause
 
-from edgelift.worker.sqlalchemy_moved import types
+from edgelift.worker.sqlalchemy_moved import counters, texts, types
 from edgelift.worker.sqlalchemy_moved.compiler import (
     MovedCompiler,
     MovedPreparer,
@@ -46,6 +47,7 @@ class MovedDialect(SQLiteDialect_pysqlite):
 
     def __init__(
         self,
+        *,
         executemany_mode: Any = None,
         executemany_batch_page_size: Any = None,
         executemany_values_page_size: Any = None,
@@ -61,8 +63,9 @@ class MovedDialect(SQLiteDialect_pysqlite):
         **kwargs: Any,
     ) -> None:
         kwargs.pop("name", None)
-        level = {"isolation_level": "AUTOCOMMIT"} if isolation_level == "AUTOCOMMIT" else {}
-        super().__init__(**level, **kwargs)
+        if isolation_level == "AUTOCOMMIT":
+            kwargs["isolation_level"] = isolation_level
+        super().__init__(**kwargs)
 
     @classmethod
     def get_pool_class(cls, url: Any) -> Any:
@@ -100,7 +103,13 @@ class MovedDialect(SQLiteDialect_pysqlite):
 
     def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
         """Return all levels: the strictest stands in for each."""
-        return ["AUTOCOMMIT", "SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED", "READ UNCOMMITTED"]
+        return [
+            "AUTOCOMMIT",
+            "SERIALIZABLE",
+            "REPEATABLE READ",
+            "READ COMMITTED",
+            "READ UNCOMMITTED",
+        ]
 
     def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
         """Set a level; all but AUTOCOMMIT are the object's own, serializable."""
@@ -113,6 +122,54 @@ class MovedDialect(SQLiteDialect_pysqlite):
     def get_default_isolation_level(self, dbapi_connection: Any) -> Any:
         """Return the level that connections begin with."""
         return "SERIALIZABLE"
+
+    def do_execute(self, cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
+        """Run a statement; numbers that it takes from a counter are used up."""
+        table = counters.find_counter(context) if context is not None else None
+        if table is None:
+            super().do_execute(cursor, statement, parameters, context)
+            return
+        connection, rows = cursor.connection, len(context.compiled_parameters)
+        upsert = counters.is_upsert(context)
+        before = counters.read_counters(connection, table).get(table, 0) if upsert else 0
+        try:
+            super().do_execute(cursor, statement, parameters, context)
+        except self.loaded_dbapi.IntegrityError:
+            counters.lose(connection, table, rows)
+            raise
+        if upsert:
+            counters.raise_counters(connection, {table: before + rows})
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Roll back all but the counters."""
+        dbapi_connection = getattr(dbapi_connection, "dbapi_connection", dbapi_connection)
+        if not dbapi_connection.in_transaction and not counters.has_lost(dbapi_connection):
+            super().do_rollback(dbapi_connection)
+            return
+        used = counters.read_used(dbapi_connection)
+        super().do_rollback(dbapi_connection)
+        counters.raise_counters(dbapi_connection, used)
+        if dbapi_connection.in_transaction:
+            dbapi_connection.commit()
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commit, with the numbers that refused rows have used up."""
+        own = getattr(dbapi_connection, "dbapi_connection", dbapi_connection)
+        if counters.has_lost(own):
+            counters.raise_counters(own, counters.read_used(own))
+        super().do_commit(dbapi_connection)
+
+    def do_close(self, dbapi_connection: Any) -> None:
+        """Close a connection and forget what it lost."""
+        counters.forget(dbapi_connection)
+        super().do_close(dbapi_connection)
+
+    def do_rollback_to_savepoint(self, connection: Any, name: Any) -> None:
+        """Roll back to a savepoint, all but the counters."""
+        own = connection.connection.dbapi_connection
+        used = counters.read_used(own)
+        super().do_rollback_to_savepoint(connection, name)
+        counters.raise_counters(own, used)
 
     def has_table(self, connection: Any, table_name: Any, schema: Any = None, **kw: Any) -> Any:
         """Return whether a table was moved."""
@@ -146,6 +203,18 @@ class MovedMysql(MovedDialect):
     own_schemas = frozenset()
     is_mariadb = True
     construct_arguments = MySQLDialect.construct_arguments
+
+
+def read_by_kinds(
+    connection: Any, statement: Any, parameters: Any, _several: Any, _options: Any
+) -> tuple[Any, Any, Any]:
+    """Give a text whose result columns are known their types: SQLAlchemy's `before_execute`."""
+    if isinstance(statement, TextClause) and isinstance(connection.dialect, MovedDialect):
+        kinds = texts.read_kinds(statement.text)
+        named = [column(f"c{number}", types.make_type(kind)) for number, kind in enumerate(kinds)]
+        if named:
+            return statement.columns(*named), parameters, _several
+    return statement, parameters, _several
 
 
 class _Async:

@@ -37,7 +37,7 @@ def _plain(text: str) -> Rule:
 
 
 def _date_trunc(fn: Any, arguments: list[str], _order: Any) -> str:
-    unit = getattr(list(fn.clauses)[0], "value", None)
+    unit = getattr(next(iter(fn.clauses)), "value", None)
     if unit in {"week", "quarter"} and len(arguments) == 2:
         day = f"date({arguments[1]}, '-6 days', 'weekday 1')"
         if unit == "quarter":
@@ -58,14 +58,13 @@ def _string_agg(fn: Any, arguments: list[str], order: Any) -> str:
 
 
 def _array_agg(fn: Any, arguments: list[str], order: Any) -> str:
-    ordering = getattr(list(fn.clauses)[0], "order_by", None)
+    ordering = getattr(next(iter(fn.clauses)), "order_by", None)
     suffix = "" if ordering is None else f" ORDER BY {order(ordering)}"
     return f"json_group_array({arguments[0]}{suffix})"
 
 
 def _concat_of_mysql(_fn: Any, arguments: list[str], _order: Any) -> str:
     return f"({' || '.join(arguments)})"
-
 
 
 def _without_nulls(name: str) -> Rule:
@@ -167,5 +166,3 @@ def compile_function(compiler: Any, fn: Any, **kw: Any) -> str | None:
 def _clauses(fn: Any) -> list[Any]:
     found = list(fn.clauses)
     return [getattr(c, "target", c) if hasattr(c, "order_by") else c for c in found]
-
-

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import types as sqltypes
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.sqlite.base import JSON as SqliteJson
+from sqlalchemy.dialects import postgresql, sqlite
 
 from edgelift.worker.sqlalchemy_moved import values
 
 Process = Callable[[Any], Any]
+
+
+class MovedInteger(sqltypes.Integer):
+    """INTEGER of any size; numbers beyond 64 bits are equal to none in a column."""
+
+    def bind_processor(self, dialect: Any) -> Process:
+        """Write integers."""
+        return values.write_integer
 
 
 class MovedDateTime(sqltypes.DateTime):
@@ -115,11 +122,11 @@ class MovedUuid(sqltypes.Uuid[Any]):
         return lambda value: f"'{values.write_uuid(value)}'"
 
 
-class MovedJson(SqliteJson):
+class MovedJson(sqlite.JSON):
     """JSON: the text that the app's serializer made, as PostgreSQL's json and MariaDB keep it."""
 
 
-class MovedJsonb(SqliteJson):
+class MovedJsonb(sqlite.JSON):
     """JSONB: the text that PostgreSQL would print."""
 
     def __init__(self, none_as_null: bool = False, astext_type: Any = None) -> None:
@@ -165,6 +172,7 @@ def _through(value: Any, inner: Process) -> Any:
 
 
 COLSPECS: dict[Any, Any] = {
+    sqltypes.Integer: MovedInteger,
     sqltypes.DateTime: MovedDateTime,
     sqltypes.Date: MovedDate,
     sqltypes.Time: MovedTime,
@@ -200,7 +208,26 @@ def _adapt(kind: Any, own: Any) -> Any:
             zero_indexes=kind.zero_indexes,
         )
     if own is MovedUuid:
-        return MovedUuid(as_uuid=getattr(kind, "as_uuid", True))
+        options: dict[str, Any] = {"as_uuid": getattr(kind, "as_uuid", True)}
+        return MovedUuid(**options)
     if own is MovedJsonb:
         return MovedJsonb(none_as_null=kind.none_as_null)
-    return kind.adapt(own)
+    return own() if own is MovedInteger else kind.adapt(own)
+
+
+def make_type(kind: str) -> Any:
+    """Return the type of a result column of the app's SQL text, by its kind."""
+    name, _, scale = kind.partition(":")
+    if name == "numeric":
+        return MovedNumeric(38, int(scale) if scale else None)
+    made: dict[str, Any] = {
+        "boolean": sqltypes.Boolean(),
+        "timestamp": MovedDateTime(),
+        "timestamptz": MovedDateTime(timezone=True),
+        "date": MovedDate(),
+        "time": MovedTime(),
+        "interval": MovedInterval(),
+        "jsonb": MovedJson(),
+        "array": MovedArray(sqltypes.NullType()),
+    }
+    return made.get(name, sqltypes.NULLTYPE)

@@ -13,13 +13,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-EPOCH = dt.datetime(1970, 1, 1)
+EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the file has no time zones
 EXACT_DIGITS = 15  # every decimal of so many digits survives a double (IEEE 754, DBL_DIG)
 _COMPACT = (",", ":")
 
 
+def write_integer(value: Any) -> Any:
+    """Return an integer, as a float when it has more than 64 bits."""
+    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
+
+
 def write_moment(value: Any) -> Any:
-    """Return a datetime as `YYYY-MM-DD HH:MM:SS.ffffff` in UTC; other values as they are."""
+    """Return a datetime, or its ISO text, as `YYYY-MM-DD HH:MM:SS.ffffff` in UTC."""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
     if isinstance(value, dt.datetime):
         if value.tzinfo is not None:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
@@ -93,7 +100,11 @@ def read_decimal(value: Any, scale: int | None) -> Any:
     if value is None or isinstance(value, Decimal):
         return value
     found = Decimal(repr(value) if isinstance(value, float) else str(value))
-    return found if scale is None or not found.is_finite() else found.quantize(Decimal(1).scaleb(-scale))
+    return (
+        found
+        if scale is None or not found.is_finite()
+        else found.quantize(Decimal(1).scaleb(-scale))
+    )
 
 
 def write_uuid(value: Any) -> Any:
@@ -142,32 +153,8 @@ def _name(key: Any) -> str:
     return key if isinstance(key, str) else json.loads(json.dumps({key: 0}).partition(":")[0][1:])
 
 
-class _Number(float):
-    """A number that json writes by its digits, without an exponent."""
-
-    def __repr__(self) -> str:
-        plain = Decimal(float.__repr__(self))
-        return format(plain if plain else abs(plain), "f")
-
-
-def _dump(
-    value: Any, separators: tuple[str, str], default: Callable[[Any], Any] | None
-) -> str:
+def _dump(value: Any, separators: tuple[str, str], default: Callable[[Any], Any] | None) -> str:
     """Write JSON as PostgreSQL does; a Decimal keeps all its digits."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, float):
-        if value != value or value in {float("inf"), float("-inf")}:
-            raise ValueError("JSON has no infinite numbers and no NaN")
-        return repr(_Number(value))
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
     comma, colon = separators
     if isinstance(value, list | tuple):
         return f"[{comma.join(_dump(item, separators, default) for item in value)}]"
@@ -177,9 +164,19 @@ def _dump(
             for key, item in value.items()
         ]
         return f"{{{comma.join(parts)}}}"
-    if default is None:
-        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    if isinstance(value, float | Decimal) and not isinstance(value, bool):
+        return _write_number(value)
+    if value is None or isinstance(value, bool | int | str) or default is None:
+        return json.dumps(value, ensure_ascii=False)
     return _dump(default(value), separators, default)
+
+
+def _write_number(value: float | Decimal) -> str:
+    """Return a number by its digits, without an exponent."""
+    plain = Decimal(repr(value)) if isinstance(value, float) else value
+    if not plain.is_finite():
+        raise ValueError("JSON has no infinite numbers and no NaN")
+    return format(plain or abs(plain), "f")
 
 
 def _to_json(value: Any) -> Any:

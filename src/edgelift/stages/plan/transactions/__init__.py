@@ -47,8 +47,15 @@ def audit(view: CodeView) -> list[Finding]:
         if _phase(view, function) != {COMMAND}:
             walker.walk(function)
     _check_hooks(walker, hooks)
-    found = walker.findings.values()
+    found = [*walker.findings.values(), *_check_framework(view)]
     return sorted(found, key=lambda f: (f.path or "", f.line or 0, f.rule))
+
+
+def _check_framework(view: CodeView) -> list[Finding]:
+    app = view.project.settings.app
+    if app.framework != "django":
+        return []
+    return [rules.FRAMEWORK.at(f"{app.entry} is an app of Django", None, None)]
 
 
 def _phase(view: CodeView, function: Function) -> frozenset[str]:

@@ -79,4 +79,14 @@ TEARDOWN = Rule(
     why=f"{_WHY}; of the requests that write several times, what was written stays",
     tip="look at the places named by TXN-MULTI-WRITE",
 )
-RULES = (ROLLBACK, RAISE, BLOCK, SAVEPOINT, LOCK, MULTI_WRITE, FLUSH, UNCOMMITTED, TEARDOWN)
+FRAMEWORK = Rule(
+    id="TXN-FRAMEWORK",
+    level=Level.WARNING,
+    title="Runs on a framework that writes in transactions of its own",
+    why=f"{_WHY}; Django's admin, sessions, get_or_create, bulk_create and delete roll back or "
+    "use savepoints when something fails, whatever the app's own code does",
+    tip='leave the strategy to "auto", or accept the rule when no such part is used',
+)
+RULES = (
+    ROLLBACK, RAISE, BLOCK, SAVEPOINT, LOCK, MULTI_WRITE, FLUSH, UNCOMMITTED, TEARDOWN, FRAMEWORK,
+)  # fmt: skip
