@@ -200,6 +200,9 @@ def data(  # noqa: PLR0913 - one parameter per option
     "--import-files", type=click.Path(path_type=Path), metavar="FOLDER",
     help="Also write SQL files for D1's import.",
 )  # fmt: skip
+@click.option(
+    "--plan-only", is_flag=True, help="Tell what the move and 10 TB would take; move no row."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("--force", is_flag=True, help="Do it again although unchanged.")
@@ -211,6 +214,7 @@ def move(  # noqa: PLR0913 - one parameter per option
     accept: tuple[str, ...],
     paranoid: bool,
     import_files: Path | None,
+    plan_only: bool,
     as_json: bool,
     debug: bool,
     force: bool,
@@ -227,15 +231,23 @@ def move(  # noqa: PLR0913 - one parameter per option
       edgelift move postgresql://reader:secret@db.example.org/shop --to shop
       edgelift move mysql://reader@localhost/shop --to shop --accept SCHEMA-ROUTINE
       edgelift move mysql://reader@localhost/shop --to shop --import-files upload
+      edgelift move postgresql://reader@db/shop --to shop --plan-only
       edgelift move postgresql://reader@db/shop --to shop --scheduler tcp://10.0.0.5:8786
     """  # noqa: D301
     del debug
-    options = edgelift.Options(force=force, paranoid=paranoid, workers=workers, scheduler=scheduler)
+    options = edgelift.Options(
+        force=force, paranoid=paranoid, workers=workers, scheduler=scheduler, plan_only=plan_only
+    )
     with Display() as display:
         outcome = edgelift.move(
-            url, folder, options=options, accept=accept, import_files=import_files, emit=display
+            url,
+            folder,
+            options=options,
+            accept=accept,
+            import_files=import_files,
+            emit=display,
         )
-    _finish(outcome, as_json=as_json, summary=True)
+    _finish(outcome, as_json=as_json, summary=not plan_only)
 
 
 @cli.command("follow")

@@ -101,7 +101,8 @@ def test_each_shard_holds_its_rows_and_the_map_finds_them(
 ) -> None:
     folder = tmp_path / "shop"
     _write(url, folder, section)
-    outcome = edgelift.move(url, folder)
+    outcome = edgelift.move(url, folder, import_files=tmp_path / "upload")
+    assert len(list((tmp_path / "upload").glob("main-*/0001.sql"))) == section.count
     checks = {c.id: c.status for c in outcome.checks}
     assert set(checks.values()) <= {"PASS", "SKIPPED"}
     assert {"data.shards:main", "data.rows:main-0", "data.size:main-2"} <= set(checks)

@@ -10,10 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edgelift.errors import UsageError, VerificationMismatch
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Status
+from edgelift.model.move_estimate import PaperPlan
 from edgelift.model.move_plan import STAYS, MovePlan
 from edgelift.model.plan import Plan
 from edgelift.model.target_schema import TargetSchema
@@ -32,6 +35,7 @@ from edgelift.stages.data.proof import (
     check_sequences,
 )
 from edgelift.stages.data.server.changes import read_mark, tell_changes, write_mark
+from edgelift.stages.data.server.estimate import estimate_move, write_paper
 from edgelift.stages.data.server.ledger import has_ledger
 from edgelift.stages.data.server.move import ServerSubject, move_server_database
 from edgelift.stages.data.server.shards import list_shards, move_shards
@@ -267,6 +271,28 @@ def _look(run: Run) -> str:
                 return ""
             told.append(words)
     return "; ".join(told) or UNCHANGED
+
+
+def plan_moves(run: Run) -> tuple[PaperPlan, ...]:
+    """Return a plan on paper for each database of a server; nothing is moved.
+
+    Raises OriginError, and UsageError for a database that is not a server's.
+    """
+    run.current = "data"
+    subjects = [s for s in _read_subjects(run) if isinstance(s, ServerSubject)]
+    if not subjects:
+        raise UsageError(
+            "There is nothing to plan",
+            why="a SQLite file is copied as it is, at the speed of the disk",
+            tip="leave --plan-only out",
+        )
+    plans = tuple(estimate_move(run, subject) for subject in subjects)
+    folder = run.project.folder("data")
+    for plan in plans:
+        path = folder / f"plan-{plan.database}.json"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=1) + b"\n")
+        run.note(write_paper(plan))
+    return plans
 
 
 STAGE = Stage(name="data", inputs=_inputs, work=_work, intact=_intact, look=_look)

@@ -17,6 +17,7 @@ from edgelift.errors import TargetError, UsageError
 from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.move_plan import STAYS
 from edgelift.model.plan import Plan
+from edgelift.model.shard_map import ShardMap
 from edgelift.model.target_schema import TargetSchema
 from edgelift.run import Run
 from edgelift.sources.sqlite import SqliteSource
@@ -101,24 +102,38 @@ def write_all_import_files(run: Run, folder: Path) -> None:
         if database.strategy == STAYS:
             continue
         schema = run.journal.read_document(f"schema:{database.name}", TargetSchema)
-        catalogue = run.journal.read_document(f"catalogue:{database.name}", Catalogue)
-        target = run.project.state / "data" / "target" / f"{database.name}.sqlite"
-        if schema is None or catalogue is None or not target.is_file():
-            raise UsageError(
-                f"The database {database.name} was not moved yet",
-                why=f"{target} is not there",
-                tip=f"run: {run.command('data')}",
-            )
-        run.note(f"writing the import files of {database.name}")
-        try:
-            paths = write_import_files(target, schema, catalogue, folder / database.name)
-        except OSError as error:
-            raise TargetError(
-                f"The import files of {database.name} cannot be written",
-                why=str(error),
-                tip="give another folder, or free space there",
-            ) from error
-        run.note(f"{len(paths)} files in {folder / database.name}, to be imported in order")
+        for name in _list_files(run, database.name):
+            _write_one(run, name, schema, folder / name)
+
+
+def _list_files(run: Run, name: str) -> list[str]:
+    """Return the names of what a database became: itself, or its shards."""
+    shards = run.project.settings.data.shards
+    if shards is None or shards.database not in {"", name}:
+        return [name]
+    found = run.journal.read_document(f"shards:{name}", ShardMap)
+    return [shard.name for shard in found.shards] if found else [name]
+
+
+def _write_one(run: Run, name: str, schema: TargetSchema | None, folder: Path) -> None:
+    catalogue = run.journal.read_document(f"catalogue:{name}", Catalogue)
+    target = run.project.state / "data" / "target" / f"{name}.sqlite"
+    if schema is None or catalogue is None or not target.is_file():
+        raise UsageError(
+            f"The database {name} was not moved yet",
+            why=f"{target} is not there",
+            tip=f"run: {run.command('data')}",
+        )
+    run.note(f"writing the import files of {name}")
+    try:
+        paths = write_import_files(target, schema, catalogue, folder)
+    except OSError as error:
+        raise TargetError(
+            f"The import files of {name} cannot be written",
+            why=str(error),
+            tip="give another folder, or free space there",
+        ) from error
+    run.note(f"{len(paths)} files in {folder}, to be imported in order")
 
 
 def _write(
