@@ -81,6 +81,7 @@ class OriginCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     expression: str
+    validated: bool = True
 
 
 class IndexPart(msgspec.Struct, frozen=True, kw_only=True):

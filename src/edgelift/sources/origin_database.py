@@ -31,6 +31,9 @@ class Capabilities:
     `default_schemas` hold the tables that keep their bare names. `joins` says whether a second
     connection or process may read the same snapshot; `follows` whether changes can be streamed from
     a snapshot's position; `defers_keys` whether foreign keys can be checked at commit.
+    `trusts_rules` says whether every valid constraint holds for all rows (MySQL's can be switched
+    off); `coarse` are the SQL of a value as SQLite compares it in another form, `real` and
+    `nocase`, with `{}` for it.
     `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
     hexadecimal, with `{}` for the value; empty when the server has none. `as_text` is the SQL of a
     value as exact text, which differs where the values do.
@@ -44,6 +47,8 @@ class Capabilities:
     joins: bool = False
     follows: bool = False
     defers_keys: bool = False
+    trusts_rules: bool = True
+    coarse: Mapping[str, str] = field(default_factory=dict)
     hash_bytes: str = ""
     hash_text: str = ""
     as_text: str = "CAST({} AS TEXT)"
@@ -197,6 +202,9 @@ class SnapshotReader(Protocol):
 
         `group` is text in the origin's dialect; columns of the table are named `table.column`.
         """
+
+    def read_lines(self, spec: RowSpec, query: str) -> list[tuple[str | None, ...]]:
+        """Return the rows of a small query about a table, its values as text."""
 
     def close(self) -> None:
         """Give the snapshot and its connections up."""

@@ -35,6 +35,8 @@ class MySqlDatabase:
             identifier_quote="`",
             default_schemas=(place.database,),
             follows=not check_following(self.session, ()),
+            trusts_rules=False,
+            coarse={"real": "({} + 0e0)"},
             hash_bytes="SHA2({}, 256)",
             as_text="CAST({} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin",
             hash_text="SHA2(CONVERT({} USING utf8mb4), 256)",

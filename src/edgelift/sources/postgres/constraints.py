@@ -98,7 +98,7 @@ def _add_constraint(
             )
         )
     elif kind == "c":
-        parts.checks.append(OriginCheck(name=name, expression=row[12]))
+        parts.checks.append(OriginCheck(name=name, expression=row[12], validated=validated))
     elif kind == "x":
         parts.excludes.append(f"{name} {row[13]}")
     # A key to a partitioned table has a clone for each of its partitions.

@@ -49,6 +49,7 @@ class PostgresDatabase:
             joins=True,
             follows=is_logical and connection.info.server_version >= OLDEST_FOLLOWED,
             defers_keys=True,
+            coarse={"real": "({})::float8", "nocase": 'lower(({})::text COLLATE "C")'},
             hash_bytes="encode(sha256({}), 'hex')",
             as_text="({})::text",
             hash_text="encode(sha256(convert_to(({})::text, 'UTF8')), 'hex')",

@@ -113,6 +113,16 @@ class PostgresSnapshot:
         finally:
             blocks.close()
 
+    def read_lines(self, spec: RowSpec, query: str) -> list[tuple[str | None, ...]]:
+        """Return the rows of a small query about a table, its values as text."""
+
+        def read() -> list[tuple[str | None, ...]]:
+            with self._reading(spec):
+                rows = self._holder.execute(query.encode(), prepare=False).fetchall()
+            return [tuple(None if v is None else str(v) for v in row) for row in rows]
+
+        return try_again(read)
+
     def close(self) -> None:
         """End the transaction and both connections."""
         if self._stream is not None:

@@ -28,7 +28,13 @@ from edgelift.stages.schema.server.choices import (
 from edgelift.stages.schema.server.indexes import convert_indexes
 from edgelift.stages.schema.server.judge import judge_facts, judge_way
 from edgelift.stages.schema.server.names import Names, decide_names
-from edgelift.stages.schema.server.parts import Part, TableContext, is_opaque, read_field_kind
+from edgelift.stages.schema.server.parts import (
+    Broken,
+    Part,
+    TableContext,
+    is_opaque,
+    read_field_kind,
+)
 from edgelift.stages.schema.server.programs import (
     build_update_stamps,
     convert_trigger,
@@ -119,8 +125,12 @@ def convert_schema(
     ways: Ways,
     facts: Mapping[Name, TableFacts],
     capabilities: Capabilities,
+    broken: Mapping[str, Broken] | None = None,
 ) -> Converted:
-    """Return every object of the catalogue with its statement for D1, or why it has none."""
+    """Return every object of the catalogue with its statement for D1, or why it has none.
+
+    `broken` are constraints by their origin's name that rows break.
+    """
     base = Scope(
         dialect=capabilities.dialect,
         default_schemas=capabilities.default_schemas or (origin.database,),
@@ -130,7 +140,7 @@ def convert_schema(
     )
     contexts = {
         (table.schema, table.name): _build_context(
-            table, origin, ways, base, facts.get((table.schema, table.name))
+            table, origin, ways, base, facts.get((table.schema, table.name)), broken or {}
         )
         for table in origin.tables
         if (table.schema, table.name) in ways.specs
@@ -160,7 +170,12 @@ def convert_schema(
 
 
 def _build_context(
-    table: OriginTable, origin: OriginSchema, ways: Ways, base: Scope, facts: TableFacts | None
+    table: OriginTable,
+    origin: OriginSchema,
+    ways: Ways,
+    base: Scope,
+    facts: TableFacts | None,
+    broken: Mapping[str, Broken],
 ) -> TableContext:
     """Return the table with the columns that can travel, and everything said about the others."""
     spec = ways.specs[table.schema, table.name]
@@ -190,6 +205,7 @@ def _build_context(
             and ways.choices.find_cast(table, name, column.type.name) is not None
         ),
         stored=ways.list_columns("stored", table),
+        broken=broken,
         issues=[i for i in ways.names.issues if i.name == spec.target and i.kind == "table"],
     )
     whole.issues.extend(judge_way(whole))

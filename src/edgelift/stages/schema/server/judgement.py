@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,12 @@ from edgelift.model.mover_settings import CastSection, SchemaSection
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.row_spec import RowSpec
 from edgelift.model.target_schema import TargetSchema
-from edgelift.sources.origin_database import OriginDatabase, TableFacts, open_origin
+from edgelift.sources.origin_database import (
+    OriginDatabase,
+    SnapshotReader,
+    TableFacts,
+    open_origin,
+)
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.load_check import (
@@ -26,6 +32,7 @@ from edgelift.stages.schema.load_check import (
     run_load_check,
 )
 from edgelift.stages.schema.mapping import DatabaseMapping
+from edgelift.stages.schema.server.broken import find_broken
 from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
 from edgelift.stages.schema.server.outcome import (
     build_mapping,
@@ -83,11 +90,13 @@ def judge_server(
         origin = adapter.read_schema()
         ways = plan_ways(origin, adapter, own)
         silent = () if FOREIGN_RULE in accepted else list_foreign(origin)
-        facts = _read_facts(adapter, ways, silent, progress)
-        if _DIGITS_RULE in accepted:
-            ways = _soften(origin, adapter, own, ways, facts)
         capabilities = adapter.capabilities
-    converted = convert_schema(origin, ways, facts, capabilities)
+        with contextlib.closing(adapter.open_snapshot()) as reader:
+            facts = _read_facts(reader, ways, silent, progress)
+            if _DIGITS_RULE in accepted:
+                ways = _soften(origin, adapter, own, ways, facts)
+            broken = find_broken(origin, ways, facts, reader, capabilities)
+    converted = convert_schema(origin, ways, facts, capabilities, broken)
     return _settle(name, Reading(origin, ways, capabilities.product), converted, accepted, engine)
 
 
@@ -107,18 +116,14 @@ def list_foreign(origin: OriginSchema) -> tuple[Name, ...]:
 
 
 def _read_facts(
-    adapter: OriginDatabase, ways: Ways, silent: Collection[Name], progress: Progress
+    reader: SnapshotReader, ways: Ways, silent: Collection[Name], progress: Progress
 ) -> dict[Name, TableFacts]:
     """Return the facts of every table but the silent ones, which are not asked."""
     facts: dict[Name, TableFacts] = {}
-    reader = adapter.open_snapshot()
-    try:
-        for done, (name, spec) in enumerate(ways.specs.items()):
-            progress("tables looked through", done, len(ways.specs))
-            if name not in silent:
-                facts[name] = reader.read_facts(_without_refused(spec))
-    finally:
-        reader.close()
+    for done, (name, spec) in enumerate(ways.specs.items()):
+        progress("tables looked through", done, len(ways.specs))
+        if name not in silent:
+            facts[name] = reader.read_facts(_without_refused(spec))
     return facts
 
 

@@ -38,13 +38,23 @@ class Part:
         return any(issue.refuses and not issue.column for issue in self.issues)
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A rule of a table that `count` of its rows break; `examples` shows some of their values."""
+
+    rule: str
+    count: int
+    examples: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableContext:
     """A table under conversion: its way (`spec`, all columns), names, and what is around it.
 
     `fields` are by the origin's column; columns that stay behind have none. `rewritten` are the
     origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose,
-    `stored` the target's generated ones that shall keep their values only.
+    `stored` the target's generated ones that shall keep their values only; `broken` are the pieces
+    by their origin's name that rows break.
     """
 
     table: OriginTable
@@ -58,6 +68,7 @@ class TableContext:
     rewritten: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
+    broken: Mapping[str, Broken] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
 
     @property

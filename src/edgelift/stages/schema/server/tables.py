@@ -26,7 +26,8 @@ _OF_COLUMNS = frozenset({"generated column", "default", "identity"})
 def convert_table(context: TableContext) -> list[Part]:
     """Return the table as a part with its statement, and every piece of it as a part inside."""
     pieces = [part for column in context.table.columns for part in _list_column(context, column)]
-    pieces = _settle(context, [*pieces, *list_constraints(context)])
+    pieces += [_refuse_broken(context, piece) for piece in list_constraints(context)]
+    pieces = _settle(context, pieces)
     statement = _build_statement(context, pieces)
     table = Part(
         kind="table",
@@ -62,6 +63,20 @@ def _settle(context: TableContext, pieces: list[Part]) -> list[Part]:
         else piece
         for piece in pieces
     ]
+
+
+def _refuse_broken(context: TableContext, piece: Part) -> Part:
+    """Return the constraint, refused where rows of the origin break it."""
+    found = context.broken.get(piece.origin)
+    if found is None or piece.refused or not piece.sql:
+        return piece
+    issue = Issue(
+        found.rule, ERROR, piece.kind, piece.name,
+        f"is broken by {found.count} rows at the origin, such as {found.examples}",
+        "mend these rows at the origin, or accept the rule: the target then goes without it",
+        refuses=True,
+    )  # fmt: skip
+    return replace(piece, issues=(*piece.issues, issue))
 
 
 _RULES = {
