@@ -91,6 +91,7 @@ def work(run: Run) -> Result:
         env=parts.read_environment(),
         public_dir=worker / "public" if run.project.settings.static else None,
         certificates=read_certificates(run.project),
+        schemas=parts.read_schemas(),
     )
     bundle, dry = _build_both(run, spec, toolchain, listed, objects=bool(parts.select("object")))
     if misfit := checks.find_misfit(bundle):

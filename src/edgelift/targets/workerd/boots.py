@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from edgelift.errors import TargetError
-from edgelift.targets.workerd.config import build_config, list_modules
+from edgelift.targets.workerd.config import DATABASES_DISK, build_config, list_modules
 from edgelift.targets.workerd.container import read_container
+from edgelift.targets.workerd.d1_storage import DatabaseSchema, database_folder, write_schema
 from edgelift.targets.workerd.pack import FileSet, build_pack
 from edgelift.targets.workerd.patches import read_patched
 from edgelift.targets.workerd.process import Launch, run_workerd
@@ -28,6 +29,7 @@ SHARED_JS = (
     "snapshot.mjs",
     "interpreter.mjs",
     "host.mjs",
+    "schema_reads.mjs",
     "d1_query.mjs",
     "sql_session.mjs",
     "sql_values.mjs",
@@ -60,6 +62,7 @@ class Builder:
     working_directory: str
     scratch: Path
     log: Path
+    schemas: Sequence[DatabaseSchema] = ()
 
     def runtime_modules(self) -> dict[str, bytes]:
         """Return Pyodide, our JavaScript and every known wasm module, by module name."""
@@ -147,15 +150,26 @@ class Builder:
 
     def _prepare(self, folder: Path, compiled: Mapping[str, bytes]) -> Launch:
         modules = self.runtime_modules()
-        modules["build.mjs"] = (JS_FOLDER / "build.mjs").read_bytes()
+        for name in ("build.mjs", "d1.mjs", "sql_object.mjs"):
+            modules[name] = (JS_FOLDER / name).read_bytes()
         write_files(folder / "modules", modules)
         write_files(folder / "files", {"files.pack": build_pack(self.files.files, compiled)})
         config = folder / "config.capnp"
-        config.write_text(build_config(list_modules("build.mjs", list(modules))), "utf-8")
+        names = {
+            strategy: [schema.binding for schema in self.schemas if schema.strategy == strategy]
+            for strategy in ("d1", "object")
+        }
+        listed = list_modules("build.mjs", list(modules))
+        config.write_text(build_config(listed, names["d1"], names["object"]), "utf-8")
+        folders = {"files": folder / "files"}
+        if self.schemas:
+            folders[DATABASES_DISK] = database_folder(folder)
+        for schema in self.schemas:
+            write_schema(schema, folder)
         return Launch(
             workerd=self.toolchain.workerd,
             config=config,
-            folders={"files": folder / "files"},
+            folders=folders,
             log=self.log,
             experimental=True,  # the unsafeEval binding needs it; bundles do not have either
         )

@@ -26,6 +26,7 @@ from edgelift.targets.workerd.config import (
     list_modules,
 )
 from edgelift.targets.workerd.container import write_container
+from edgelift.targets.workerd.d1_storage import DatabaseSchema
 from edgelift.targets.workerd.pack import (
     APP,
     LIBRARY,
@@ -50,7 +51,8 @@ class BundleSpec:
     """What to build: `app_dir` becomes /app, `settings` is the document of worker/runtime.py.
 
     `adapter` becomes the package edgelift.worker. `env` are the variables visible while the
-    snapshot is made; they are part of it, so the bundle is as secret as they are. `certificates`
+    snapshot is made; they are part of it, so the bundle is as secret as they are. `schemas` are the
+    databases that the app's import may ask about their tables meanwhile. `certificates`
     are PEM texts of private authorities that the app's TLS connections trust.
     """
 
@@ -60,6 +62,7 @@ class BundleSpec:
     env: dict[str, str] = field(default_factory=dict)
     public_dir: Path | None = None
     adapter: Path = WORKER_PACKAGE
+    schemas: tuple[DatabaseSchema, ...] = ()
     certificates: tuple[str, ...] = ()
 
 
@@ -118,6 +121,7 @@ def build_bundle(spec: BundleSpec, out: Path, toolchain: Toolchain, note: Note) 
             working_directory=_root(spec),
             scratch=scratch,
             log=out.parent / f"{out.name}-build.log",
+            schemas=spec.schemas,
         )
         builder.log.unlink(missing_ok=True)
         work = _Work(spec, builder, scratch / "bundle", assets, contents)
@@ -163,7 +167,7 @@ def _hash_inputs(
 ) -> str:
     digest = hashlib.sha256()
     parts = [FORMAT, files.digest(), spec.settings, spec.env, assets, str(toolchain.workerd)]
-    parts.append(spec.certificates)
+    parts += [spec.certificates, spec.schemas]
     digest.update(msgspec.json.encode(parts, order="deterministic"))
     sources = [*JS_FOLDER.glob("*.mjs"), *Path(__file__).parent.glob("*.py")]
     for source in sorted(sources):

@@ -123,11 +123,33 @@ _FILES = '(name = "files", disk = ())'
 _FILES_BINDING = '(name = "FILES", service = "files")'
 
 
-def build_config(modules: Sequence[Module]) -> str:
-    """Return the configuration of the build's boot: the only one with the unsafeEval binding."""
-    bindings = (_FILES_BINDING, '(name = "UNSAFE_EVAL", unsafeEval = void)')
-    services = ('(name = "main", worker = .main)', _network(), _FILES)
-    return _config(services, [_worker("main", modules, bindings)])
+def build_config(
+    modules: Sequence[Module], databases: Sequence[str] = (), objects: Sequence[str] = ()
+) -> str:
+    """Return the configuration of the build's boot: the only one with the unsafeEval binding.
+
+    `databases` and `objects` are as in `app_config`.
+    """
+    bindings = [_FILES_BINDING, '(name = "UNSAFE_EVAL", unsafeEval = void)']
+    services = ['(name = "main", worker = .main)', _network(), _FILES]
+    return _config(services, [_main(modules, services, bindings, databases, objects)])
+
+
+def _main(
+    modules: Sequence[Module],
+    services: list[str],
+    bindings: list[str],
+    databases: Sequence[str],
+    objects: Sequence[str],
+) -> str:
+    """Return the main worker with its databases, whose disk joins `services`."""
+    bindings += [_d1_binding(name) for name in databases]
+    bindings += [_sql_binding(name) for name in objects]
+    if databases:
+        bindings.append('(name = "DATABASES", durableObjectNamespace = "D1Database")')
+    if databases or objects:
+        services.append(f'(name = "{DATABASES_DISK}", disk = (writable = true))')
+    return _worker("main", modules, bindings, _storage(databases, objects))
 
 
 def app_config(
@@ -155,21 +177,14 @@ def app_config(
         '(name = "ASSETS", service = "assets")',
         f'(name = "{TOKEN_VARIABLE}", fromEnvironment = "{TOKEN_VARIABLE}")',
         f'(name = "{ENVIRONMENT_VARIABLE}", fromEnvironment = "{ENVIRONMENT_VARIABLE}")',
-        *(_d1_binding(name) for name in databases),
         *(_hyperdrive_binding(one) for one in hyperdrives),
-        *(_sql_binding(name) for name in objects),
     ]
     if hyperdrives:
         bindings.append(
             f'(name = "{HYPERDRIVE_VARIABLE}", fromEnvironment = "{HYPERDRIVE_VARIABLE}")'
         )
         services += [_hyperdrive_service(one) for one in hyperdrives]
-    if databases:
-        bindings.append('(name = "DATABASES", durableObjectNamespace = "D1Database")')
-    if databases or objects:
-        services.append(f'(name = "{DATABASES_DISK}", disk = (writable = true))')
-    worker = _worker("main", modules, bindings, _storage(databases, objects))
-    return _config(services, [worker])
+    return _config(services, [_main(modules, services, bindings, databases, objects)])
 
 
 def _d1_binding(name: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+from dataclasses import dataclass
 from pathlib import Path
+
+import apsw
 
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.config import D1_UNIQUE_KEY, DATABASES_DISK, SQL_UNIQUE_KEY
@@ -49,6 +53,26 @@ def database_file(state: Path, binding: str, strategy: str = "d1") -> Path:
     """
     unique_key = _UNIQUE_KEYS[strategy]
     return database_folder(state) / unique_key / f"{object_id(unique_key, binding)}.sqlite"
+
+
+@dataclass(frozen=True)
+class DatabaseSchema:
+    """The schema of a binding's database: `script` is SQL that makes it in an empty file."""
+
+    binding: str
+    strategy: str
+    script: str
+
+
+def write_schema(schema: DatabaseSchema, state: Path) -> None:
+    """Make a binding's database below `state` with its schema and no rows.
+
+    A statement that SQLite refuses here leaves the file as far as it came: what asks for the rest
+    then gets the engine's own error.
+    """
+    path = str(database_file(state, schema.binding, schema.strategy))
+    with contextlib.closing(apsw.Connection(path)) as db, contextlib.suppress(apsw.Error):
+        db.execute(schema.script)
 
 
 def d1_file(state: Path, binding: str) -> Path:

@@ -49,8 +49,8 @@ DATABASE = Rule(
     id="IMPORT-DATABASE",
     level=Level.WARNING,
     title="Uses the database on import",
-    why="no database is bound while the import is recorded, so each isolate imports the app at its "
-    "first request, which then takes seconds",
+    why="its rows are not there while the import is recorded, only its tables: an import that needs "
+    "rows runs in each isolate's first request instead, which then takes seconds",
     tip="create tables by the schema that edgelift moves; open connections inside requests",
 )
 NETWORK = Rule(

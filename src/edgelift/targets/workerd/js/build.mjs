@@ -10,6 +10,10 @@ import { serialize, startInterpreter } from './interpreter.mjs';
 import { describeTable, makeSnapshot } from './snapshot.mjs';
 import { recordedModules } from './wasm_lookup.mjs';
 
+/** Databases with the schema and no rows, for what the app's import asks about its tables. */
+export { D1Database, D1Service } from './d1.mjs';
+export { SqlObject } from './sql_object.mjs';
+
 /**
  * @typedef {object} BuildRequest
  * @property {Record<string, string>} environment

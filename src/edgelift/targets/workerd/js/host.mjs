@@ -6,7 +6,9 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto';
 import { env, waitUntil } from 'cloudflare:workers';
 import { d1Query } from './d1_query.mjs';
+import { checkSchemaReads } from './schema_reads.mjs';
 import { SqlSession } from './sql_session.mjs';
+import { toBound } from './sql_values.mjs';
 
 export const HOST_MODULE = '_edgelift_host';
 
@@ -165,6 +167,22 @@ function findBinding(kind, name) {
   throw new Error(`${kind} binding ${name}: ${reason}`);
 }
 
+/**
+ * @param {any} stub of a SQL object
+ * @param {string} message
+ */
+async function checkMessage(stub, message) {
+  const { steps, names } = JSON.parse(message);
+  await checkSchemaReads(
+    [...steps.filter((/** @type {unknown} */ step) => Array.isArray(step)), names],
+    async (asked) => {
+      const answer = JSON.parse(await stub.query(JSON.stringify({ steps: [asked] })));
+      if (answer.error) throw new Error(answer.error);
+      return answer.results[0].rows;
+    },
+  );
+}
+
 const LOST_SESSION = JSON.stringify({
   results: [],
   error: 'the transaction was rolled back when the request that began it ended: SQLITE_ABORT',
@@ -177,7 +195,17 @@ export const host = {
    * @param {string} requestJson
    */
   async d1(binding, requestJson) {
-    return d1Query(findBinding('D1', binding), requestJson);
+    const database = findBinding('D1', binding);
+    if (env.UNSAFE_EVAL) {
+      const { statements, names } = JSON.parse(requestJson);
+      await checkSchemaReads([...statements, names], ([sql, params]) =>
+        database
+          .prepare(sql)
+          .bind(...params.map(toBound))
+          .raw(),
+      );
+    }
+    return d1Query(database, requestJson);
   },
 
   /**
@@ -193,11 +221,15 @@ export const host = {
     if (number === 0 || begins) {
       const namespace = findBinding('SQL object', binding);
       const stub = namespace.get(namespace.idFromName(shard ? `${binding}/${shard}` : binding));
+      if (env.UNSAFE_EVAL) await checkMessage(stub, message);
       if (number === 0) return stub.query(message);
       sessions.set(number, { session: new SqlSession(stub, { busyMs }), requestId });
     }
     const held = sessions.get(number);
     if (!held) return LOST_SESSION;
+    if (env.UNSAFE_EVAL && !begins && JSON.parse(message).steps.length > 0) {
+      throw new Error('a transaction cannot go on while the snapshot is made');
+    }
     const step = held.session.step(message);
     const answer = await (held.requestId === requestId ? step : waitForeign(step));
     if (held.session.over) sessions.delete(number);
