@@ -253,7 +253,7 @@ def read_environment(project: Project) -> dict[str, str]:
 
 
 def seed_state(project: Project, state: Path) -> None:
-    """Put the proven copies where workerd's databases look for them, once per version of the data."""
+    """Put the proven copies where workerd's databases look for them, once per version of data."""
     with contextlib.closing(Journal(project.state / "journal.db")) as journal:
         plan = journal.read_document("plan", Plan)
     for database in plan.databases if plan else ():

@@ -70,7 +70,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stateful sequence of requests; `source` is `generated`, `tests`, `faults` or a HAR file's name."""
+    """A stateful sequence of requests.
+
+    `source` is `generated`, `tests`, `faults` or a HAR file's name.
+    """
 
     name: str
     source: str

@@ -70,8 +70,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything found by static analysis and by importing the app in a subprocess.
 
     `modules` are the top-level modules that the app's own code imports, its own among them, without
-    the standard library; `sources` its own Python files that belong to the app. `idle` are installed
-    projects that importing the app did not load and that its own code imports nowhere.
+    the standard library; `sources` its own Python files that belong to the app. `idle` are
+    installed projects that importing the app did not load and that its own code imports nowhere.
     `import_error` is the last line of the traceback when the app could not be imported, else empty.
     """
 

@@ -14,7 +14,8 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     """One table: `spec` names what is copied, `computed` what the target computes itself.
 
     `key` are the target's columns that name a row for people, `rowid_column` the one that is
-    SQLite's rowid (empty for none); `counter` is the origin's `schema.table.column` behind an AUTOINCREMENT.
+    SQLite's rowid (empty for none); `counter` is the origin's `schema.table.column` behind an
+    AUTOINCREMENT.
     `objects` are the columns whose values become files, as those values travel.
     `rows` and `bytes` are what the data was when it was judged.
     """

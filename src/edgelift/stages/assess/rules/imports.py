@@ -49,8 +49,8 @@ DATABASE = Rule(
     id="IMPORT-DATABASE",
     level=Level.WARNING,
     title="Uses the database on import",
-    why="its rows are not there while the import is recorded, only its tables: an import that needs "
-    "rows runs in each isolate's first request instead, which then takes seconds",
+    why="its rows are not there while the import is recorded, only its tables: an import that "
+    "needs rows runs in each isolate's first request instead, which then takes seconds",
     tip="create tables by the schema that edgelift moves; open connections inside requests",
 )
 NETWORK = Rule(
