@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from edgelift.model.move_plan import MovePlan
+from edgelift.model.row_spec import RowSpec
+from edgelift.model.server_url import find_engine, parse_server_url
 from edgelift.model.target_schema import TargetSchema
 from edgelift.rows.engine import load_chunk, open_target
 from edgelift.sources.origin_database import open_origin
@@ -43,18 +45,33 @@ def export_moved(url: str, move: Move, file: Path) -> None:
             reader = origin.open_snapshot()
             try:
                 for table in move.plan.tables:
-                    for chunk in reader.plan_chunks(table.spec, CHUNK_ROWS):
-                        load_chunk(db, table.spec, reader.stream_chunk(table.spec, chunk))
-                counters = {s.owner: s.last for s in origin.read_schema().sequences if s.owner}
+                    spec = _in_copy(table.spec, url)
+                    for chunk in reader.plan_chunks(spec, CHUNK_ROWS):
+                        load_chunk(db, spec, reader.stream_chunk(spec, chunk))
+                sequences = origin.read_schema().sequences
             finally:
                 reader.close()
+    counters = {_in_schema(s.owner, url): s.last for s in sequences if s.owner}
     with contextlib.closing(sqlite3.connect(part)) as file_db:
         for table in move.plan.tables:
-            last = counters.get(table.counter) if table.counter else None
+            last = counters.get(_in_schema(table.counter, url)) if table.counter else None
             if last:
                 _raise_counter(file_db, table.spec.target, last)
         file_db.commit()
     part.replace(file)
+
+
+def _in_copy(spec: RowSpec, url: str) -> RowSpec:
+    """Return a spec for the copy: MySQL's schemas are databases, whose name the copy changes."""
+    server = parse_server_url(url)
+    if server is None or server.engine != "mysql":
+        return spec
+    return msgspec.structs.replace(spec, schema=server.database)
+
+
+def _in_schema(owner: str, url: str) -> str:
+    """Return `table.column` for MySQL, `schema.table.column` for PostgreSQL."""
+    return owner.partition(".")[2] if find_engine(url) == "mysql" else owner
 
 
 def _raise_counter(db: sqlite3.Connection, table: str, last: int) -> None:

@@ -85,7 +85,9 @@ def check_server_code(view: CodeView, engines: Collection[str]) -> Iterator[Find
     for site, call, name in view.calls:
         if name in _CONNECT:
             yield DRIVER.at(f"{name}()", site.path, site.line)
-        elif _is_distinct_on(call) and "postgresql" in engines:
+        elif (_is_distinct_on(call) or name.endswith("postgresql.distinct_on")) and (
+            "postgresql" in engines
+        ):
             yield DISTINCT.at(ast.unparse(call)[-60:], site.path, site.line)
     for site in view.sites:
         if isinstance(site.node, ast.Attribute) and _reads_errors(view, site, site.node):

@@ -193,7 +193,7 @@ def adapt_type(kind: Any) -> Any:
     for base in type(kind).__mro__:
         own = COLSPECS.get(base)
         if own is not None:
-            return None if isinstance(kind, own) else _adapt(kind, own)
+            return kind if isinstance(kind, own) else _adapt(kind, own)
     return None
 
 

@@ -1,0 +1,169 @@
+"""Backends on PostgreSQL and MariaDB, lifted whole: the data moves into a SQL object, the apps' SQL with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+import edgelift
+from tests.scenarios.conftest import ROOT, lift, run_edgelift
+from tests.scenarios.test_lift_servers import MYSQL_PASSWORD, Lifted, find_texts
+from tests.servers.mariadb import MariaDb
+from tests.servers.postgres import PASSWORD, PostgresServer
+from tests.shared_venv import make_venv
+
+ACCEPTED = '\n[accept]\nrules = ["DB-MOVED"]\n'
+
+
+def prepare(folder: Path, app: str, url: str) -> None:
+    """Make a project whose one database is to be moved into an object."""
+    shutil.copytree(ROOT / "tests" / "apps" / app, folder)
+    requirements = ["-r", folder / "requirements.txt", "pytest", "gunicorn"]
+    (folder / ".venv").symlink_to(make_venv(f"{app}-venv", requirements))
+    os.environ["DATABASE_URL"] = url
+    done = run_edgelift("init", folder)
+    assert done.returncode == 0, done.stderr
+    settings = folder / ".edgelift" / "edgelift.toml"
+    text = settings.read_text().replace('strategy = "auto"', 'strategy = "object"')
+    settings.write_text(text + ACCEPTED)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environment() -> Iterator[None]:
+    before = os.environ.get("DATABASE_URL")
+    yield
+    os.environ.pop("DATABASE_URL", None)
+    if before is not None:
+        os.environ["DATABASE_URL"] = before
+
+
+@pytest.fixture(scope="module")
+def repairs(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lifted]:
+    url = postgres_server.create_database("repairs_moved")
+    schema = (ROOT / "tests" / "apps" / "repairs_postgres" / "schema.sql").read_text()
+    postgres_server.run(schema, "repairs_moved")
+    url = url.replace("postgresql:", "postgresql+psycopg2:")
+    folder = tmp_path_factory.mktemp("repairs") / "repairs"
+    prepare(folder, "repairs_postgres", url)
+    yield Lifted(folder, lift(folder), url)
+    postgres_server.run('DROP DATABASE "repairs_moved" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def inn(mariadb_server: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Lifted:
+    name = mariadb_server.create_database("inn")
+    schema = (ROOT / "tests" / "apps" / "inn_mariadb" / "schema.sql").read_text()
+    mariadb_server.run_script(schema, name)
+    mariadb_server.execute(f"CREATE USER IF NOT EXISTS guest IDENTIFIED BY '{MYSQL_PASSWORD}'")
+    mariadb_server.execute("GRANT ALL ON *.* TO guest")
+    url = mariadb_server.make_url(name, "guest", MYSQL_PASSWORD).replace("mysql:", "mysql+pymysql:")
+    folder = tmp_path_factory.mktemp("inn") / "inn"
+    prepare(folder, "inn_mariadb", url)
+    return Lifted(folder, lift(folder), url)
+
+
+def judge(lifted: Lifted) -> None:
+    assert lifted.result["exit"] == 0, lifted.result["stderr"]
+    passed = {name for name, status in lifted.checks.items() if status == "PASS"}
+    assert {
+        "data.rows:main", "data.sequences:main", "build.snapshot", "verify.data",
+        "verify.parity.generated", "verify.parity.recorded", "verify.state:main", "verify.tests",
+        "verify.mutants",
+    } <= passed  # fmt: skip
+
+
+def test_the_repair_shop_passes_and_its_database_is_untouched(
+    repairs: Lifted, postgres_server: PostgresServer
+) -> None:
+    judge(repairs)
+    assert postgres_server.run("SELECT count(*) FROM jobs", "repairs_moved") == [(3,)]
+    assert postgres_server.run("SELECT last_value FROM jobs_id_seq", "repairs_moved") == [(3,)]
+    left = postgres_server.run("SELECT datname FROM pg_database WHERE datname LIKE 'edgelift_%'")
+    assert left == []
+    assert find_texts(repairs.folder, PASSWORD) == []
+
+
+def test_the_inn_passes_and_its_database_is_untouched(inn: Lifted, mariadb_server: MariaDb) -> None:
+    judge(inn)
+    name = inn.url.rpartition("/")[2]
+    assert mariadb_server.execute("SELECT count(*) FROM rooms", database=name) == [(3,)]
+    assert mariadb_server.execute("SHOW DATABASES LIKE 'edgelift%'") == []
+    assert find_texts(inn.folder, MYSQL_PASSWORD) == []
+
+
+def test_the_worker_serves_the_moved_data(repairs: Lifted) -> None:
+    """An independent look: plain HTTP, and plain SQL on the file that the object left."""
+    with edgelift.serve(repairs.folder) as worker, httpx.Client(base_url=worker.url) as client:
+        assert client.get("/parts?fits=phone").json()[0]["price"] == "24.50"
+        asa = "3f0b5f2e-0000-4000-8000-000000000001"
+        made = client.post("/jobs", json={"customer": asa, "device": "Radio"}, timeout=60)
+        assert (made.status_code, made.json()["id"]) == (201, 4)
+    files = list((repairs.folder / ".edgelift" / "state").rglob("*.sqlite"))
+    rows = []
+    for file in files:
+        with closing(sqlite3.connect(file)) as db:
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'jobs'").fetchone():
+                rows += db.execute("SELECT status, worked FROM jobs WHERE id = 4").fetchall()
+    assert rows == [("received", "1970-01-01 00:00:00.000000")]
+
+
+def test_a_row_that_changed_at_the_origin_since_is_named(
+    repairs: Lifted, postgres_server: PostgresServer
+) -> None:
+    """The fault twin of the data: verify compares the server as it is with what was moved."""
+    change = "UPDATE parts SET price = {} WHERE sku = 'BAT-2'"
+    postgres_server.run(change.format("24.51"), "repairs_moved")
+    done = run_edgelift("verify", repairs.folder, "--only", "verify.data")
+    postgres_server.run(change.format("24.50"), "repairs_moved")
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "24.51" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        (
+            "db.session.execute(text(\"SELECT now() - interval '1 day' FROM jobs\"))",
+            "SQL-DIALECT-TEXT",
+        ),
+        ("select(func.to_tsvector(Job.notes))", "SQL-DIALECT-FUNCTION"),
+        ("__import__('psycopg2'); import psycopg2; psycopg2.connect('')", "SQL-DIALECT-DRIVER"),
+        ("select(Job).distinct(Job.status)", "SQL-DIALECT-DISTINCT-ON"),
+    ],
+)
+def test_what_cannot_be_kept_is_found_before_the_cut(
+    repairs: Lifted, tmp_path: Path, line: str, rule: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(
+        repairs.folder, folder, symlinks=True, ignore=shutil.ignore_patterns(".edgelift")
+    )
+    (folder / ".edgelift").mkdir()
+    shutil.copy(repairs.folder / ".edgelift" / "edgelift.toml", folder / ".edgelift")
+    app = folder / "app.py"
+    text = app.read_text()
+    app.write_text(f'{text}\n\n@app.get("/extra")\ndef extra():\n    {line}\n    return ""\n')
+    done = run_edgelift("plan", folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    number = len(text.splitlines()) + 5
+    assert re.search(rf"{rule} at app\.py:{number}\b", done.stderr), done.stderr
+
+
+def test_the_project_names_the_object_and_no_server(repairs: Lifted) -> None:
+    config = (repairs.folder / ".edgelift" / "build" / "worker" / "wrangler.jsonc").read_text()
+    parsed = json.loads(config.partition("\n")[2])
+    assert "hyperdrive" not in parsed
+    assert "d1_databases" not in parsed
+    host = repairs.url.rpartition("@")[2].partition("/")[0]
+    assert host not in config
