@@ -91,7 +91,8 @@ def test_the_arithmetic() -> None:
     assert found.databases == 26  # 200 GB with room for indexes, at 10 GB each
     assert found.import_files == 78  # 300 GB of SQL in files of 5 GB, three for each database
     assert found.cpu_h == pytest.approx(1.0)
-    assert found.hours_by_cores[8] == pytest.approx(1 / 8)
+    assert found.hours_by_cores[2] == pytest.approx(1 / 2)
+    assert found.hours_by_cores[8] == pytest.approx(1000 / 3600)  # the one writer's time
     assert found.network_h_by_gbit[1] == pytest.approx(800 / 3600)
     paper = PaperPlan(database="main", measured_at="here", rates=rates, estimates=(found,))
     assert "26 databases of 10 GB" in write_paper(paper)

@@ -33,7 +33,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A move of so many rows: CPU hours by part, wall hours by cores, what D1 has to take.
 
     `network_bytes` cross from the server to the readers. Hours by cores hold where the server keeps
-    up and every shard has a writer of its own.
+    up, never less than `one_writer_h`: what the one process takes that merges and verifies.
     """
 
     title: str
@@ -45,6 +45,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     verify_cpu_h: float
     again_cpu_h: float
     one_stream_h: float
+    one_writer_h: float
     hours_by_cores: dict[int, float]
     network_h_by_gbit: dict[int, float]
     databases: int

@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import edgelift
 from edgelift.errors import OriginError, TargetError, TargetUnavailable, UsageError
 from edgelift.model.findings import Status
 from edgelift.project import Secret
@@ -266,6 +267,23 @@ class TestCluster:
         with psycopg.connect(url) as db:
             query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             assert db.execute(query).fetchone() == (1,)
+
+    @pytest.mark.workerd
+    def test_a_whole_move_on_the_cluster(self, cluster, url: str, tmp_path: Path) -> None:
+        address = cluster.scheduler_address
+        told: list[str] = []
+        outcome = edgelift.move(
+            url,
+            tmp_path / "shop",
+            options=edgelift.Options(scheduler=address, paranoid=True),
+            emit=lambda event: told.append(str(event)),
+        )
+        assert {check.status for check in outcome.checks} <= {Status.PASS, Status.SKIPPED}
+        assert any(f"3 threads at {address}" in line for line in told)
+        target = tmp_path / "shop" / ".edgelift" / "data" / "target" / "main.sqlite"
+        for table in TABLES:
+            query = f"SELECT * FROM {table}"
+            assert read_plainly(url, query) == read_target(target, query), table
 
     def test_a_scheduler_that_goes_away(self, url: str, tmp_path: Path) -> None:
         from edgelift.stages.data.server.cluster import ClusterWorkers

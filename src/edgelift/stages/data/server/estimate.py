@@ -160,6 +160,7 @@ def _estimate(title: str, rows: int, rates: Rates, limit: int) -> Estimate:
     limit = limit or MAX_DATABASE_BYTES
     size = int(rates.scale(rows, rates.file_bytes))
     cpu = rates.load_cpu_s + rates.merge_cpu_s + rates.verify_cpu_s + rates.again_cpu_s
+    writer = hours(rates.merge_cpu_s + rates.verify_cpu_s)
     network = int(rates.scale(rows, rates.wire_bytes))
     databases = max(1, math.ceil(size * ROOM / limit)) if size > limit else 1
     files = databases * max(1, math.ceil(size / databases * _SQL_BYTES / IMPORT_BYTES))
@@ -173,7 +174,8 @@ def _estimate(title: str, rows: int, rates: Rates, limit: int) -> Estimate:
         verify_cpu_h=hours(rates.verify_cpu_s),
         again_cpu_h=hours(rates.again_cpu_s),
         one_stream_h=hours(rates.stream_s),
-        hours_by_cores={cores: hours(cpu) / cores for cores in _CORES},
+        one_writer_h=writer,
+        hours_by_cores={cores: max(hours(cpu) / cores, writer) for cores in _CORES},
         network_h_by_gbit={gbit: network * 8 / (gbit * 1e9) / 3600 for gbit in _GBIT},
         databases=databases,
         import_files=files,
@@ -212,6 +214,7 @@ def _write_estimate(found: Estimate) -> list[str]:
         "",
         f"{found.title}: {found.rows} rows",
         f"  CPU here     {_write_time(found.cpu_h)}; by cores {by_cores}",
+        f"  one writer   {_write_time(found.one_writer_h)}: no number of cores ends sooner",
         f"  one stream   {_write_time(found.one_stream_h)}: the server's own speed counts",
         f"  network      {_write_size(found.network_bytes)}; {by_gbit}",
         f"  D1           {databases}",
