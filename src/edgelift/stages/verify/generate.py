@@ -179,10 +179,14 @@ class Generator:
             yield self._wrong_method(route, paths[0])
 
     def _static_files(self) -> list[Request]:
-        """Return requests for one file of each static folder and for one that is not there."""
+        """Return requests for one file of each static folder and for one that is not there.
+
+        Django leaves its static files to the web server before it, so a file is not asked for.
+        """
         requests = []
         for prefix in self.static:
-            inside = [f"/{name}" for name in self.files if f"/{name}".startswith(f"{prefix}/")]
+            files = () if self.inventory.framework == "django" else self.files
+            inside = [f"/{name}" for name in files if f"/{name}".startswith(f"{prefix}/")]
             for path in (*inside[:1], f"{prefix}/edgelift-missing.css"):
                 rule = match_route(path, self.inventory.routes)
                 requests += [

@@ -150,7 +150,7 @@ def _django_routes(patterns: Any, prefix: str, copy: str) -> Any:
         kinds = {"str": "string", "slug": "string"}
         yield {
             "rule": "/" + _PARAMETER.sub(lambda match: "{" + match["name"] + "}", text),
-            "methods": _django_methods(entry.callback),
+            "methods": _django_methods(entry.callback, _source(entry.callback, copy)),
             "endpoint": entry.name or entry.lookup_str,
             "parameters": {name: kinds.get(kind, kind) for name, kind in parameters.items()},
             **_source(entry.callback, copy),
@@ -164,15 +164,28 @@ def _django_text(pattern: Any) -> str:
     return _GROUP.sub(r"<\1>", text.lstrip("^").rstrip("$")).replace("\\.", ".").replace("\\Z", "")
 
 
-def _django_methods(view: Any) -> list[str]:
+def _django_methods(view: Any, source: dict[str, object]) -> list[str]:
+    """Return the methods of a view; a plain function of the app's own may take forms too."""
     view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     actions = getattr(view, "actions", None)
     if actions:
         return sorted(method.upper() for method in actions)
     if view_class is None:
-        return ["GET"]
+        return _required_methods(view) or (["GET", "POST"] if source["path"] else ["GET"])
     names = ("get", "post", "put", "patch", "delete")
     return [name.upper() for name in names if hasattr(view_class, name)] or ["GET"]
+
+
+def _required_methods(view: Any) -> list[str]:
+    """Return what django.views.decorators.http.require_http_methods was given around a view."""
+    while view is not None:
+        code, cells = getattr(view, "__code__", None), getattr(view, "__closure__", None) or ()
+        names = code.co_freevars if code else ()
+        closed = dict(zip(names, cells, strict=False))
+        if "request_method_list" in closed:
+            return sorted(set(closed["request_method_list"].cell_contents) - {"HEAD"})
+        view = getattr(view, "__wrapped__", None)
+    return []
 
 
 def _source(function: Any, copy: str) -> dict[str, object]:

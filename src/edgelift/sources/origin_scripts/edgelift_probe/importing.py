@@ -69,8 +69,9 @@ def run(output: str, copy: str, origin: str, entry: str) -> None:
     started = time.monotonic()
     try:
         app = load(entry)
-        loaded = sorted(set(sys.modules) - known)
         result = describe(app, watch)
+        # After it: Django imports views with the first look at its routes.
+        loaded = sorted(set(sys.modules) - known)
         files = [getattr(sys.modules.get(name), "__file__", None) or "/" for name in loaded]
         inside = {watch.relative(os.path.realpath(file)) for file in files}
         result["sources"] = sorted(file for file in inside if file and file.endswith(".py"))

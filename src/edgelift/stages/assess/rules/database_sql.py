@@ -39,16 +39,18 @@ VACUUM = Rule(
 )
 FUNCTION = Rule(
     id="SQL-FUNCTION",
-    level=Level.ERROR,
+    level=Level.WARNING,
     title="Calls an SQL function that D1 refuses",
-    why="it is not among the functions D1 allows",
+    why="the driver brings the tables of the statement, up to 20,000 rows each, to the Worker's own "
+    "SQLite; a schema, a script or a larger table is refused",
     tip="compute it in Python, or use the function named in the message",
 )
 REGEXP = Rule(
     id="SQL-REGEXP",
-    level=Level.ERROR,
+    level=Level.WARNING,
     title="Uses the REGEXP operator",
-    why="it needs a function of the app's own, and D1 has none",
+    why="its function is Python's: the driver brings the tables of the statement to it, up to "
+    "20,000 rows each; a schema, a script or a larger table is refused",
     tip="use LIKE or GLOB, or filter in Python",
 )
 PRAGMA = Rule(
@@ -60,10 +62,11 @@ PRAGMA = Rule(
 )
 PY_FUNCTION = Rule(
     id="SQL-PYFUNCTION",
-    level=Level.ERROR,
+    level=Level.WARNING,
     title="Adds functions of its own to the database",
-    why="D1 cannot call Python",
-    tip="compute it in Python after the query",
+    why="the driver brings the tables of a statement that calls one to Python, up to 20,000 rows "
+    "each; a schema, a script or a larger table is refused",
+    tip="compute it in Python after the query where tables are large",
 )
 EXTENSION = Rule(
     id="SQL-EXTENSION",
@@ -77,9 +80,6 @@ RULES = (ATTACH, TEMPORARY, VACUUM, FUNCTION, REGEXP, PRAGMA, PY_FUNCTION, EXTEN
 # Core functions that D1's allow-list (workerd, util/sqlite.c++) lacks, with what to use instead;
 # each is proven refused, and each substitute taken, by tests/workerd/test_sql_rules.py.
 REFUSED_FUNCTIONS = {
-    "power": "pow",
-    "ceiling": "ceil",
-    "log10": "log",
     "if": "iif",
     "json_pretty": "",
     "json_error_position": "json_valid",

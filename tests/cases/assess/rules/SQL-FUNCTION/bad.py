@@ -7,5 +7,5 @@ from sqlalchemy import func
 
 
 def sizes(db, item):
-    db.execute("SELECT power(width, 2), log10(height) FROM item")  # <- SQL-FUNCTION
-    return func.ceiling(item.width)  # <- SQL-FUNCTION
+    db.execute("SELECT if(width, 2, 1), soundex(name) FROM item")  # <- SQL-FUNCTION
+    return func.soundex(item.name)  # <- SQL-FUNCTION
