@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from edgelift.stages.data.server.copy import copy_rows, create_rest, create_tabl
 from edgelift.stages.data.server.tasks import Source, Task, leave_all, run_task
 from edgelift.stages.data.server.workers import LocalWorkers, Workers, open_workers
 from tests.contract.mover.moving import Moving, read_plainly, read_target, start_moving
-from tests.contract.mover.test_resume import POSTGRES, TABLES, run_sql
+from tests.contract.mover.test_resume import POSTGRES, TABLES, count_done, run_sql
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -202,7 +203,9 @@ def test_readers_are_closed_when_a_run_ends(url: str, tmp_path: Path) -> None:
 def test_a_source_that_cannot_be_joined_is_read_alone(tmp_path: Path) -> None:
     told: list[str] = []
     alone = Capabilities(product="MariaDB", dialect="mysql", wire="mysql")
-    with open_workers(alone, tmp_path, count=4, scheduler="", note=told.append) as workers:
+    with open_workers(
+        alone, tmp_path / "chunks", count=4, scheduler="", note=told.append
+    ) as workers:
         assert workers is None
     assert told == ["MariaDB lets no other process join a snapshot: this one reads alone"]
 
@@ -225,6 +228,32 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         handle = os.pidfd_open(pid)
         with contextlib.closing(os.fdopen(handle)):
             assert multiprocessing.connection.wait([handle], 30)
+
+
+@pytest.mark.workerd
+def test_killed_with_its_workers_and_changed_meanwhile(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    edgelift.move(url, folder, options=edgelift.Options(plan_only=True))
+    settings = folder / "edgelift.toml"
+    settings.write_text(settings.read_text() + "\n[data]\nchunk_rows = 200\n")
+    part = folder / ".edgelift" / "data" / "target" / "main.sqlite.part"
+    command = [sys.executable, "-m", "edgelift", "move", url, "--to", str(folder)]
+    process = subprocess.Popen([*command, "--workers", "2"], cwd=ROOT, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while count_done(part) < 4 and process.poll() is None and time.monotonic() < deadline:
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    run_sql(url, "UPDATE keyed SET n = -1 WHERE id = 7", "DELETE FROM bare WHERE n = 3")
+    again = subprocess.run(
+        [*command, "--workers", "2"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert "chunks were there already" in again.stderr
+    for table in TABLES:
+        query = f"SELECT * FROM {table}"
+        assert read_plainly(url, query) == read_target(part.with_suffix(""), query), table
+    assert not part.with_name("main.sqlite.chunks").exists()
 
 
 distributed = pytest.importorskip("distributed")

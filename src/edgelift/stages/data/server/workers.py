@@ -46,8 +46,7 @@ class LocalWorkers:
     def __init__(self, count: int, folder: Path) -> None:
         self.count = count
         self._folder = folder
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._pool = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
@@ -126,8 +125,10 @@ def open_workers(
 ) -> Iterator[Workers | None]:
     """Open the workers that settings ask for; None where this process reads alone.
 
-    Raises UsageError and TargetUnavailable as the cluster does.
+    `folder` is for files of theirs alone. Raises UsageError and TargetUnavailable as the cluster
+    does.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
     if not scheduler and count <= 1:
         yield None
         return
