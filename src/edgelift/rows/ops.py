@@ -69,7 +69,7 @@ _UUID_STYLE = Setting(
 )
 _NAMESPACE = Setting("namespace", None, (), _UUID, "the UUID that names are hashed under")
 _OUTSIDE = _policy("outside", "years before 1 and after 9999; 24:00 and TIME beyond a day")
-_ZERO = _policy("zero", "MySQL's 0000-00-00 and dates with month or day 0")
+_ZERO = _policy("zero", "MySQL's 0000-00-00, dates with month or day 0, days that no month has")
 _INFINITY = _policy("infinity", "infinity and -infinity")
 _NAN = _policy("nan", "NaN; as text it is 'NaN'")
 _DECIMAL = {
@@ -274,8 +274,7 @@ OPS: Mapping[str, Op] = {
             "YYYY-MM-DD; with style=unix/unix_ms/unix_us the INTEGER of its midnight in UTC. Kept "
             "as text, dates out of range are YYYYY-MM-DD, 'YYYY-MM-DD BC', 'infinity', or as MySQL "
             "sends them",
-            "infinity, zero dates, years outside 1 ... 9999, unless the settings say otherwise; "
-            "days that do not exist",
+            "infinity, zero dates, years outside 1 ... 9999, unless the settings say otherwise",
             (
                 Setting(
                     "style",

@@ -32,7 +32,8 @@ class Capabilities:
     connection or process may read the same snapshot; `follows` whether changes can be streamed from
     a snapshot's position; `defers_keys` whether foreign keys can be checked at commit.
     `trusts_rules` says whether every valid constraint holds for all rows (MySQL's can be switched
-    off); `coarse` are the SQL of a value as SQLite compares it in another form, `real` and
+    off), `pads_texts` that collations ignore spaces at the end; `coarse` are the SQL of a value as
+    SQLite compares it in another form, `real` and
     `nocase`, with `{}` for it.
     `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
     hexadecimal, with `{}` for the value; empty when the server has none. `as_text` is the SQL of a
@@ -48,6 +49,7 @@ class Capabilities:
     follows: bool = False
     defers_keys: bool = False
     trusts_rules: bool = True
+    pads_texts: bool = False
     coarse: Mapping[str, str] = field(default_factory=dict)
     hash_bytes: str = ""
     hash_text: str = ""

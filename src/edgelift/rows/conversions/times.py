@@ -84,7 +84,7 @@ def _judge_infinity(number: int, bits: int, settings: Settings) -> tuple[bool, s
 
 
 def _read_date(text: str) -> int | None:
-    """Return the days of YYYY-MM-DD, None for MySQL's zero dates."""
+    """Return the days of YYYY-MM-DD, None for MySQL's zero dates and days of no calendar."""
     match = _DATE.fullmatch(text)
     if match is None:
         raise RefusedValueError("is no date of the form YYYY-MM-DD")
@@ -95,7 +95,7 @@ def _read_date(text: str) -> int | None:
         return None
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     if day > _MONTH_DAYS[month - 1] or (month == 2 and day == 29 and not leap):
-        raise RefusedValueError("is a day that does not exist")
+        return None
     return to_days(year, month, day)
 
 
@@ -148,7 +148,9 @@ def make_date(settings: Settings, wire: str) -> Convert:
         text = read_ascii(raw)
         days = _read_date(text)
         if days is None:
-            return apply_policy(settings["zero"], text, "is a zero date")
+            return apply_policy(
+                settings["zero"], text, "is a zero date, or a day that does not exist"
+            )
         return _write_moment(days, None, settings, text)
 
     return convert_binary if wire == PGCOPY else convert_text
@@ -179,7 +181,9 @@ def make_timestamp(settings: Settings, wire: str) -> Convert:
         if micros >= DAY_US or text[11] == "-":
             raise RefusedValueError("has a time outside a day")
         if days is None:
-            return apply_policy(settings["zero"], text, "is a zero date")
+            return apply_policy(
+                settings["zero"], text, "is a zero date, or a day that does not exist"
+            )
         return _write_moment(days, micros, settings, text)
 
     return convert_binary if wire == PGCOPY else convert_text

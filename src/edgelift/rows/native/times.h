@@ -51,7 +51,7 @@ static bool read_pair(const uint8_t *p, int *out) {
     return true;
 }
 
-/* Reads YYYY-MM-DD of ten bytes; `zero` for MySQL's zero dates. */
+/* Reads YYYY-MM-DD of ten bytes; `zero` for MySQL's zero dates and days of no calendar. */
 static bool read_date(const uint8_t *p, int64_t *days, bool *zero) {
     static const uint8_t lengths[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int century, rest, month, day;
@@ -64,7 +64,8 @@ static bool read_date(const uint8_t *p, int64_t *days, bool *zero) {
     *zero = month == 0 || day == 0;
     if (*zero) return true;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (day > lengths[month - 1] || (month == 2 && day == 29 && !leap)) return false;
+    *zero = day > lengths[month - 1] || (month == 2 && day == 29 && !leap);
+    if (*zero) return true;
     *days = to_days(year, month, day);
     return true;
 }

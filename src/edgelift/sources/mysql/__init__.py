@@ -36,6 +36,7 @@ class MySqlDatabase:
             default_schemas=(place.database,),
             follows=not check_following(self.session, ()),
             trusts_rules=False,
+            pads_texts=True,
             coarse={"real": "({} + 0e0)"},
             hash_bytes="SHA2({}, 256)",
             as_text="CAST({} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin",

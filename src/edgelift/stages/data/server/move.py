@@ -19,6 +19,7 @@ from edgelift.model.mover_settings import ShardsSection
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.target_schema import TargetSchema
 from edgelift.project import Secret, hash_inputs
+from edgelift.rows.engine import describe_engine
 from edgelift.run import Run
 from edgelift.sources.origin_database import (
     Capabilities,
@@ -154,6 +155,7 @@ def load_and_prove(
             workers=moment.workers,
             source=moment.source,
         )
+        run.note(describe_engine(copy.engine))
         create_tables(copy)
         copy_rows(copy)
         if copy.kept or copy.repeated:

@@ -19,6 +19,10 @@ _MOST = 2**63 - 1
 _DIGITS = 15  # significant decimal digits that a double always keeps (DBL_DIG)
 
 
+_OUTSIDE_DATES = "dates outside the years 1 to 9999, or days that no calendar has"
+_OUTSIDE = {"time": "times that are none of a day, 00:00:00 to 23:59:59.999999"}
+
+
 def judge_way(context: TableContext) -> Iterator[Issue]:
     """Yield what the way of each column gives up, whatever the data."""
     for field in context.spec.fields:
@@ -91,7 +95,12 @@ def _judge_policies(context: TableContext, field: FieldSpec, found: ColumnFacts)
         ("nan", found.nans, "NaN", "SCHEMA-VALUE-NAN"),
         ("infinity", found.infinities, "infinite values", "SCHEMA-VALUE-INFINITE"),
         ("zero", found.zero_dates, "zero dates", "SCHEMA-VALUE-ZERO-DATE"),
-        ("outside", found.outside_dates, "dates outside the years 1 to 9999", "SCHEMA-VALUE-YEAR"),
+        (
+            "outside",
+            found.outside_dates,
+            _OUTSIDE.get(field.op, _OUTSIDE_DATES),
+            "SCHEMA-VALUE-YEAR",
+        ),
     ):
         if count and name in settings and chosen[name] == "refuse":
             yield _refuse(

@@ -71,6 +71,7 @@ class Reading:
     origin: OriginSchema
     ways: Ways
     product: str
+    pads_texts: bool = False
 
 
 def judge_server(
@@ -97,7 +98,8 @@ def judge_server(
                 ways = _soften(origin, adapter, own, ways, facts)
             broken = find_broken(origin, ways, facts, reader, capabilities)
     converted = convert_schema(origin, ways, facts, capabilities, broken)
-    return _settle(name, Reading(origin, ways, capabilities.product), converted, accepted, engine)
+    reading = Reading(origin, ways, capabilities.product, capabilities.pads_texts)
+    return _settle(name, reading, converted, accepted, engine)
 
 
 def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
@@ -186,6 +188,7 @@ def _settle(
     moves = build_moves(converted.contexts, parts, converted.facts, converted.objects)
     own = [issue for part in parts for issue in part.issues]
     own += [i for i in ways.names.issues if i.kind != "table"]
+    own += judge_padding(origin) if reading.pads_texts else []
     return ServerJudgement(
         mapping=mapping,
         schema=schema,
@@ -269,6 +272,39 @@ def _judge_database(origin: OriginSchema, converted: Converted) -> list[Issue]:
             )
         )  # fmt: skip
     return found
+
+
+def judge_padding(origin: OriginSchema) -> list[Issue]:
+    """Return what MySQL's PAD SPACE means for the texts of a database, keys first."""
+    padded = [
+        (not any(column.name in key.columns for key in table.keys), f"{table.name}.{column.name}")
+        for table in origin.tables
+        for column in table.columns
+        if _pads(column.type.collation)
+    ]
+    if not padded:
+        return []
+    names = [name for _, name in sorted(padded, key=lambda pair: pair[0])]
+    shown = ", ".join(names[:_SHOWN]) + (
+        f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    )
+    return [
+        Issue(
+            "SCHEMA-PAD-SPACE", WARNING, "database", "",
+            f"spaces at the end of a text do not count in comparisons and unique keys at the "
+            f"origin, here they do: 'a' = 'a ' is false, and both may stand in {shown}",
+            "trim such texts in the app before they are written and compared",
+        )
+    ]  # fmt: skip
+
+
+_SHOWN = 8
+
+
+def _pads(collation: str) -> bool:
+    """Return whether a collation of MySQL or MariaDB is PAD SPACE: all but those said otherwise."""
+    name = collation.lower()
+    return bool(name) and name != "binary" and "nopad" not in name and "_0900_" not in name
 
 
 _TEXTS = frozenset({"text", "varchar", "bpchar", "char", "citext", "longtext", "mediumtext"})
