@@ -384,8 +384,8 @@ def _check_shape(columns: Sequence[OriginColumn], shape: TableMap) -> None:
         raise OriginError(
             f"The table {shape.schema}.{shape.table} changed while it was followed",
             why=why,
-            tip="make the same change to the lifted schema: run the schema stage again, then copy "
-            "the table anew",
+            tip="all changes before are applied; judge and copy anew: run the same command with "
+            "--force",
         )
 
 

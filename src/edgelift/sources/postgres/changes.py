@@ -239,8 +239,8 @@ def check_relation(connection: Connection, table: OriginTable, relation: Relatio
         raise OriginError(
             f"The table {table.schema}.{table.name} changed while it was followed",
             why="; ".join(changes),
-            tip="make the same change to the lifted schema: run the schema stage again, then copy "
-            "the table anew",
+            tip="all changes before are applied; judge and copy anew: run the same command with "
+            "--force",
         )
 
 

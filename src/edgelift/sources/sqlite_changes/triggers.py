@@ -127,10 +127,12 @@ def read_objects(db: sqlite3.Connection) -> dict[str, str]:
 def install(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> bool:
     """Make table and triggers in one transaction, unless they are there; returns whether it did.
 
-    sqlite3.Error goes through; nothing is left behind then.
+    A log made before the schema was last touched is made anew. sqlite3.Error goes through; nothing
+    is left behind then.
     """
-    wanted = build_objects(db, tables)
-    if read_objects(db) == wanted and read_head(db) is not None:
+    wanted, head = build_objects(db, tables), read_head(db)
+    version = db.execute("PRAGMA schema_version").fetchone()[0]
+    if read_objects(db) == wanted and head is not None and head.schema_version == version:
         return False
     db.execute("BEGIN IMMEDIATE")
     try:
