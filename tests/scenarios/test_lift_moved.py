@@ -118,18 +118,6 @@ def test_the_worker_serves_the_moved_data(repairs: Lifted) -> None:
     assert rows == [("received", "1970-01-01 00:00:00.000000")]
 
 
-def test_a_row_that_changed_at_the_origin_since_is_named(
-    repairs: Lifted, postgres_server: PostgresServer
-) -> None:
-    """The fault twin of the data: verify compares the server as it is with what was moved."""
-    change = "UPDATE parts SET price = {} WHERE sku = 'BAT-2'"
-    postgres_server.run(change.format("24.51"), "repairs_moved")
-    done = run_edgelift("verify", repairs.folder, "--only", "verify.data")
-    postgres_server.run(change.format("24.50"), "repairs_moved")
-    assert done.returncode == 6, done.stdout + done.stderr
-    assert "24.51" in done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
@@ -167,3 +155,19 @@ def test_the_project_names_the_object_and_no_server(repairs: Lifted) -> None:
     assert "d1_databases" not in parsed
     host = repairs.url.rpartition("@")[2].partition("/")[0]
     assert host not in config
+
+
+def test_a_worker_that_writes_otherwise_is_caught(repairs: Lifted) -> None:
+    """The fault twin: in the Worker alone one piece more leaves the shelf than was asked for."""
+    app = repairs.folder / "app.py"
+    good = app.read_text()
+    app.write_text(
+        good.replace(
+            "part.stock -= amount",
+            "part.stock -= amount + (__import__('sys').platform == 'emscripten')",
+        )
+    )
+    done = run_edgelift("verify", repairs.folder, "--only", "verify.parity.recorded")
+    app.write_text(good)
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "stock" in done.stdout + done.stderr
