@@ -165,6 +165,18 @@ def test_texts_are_translated_and_typed(session: orm.Session) -> None:
     assert (str(rows[0].price), rows[1].there, rows[0].made.tzinfo) == ("5.00", True, dt.UTC)
 
 
+def test_functions_results_have_the_server_s_types(session: orm.Session) -> None:
+    at = sa.func.date_trunc("day", Part.made)
+    row = session.execute(
+        sa.select(at.label("day"), sa.func.now(), sa.func.round(sa.func.avg(Part.price), 2),
+                  sa.func.bool_or(Part.stock > 0).label("any"), sa.func.greatest(Part.price, 1))
+        .where(Part.sku == "B%")
+    ).one()  # fmt: skip
+    assert row.day == dt.datetime(2024, 1, 2, tzinfo=dt.UTC)
+    assert row[1].tzinfo is dt.UTC
+    assert (str(row[2]), row.any, str(row[4])) == ("5.00", None, "5.00")
+
+
 def test_numbers_that_were_given_out_are_used_up(session: orm.Session) -> None:
     """A refused row, a rolled-back one and an upsert each leave a gap, as a sequence does."""
     session.add(Part(sku="a", price=1))

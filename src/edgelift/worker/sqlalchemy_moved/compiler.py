@@ -18,6 +18,7 @@ from sqlalchemy.sql import elements, operators
 
 from edgelift.worker.sqlalchemy_moved import assignment, functions, texts
 from edgelift.worker.sqlalchemy_moved.operators import OF_ARRAYS, OF_DOCUMENTS
+from edgelift.worker.sqlalchemy_moved.results import infer_type
 
 _NULLS = (operators.nulls_first_op, operators.nulls_last_op)
 _DIRECTIONS = (operators.asc_op, operators.desc_op)
@@ -90,6 +91,16 @@ class MovedCompiler(SQLiteCompiler):
             self.__dict__["_moved_processors"] = known
         return known
 
+    def _add_to_result_map(self, keyname: Any, name: Any, objects: Any, type_: Any) -> None:
+        """Note a result column, with the type that the server's driver would tell."""
+        for clause in objects:
+            inner = getattr(clause, "element", clause) if _is_label(clause) else clause
+            kind = infer_type(inner, self.dialect.origin)
+            if kind is not None and (type_._isnull or isinstance(type_, sqltypes.DateTime)):
+                type_ = kind
+                break
+        super()._add_to_result_map(keyname, name, objects, type_)
+
     def visit_function(self, func: Any, add_to_result_map: Any = None, **kwargs: Any) -> str:
         """Write a function by its rule."""
         text = functions.compile_function(self, func, **kwargs)
@@ -97,7 +108,7 @@ class MovedCompiler(SQLiteCompiler):
             plain: str = super().visit_function(func, add_to_result_map=add_to_result_map, **kwargs)
             return plain
         if add_to_result_map is not None:
-            add_to_result_map(func.name, func.name, (func.name,), func.type)
+            add_to_result_map(func.name, func.name, (func.name, func), func.type)
         return text
 
     def visit_now_func(self, fn: Any, **kw: Any) -> str:
