@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -92,7 +92,7 @@ class Feed(Protocol):
     cannot go on: the schema changed, the log is gone.
     """
 
-    def read(self, wait_s: float) -> Iterator[Change]:
+    def read(self, wait_s: float) -> Generator[Change, None, None]:
         """Yield changes until none came for `wait_s` seconds, or the limit of `mark` is reached."""
 
     def mark(self, position: str = "") -> None:
@@ -164,7 +164,8 @@ class Followed(Protocol):
 class Subject:
     """What is followed: `plan` of a server's database, `snapshot` of a file, `name` at the origin.
 
-    `consent` says that the origin may be written: triggers in a SQLite file.
+    A server's subject without plan has no tables: it can be dropped only. `consent` says that the
+    origin may be written: triggers in a SQLite file.
     """
 
     database: str

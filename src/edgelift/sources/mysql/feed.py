@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from itertools import groupby
 
 from edgelift.errors import OriginError
@@ -51,16 +51,15 @@ class MySqlFollowed:
     handle = ""
 
     def __init__(self, subject: Subject, database: MySqlDatabase) -> None:
-        assert subject.plan is not None
         self.product = database.capabilities.product
         self.place = read_place(subject.url)
         self._plan = subject.plan
         self._database = database
         self._session = database.session
-        schema = database.read_schema()
+        moves = self._plan.tables if self._plan is not None else ()
         keys = {
             (move.spec.schema, move.spec.table): set(move.spec.key)
-            for move in self._plan.tables
+            for move in moves
         }  # fmt: skip
 
         def find_key(table: OriginTable) -> tuple[str, ...]:
@@ -68,7 +67,11 @@ class MySqlFollowed:
             found = [c.name for c in table.columns if f"`{c.name.replace('`', '``')}`" in quoted]
             return tuple(found)
 
-        self.tables = followed_tables.match_tables(self._plan, schema, find_key)
+        self.tables = (
+            followed_tables.match_tables(self._plan, database.read_schema(), find_key)
+            if self._plan is not None
+            else []
+        )
         self.shapes = [table.shape for table in self.tables]
 
     def find_problems(self) -> list[FollowProblem]:
@@ -120,7 +123,8 @@ class MySqlFollowed:
 
     def check_shape(self) -> None:
         """Raise OriginError when the schema is no longer the one that was judged."""
-        followed_tables.check_shape(self._plan, self._database.read_schema())
+        if self._plan is not None:
+            followed_tables.check_shape(self._plan, self._database.read_schema())
 
 
 class MySqlFeed:
@@ -144,7 +148,7 @@ class MySqlFeed:
             self._side.close()
             raise
 
-    def read(self, wait_s: float) -> Iterator[Change]:
+    def read(self, wait_s: float) -> Generator[Change, None, None]:
         """Yield changes; rows of one table in a row are decoded at once."""
         if self._reached:  # whoever goes on has seen it
             self._limit, self._reached = None, False

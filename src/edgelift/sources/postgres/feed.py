@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from itertools import groupby
 
 from edgelift.errors import OriginError
@@ -65,7 +65,6 @@ class PostgresFollowed:
     product = "PostgreSQL"
 
     def __init__(self, subject: Subject, database: OriginDatabase, connection: Connection) -> None:
-        assert subject.plan is not None
         self.handle = f"slot and publication {subject.name}"
         self._subject = subject
         self._plan = subject.plan
@@ -76,8 +75,11 @@ class PostgresFollowed:
         with origin_errors(self._address.place):
             rows = connection.execute(_IDENTITIES).fetchall()
         self._keys = {(schema, table): tuple(columns) for schema, table, columns in rows}
-        self._schema = database.read_schema()
-        self.tables = followed_tables.match_tables(self._plan, self._schema, self._find_key)
+        self.tables = (
+            followed_tables.match_tables(self._plan, database.read_schema(), self._find_key)
+            if self._plan is not None
+            else []
+        )
         self.shapes = [table.shape for table in self.tables]
 
     def _find_key(self, table: OriginTable) -> tuple[str, ...]:
@@ -146,7 +148,8 @@ class PostgresFollowed:
 
     def check_shape(self) -> None:
         """Raise OriginError when the schema is no longer the one that was judged."""
-        followed_tables.check_shape(self._plan, self._database.read_schema())
+        if self._plan is not None:
+            followed_tables.check_shape(self._plan, self._database.read_schema())
 
     @property
     def address(self) -> Address:
@@ -199,7 +202,7 @@ class PostgresFeed:
             self._side.close()
             raise
 
-    def read(self, wait_s: float) -> Iterator[Change]:
+    def read(self, wait_s: float) -> Generator[Change, None, None]:
         """Yield changes; rows of one table in a row are decoded at once."""
         if self._reached:  # whoever goes on has seen it
             self._limit, self._token, self._reached = 0, "", False
@@ -270,8 +273,8 @@ class PostgresFeed:
         elif isinstance(message, Marker):
             self._seen = self._seen or message.content.decode("utf-8", "replace") == self._token
         elif isinstance(message, Commit):
-            yield End(write_position(message.end), message.micros / 1e6 + _EPOCH_S)
             self._reached = self._reached or (self._seen and not self._limit)
+            yield End(write_position(message.end), message.micros / 1e6 + _EPOCH_S)
 
     def _decode(self, changes: list[RowChange]) -> Iterator[Change]:
         for kind, group in groupby(changes, key=lambda change: (change.oid, change.old_is_key)):

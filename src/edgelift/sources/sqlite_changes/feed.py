@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote as quote_url
 
@@ -166,7 +166,7 @@ class SqliteFeed:
         """Return up to where was read."""
         return f"{self._token}:{self._last}"
 
-    def read(self, wait_s: float) -> Iterator[Change]:
+    def read(self, wait_s: float) -> Generator[Change, None, None]:
         """Yield what the log names, table by table, until nothing came for `wait_s` seconds."""
         self._reached = False
         deadline = time.monotonic() + wait_s

@@ -115,7 +115,7 @@ def drop(run: Run) -> None:
     """
     for database in list_databases(run):
         known = run.journal.read_document(f"follow:{database.name}", FollowState)
-        with open_followed(database.to_subject(run, consent=True)) as followed:
+        with open_followed(database.to_bare_subject()) as followed:
             followed.drop()
             left = followed.handle
         run.note(f"{left or 'nothing'} removed at the origin of {database.name}")

@@ -38,6 +38,7 @@ _BATCH = 1000  # changes after which whole transactions are committed
 _PART = 20_000  # changes of one transaction that are held in memory
 _COMMIT_S = 0.5
 _TELL_S = 1.0
+_TURN_S = 2.0  # that one database may take while others wait
 _CHECK_S = 30.0  # how often the catalogue is compared while nothing comes
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _MOMENTS = 5  # to compare with, at most
@@ -144,15 +145,19 @@ class Follower:
 
     def _advance(self, wait_s: float) -> None:
         feed = self.session.feed
-        for change in feed.read(wait_s):
-            if isinstance(change, End):
-                self._take_end(change)
-                continue
-            self._net.add(change)
-            self._open += 1
-            self._emptied += isinstance(change, Emptied)
-            if self._net.size >= self._room:
-                self._apply(last=False)
+        deadline = time.monotonic() + _TURN_S
+        with contextlib.closing(feed.read(wait_s)) as changes:
+            for change in changes:
+                if isinstance(change, End):
+                    self._take_end(change)
+                    if time.monotonic() > deadline:  # other databases wait for their turn
+                        break
+                    continue
+                self._net.add(change)
+                self._open += 1
+                self._emptied += isinstance(change, Emptied)
+                if self._net.size >= self._room:
+                    self._apply(last=False)
         if self._open == 0:
             self._commit()
         if time.monotonic() - self._checked > _CHECK_S:

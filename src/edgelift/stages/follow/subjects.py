@@ -56,6 +56,12 @@ class Database:
             consent=consent,
         )
 
+    def to_bare_subject(self) -> Subject:
+        """Return what is enough to remove what following left at the origin."""
+        return Subject(
+            database=self.name, url=self.url, name=self.handle, path=self.path, consent=True
+        )
+
     def is_begun(self) -> bool:
         """Return whether its file is there with a position."""
         return read_checkpoint(self.target) is not None
