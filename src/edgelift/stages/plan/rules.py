@@ -19,8 +19,8 @@ MOVED = Rule(
     level=Level.ERROR,
     title="A server's database becomes SQLite while the app speaks the server's SQL",
     why="rows, keys, checks and views are converted; SQLAlchemy's statements and the app's own "
-    "SQL texts run in SQLite's words, as far as the SQL-DIALECT rules and verify show; texts are sorted "
-    "by their bytes",
+    "SQL texts run in SQLite's words, as far as the SQL-DIALECT rules and verify show; texts are "
+    "sorted by their bytes",
     tip="leave strategy out to keep the database on its server through Hyperdrive; or let "
     "SQLAlchemy take its URL from a variable (databases.env), and accept the rule",
 )
