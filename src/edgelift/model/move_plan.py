@@ -31,13 +31,16 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MovePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole database: `shape` is the hash of the catalogue that was judged, see `hash_shape`."""
+    """A whole database; `views` are those whose rows are compared on both sides.
+
+    `shape` is the hash of the catalogue that was judged, see `hash_shape`."""
 
     database: str
     product: str
     dialect: str
     shape: str
     tables: tuple[TableMove, ...] = ()
+    views: tuple[RowSpec, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -43,6 +43,7 @@ from edgelift.stages.data.server.persist import keep_trying
 from edgelift.stages.data.server.target import open_part
 from edgelift.stages.data.server.tasks import Source
 from edgelift.stages.data.server.throttle import Throttle
+from edgelift.stages.data.server.views import check_views
 from edgelift.stages.data.server.workers import Workers, open_workers
 from edgelift.toolchain import ensure_toolchain
 
@@ -178,6 +179,8 @@ def load_and_prove(
             source=moment.source,
         )
         checks = _prove(proof, subject.schema, counters)
+        views = check_views(proof, subject.schema, run.project.settings.accept.rules)
+        checks += [views] if views else []
         offloaded = check_objects(proof, objects)
         checks += [offloaded] if offloaded else []
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

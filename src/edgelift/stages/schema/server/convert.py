@@ -6,7 +6,7 @@ First the ways of all columns (`plan_ways`), on which the origin counts its fact
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -14,7 +14,13 @@ import msgspec
 from edgelift.model.mover_settings import SchemaSection
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import FieldSpec, RowSpec
-from edgelift.sources.origin_database import Capabilities, Choices, OriginDatabase, TableFacts
+from edgelift.sources.origin_database import (
+    Capabilities,
+    Cast,
+    Choices,
+    OriginDatabase,
+    TableFacts,
+)
 from edgelift.stages.schema.issues import ERROR, Issue
 from edgelift.stages.schema.server.choices import (
     Place,
@@ -52,7 +58,8 @@ Name = tuple[str, str]
 class Ways:
     """How every table travels: specs by (schema, name), under the names and choices they follow.
 
-    `objects` are the columns whose values become files, as those values travel.
+    `objects` are the columns whose values become files, as those values travel; `views` are read to
+    compare what they show.
     """
 
     names: Names
@@ -61,6 +68,7 @@ class Ways:
     rewrites: Mapping[Place, Rewrite]
     settings: SchemaSection = field(default_factory=SchemaSection)
     objects: Mapping[Name, tuple[FieldSpec, ...]] = field(default_factory=dict)
+    views: tuple[RowSpec, ...] = ()
 
     def list_columns(self, to: str, table: OriginTable) -> frozenset[str]:
         """Return the target's columns of a table that `[[schema.cast]]` names for `to`."""
@@ -96,7 +104,22 @@ def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSec
             wanted = ways.list_columns("offload", table)
             objects[name] = tuple(f for f in spec.fields if f.column in wanted)
             specs[name] = _apply_offload(spec, wanted, adapter.capabilities)
-    return replace(ways, specs=specs, objects=objects)
+    views = tuple(_plan_views(origin, adapter, ways))
+    return replace(ways, specs=specs, objects=objects, views=views)
+
+
+def _plan_views(origin: OriginSchema, adapter: OriginDatabase, ways: Ways) -> Iterator[RowSpec]:
+    """Yield how the views' columns are read, those that can be; decimals as the nearest REAL."""
+    casts = tuple(Cast(to="real", type=name) for name in ("numeric", "decimal"))
+    choices = replace(ways.choices, casts=(*ways.choices.casts, *casts))
+    for view in origin.views:
+        if (view.schema, view.name) not in ways.names.tables:
+            continue
+        table = OriginTable(schema=view.schema, name=view.name, columns=view.typed, kind="view")
+        spec = adapter.map_table(table, choices)
+        fields = tuple(f for f in spec.fields if f.op != "refused")
+        if fields:
+            yield msgspec.structs.replace(spec, fields=fields, key=())
 
 
 def _apply_offload(spec: RowSpec, wanted: frozenset[str], capabilities: Capabilities) -> RowSpec:
@@ -137,6 +160,9 @@ def convert_schema(
         timestamps=ways.choices.timestamps,
         uuid=ways.choices.uuid,
         tables=ways.names.tables,
+        routines=frozenset(
+            r.name.partition("(")[0] for r in origin.routines if r.kind != "procedure"
+        ),
     )
     contexts = {
         (table.schema, table.name): _build_context(

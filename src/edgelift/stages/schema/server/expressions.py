@@ -165,6 +165,9 @@ def _to_json(literal: Node) -> object:
 def _parse(text: str, scope: Scope) -> Node:
     if _NEXTVAL.search(text):
         raise UnconvertibleError("it takes the next value of a sequence, which SQLite has not")
+    own = next((name for name in scope.routines if _calls(text, name)), "")
+    if own:
+        raise UnconvertibleError(f"it calls {own}(), a function of the origin's own")
     try:
         return sqlglot.parse_one(text, read=scope.dialect)
     except SqlglotError as error:
@@ -172,6 +175,10 @@ def _parse(text: str, scope: Scope) -> Node:
         raise UnconvertibleError(f"it cannot be parsed: {reason}") from error
     except RecursionError as error:
         raise UnconvertibleError("it is nested too deeply") from error
+
+
+def _calls(text: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}[\"`]?\s*\(", text) is not None
 
 
 def _print(node: Node) -> str:

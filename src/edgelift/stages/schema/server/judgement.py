@@ -200,6 +200,7 @@ def _settle(
             dialect=origin.dialect,
             shape=hash_shape(origin),
             tables=moves,
+            views=ways.views,
         ),
         objects=len(list_objects(origin)),
         lost=tuple(find_unaccounted(origin, mapping, ways.names)),

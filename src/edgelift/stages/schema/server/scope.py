@@ -38,8 +38,9 @@ class Scope:
     time, blob, json, uuid), both empty in queries over several tables, where `tables` gives the
     target's table and `relations` the table's own scope by (schema, name). `opaque` are columns
     whose values got another meaning (a key made a UUID, an array made JSON). `timestamps` and
-    `uuid` are the styles of the rows. `lasting` is set where SQLite takes only what always gives
-    the same: checks, generated columns, indexes.
+    `uuid` are the styles of the rows; `routines` the origin's own functions, perhaps named like
+    one of SQLite's. `lasting` is set where SQLite takes only what always gives the same: checks,
+    generated columns, indexes.
     """
 
     dialect: str
@@ -52,6 +53,7 @@ class Scope:
     timestamps: str = "sqlalchemy"
     uuid: str = "text"
     lasting: bool = False
+    routines: frozenset[str] = frozenset()
 
     @property
     def is_case_sensitive(self) -> bool:
