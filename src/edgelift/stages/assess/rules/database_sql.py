@@ -41,8 +41,8 @@ FUNCTION = Rule(
     id="SQL-FUNCTION",
     level=Level.WARNING,
     title="Calls an SQL function that D1 refuses",
-    why="the driver brings the tables of the statement, up to 20,000 rows each, to the Worker's own "
-    "SQLite; a schema, a script or a larger table is refused",
+    why="the driver brings the tables of the statement, up to 20,000 rows each, to the Worker's "
+    "own SQLite; a schema, a script or a larger table is refused",
     tip="compute it in Python, or use the function named in the message",
 )
 REGEXP = Rule(
