@@ -33,7 +33,8 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
 class MovePlan(msgspec.Struct, frozen=True, kw_only=True):
     """A whole database; `views` are those whose rows are compared on both sides.
 
-    `shape` is the hash of the catalogue that was judged, see `hash_shape`."""
+    `shape` is the hash of the catalogue that was judged, see `hash_shape`.
+    """
 
     database: str
     product: str

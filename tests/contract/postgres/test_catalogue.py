@@ -48,9 +48,7 @@ def test_the_counts_are_those_of_the_information_schema(
             "SELECT count(*) FROM information_schema.columns c JOIN information_schema.tables t "
             f"USING (table_schema, table_name) WHERE table_schema {own} AND table_type <> 'VIEW'"
         )
-        views = count(
-            f"SELECT count(*) FROM information_schema.views WHERE table_schema {own}"
-        )
+        views = count(f"SELECT count(*) FROM information_schema.views WHERE table_schema {own}")
         filled = count("SELECT count(*) FROM pg_matviews WHERE ispopulated")
         columns += count(
             "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
