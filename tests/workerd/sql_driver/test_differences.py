@@ -70,7 +70,6 @@ def test_a_long_insert_that_fails_leaves_nothing(d1: Any) -> None:
     [
         ("CREATE TEMP TABLE t(a)", "not authorized"),
         ("ATTACH ':memory:' AS other", "not authorized"),
-        ("SELECT power(2, 3)", "no such function: power"),
         ("SELECT load_extension('x')", "not authorized"),
         ("VACUUM INTO 'x'", "VACUUM"),
     ],
@@ -80,11 +79,16 @@ def test_what_d1_does_not_offer(d1: Any, sql: str, message: str) -> None:
         d1.execute(sql)
 
 
-def test_too_many_columns_and_terms(d1: Any) -> None:
+def test_more_columns_and_terms_than_d1_takes(d1: Any) -> None:
+    """They run on a copy in the interpreter's own SQLite, up to that one's limits."""
+    assert d1.execute("SELECT " + ", ".join(str(i) for i in range(101))).fetchone() == tuple(
+        range(101)
+    )
+    assert d1.execute(" UNION ALL ".join("SELECT 1" for _ in range(7))).fetchall() == [(1,)] * 7
+    with pytest.raises(sqlite3.DatabaseError, match="too many columns|statement too long"):
+        d1.execute("SELECT " + ", ".join(str(i) for i in range(2001)))
     with pytest.raises(sqlite3.OperationalError, match="too many columns"):
-        d1.execute("SELECT " + ", ".join(str(i) for i in range(101)))
-    with pytest.raises(sqlite3.OperationalError, match="too many terms in compound SELECT"):
-        d1.execute(" UNION ALL ".join("SELECT 1" for _ in range(7)))
+        d1.execute(f"CREATE TABLE t({', '.join(f'c{i}' for i in range(101))})")
 
 
 def test_an_answer_that_lies_is_noticed(d1: Any, d1_transport: HttpTransport) -> None:
