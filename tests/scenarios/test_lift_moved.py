@@ -46,6 +46,13 @@ def environment() -> Iterator[None]:
         os.environ["DATABASE_URL"] = before
 
 
+@pytest.fixture(autouse=True)
+def of_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test the URL of the backend that it is about."""
+    for name in {"repairs", "inn"} & set(request.fixturenames):
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue(name).url)
+
+
 @pytest.fixture(scope="module")
 def repairs(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory

@@ -44,7 +44,7 @@ class SqliteSource:
     OriginUnavailable while the database is locked or keeps changing.
     """
 
-    def __init__(self, path: Path, *, wait_s: float = 5.0) -> None:
+    def __init__(self, path: Path, *, wait_s: float = 10.0) -> None:
         self.path = path
         self.wait_s = wait_s
 

@@ -12,6 +12,7 @@ from tests.cases.marked import found_in, read_expected, view_of
 FOLDERS = sorted((Path(__file__).parent / "rules").iterdir())
 # Shown by whole folders or by what the import did: tests/unit/assess/test_project_rules.py.
 ELSEWHERE = {
+    "DB-SERVER-UNDECLARED",
     "DB-UNDECLARED",
     "IMPORT-NETWORK",
     "IMPORT-SYNTAX",

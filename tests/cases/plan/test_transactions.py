@@ -20,7 +20,8 @@ def test_exactly_the_marked_findings(file: Path, tmp_path: Path) -> None:
 
 def test_every_rule_has_a_case_that_meets_it() -> None:
     expected = {rule for file in FILES for rule, _line in read_expected(file)}
-    assert expected == {rule.id for rule in RULES}
+    # TXN-FRAMEWORK is about a whole app: tests/scenarios/test_lift_django.py.
+    assert expected | {"TXN-FRAMEWORK"} == {rule.id for rule in RULES}
 
 
 def test_findings_name_the_write_they_are_about(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_killed_at_any_moment_and_changed_meanwhile(url: str, tmp_path: Path) ->
         run_sql(url, *(change.format(number) for change in CHANGES))
     moving = Moving(url, part, judge(url), chunk_rows=200)
     copy = moving.copy()
-    assert copy.kept > 0
+    assert copy.kept + copy.repeated > 0
     assert_same(url, part)
     assert {c.status for c in moving.prove(sample=1.0).values()} <= {Status.PASS, Status.SKIPPED}
 

@@ -249,7 +249,8 @@ def test_killed_with_its_workers_and_changed_meanwhile(url: str, tmp_path: Path)
         [*command, "--workers", "2"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert again.returncode == 0, again.stderr
-    assert "chunks were there already" in again.stderr
+    if process.returncode == -signal.SIGKILL:  # not when the move was quicker than the look at it
+        assert "chunks were there already" in again.stderr
     for table in TABLES:
         query = f"SELECT * FROM {table}"
         assert read_plainly(url, query) == read_target(part.with_suffix(""), query), table

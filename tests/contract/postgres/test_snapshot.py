@@ -344,7 +344,8 @@ def test_views_and_materialized_views_can_be_streamed_too(everything_url, make_d
     with open_postgres(url) as database:
         snapshot = database.open_snapshot()
         for name, rows in (("m", 5000), ("v", 9)):
-            table = next(v for v in database.read_schema().views if v.name == name)
+            schema = database.read_schema()
+            table = next(one for one in (*schema.tables, *schema.views) if one.name == name)
             spec = RowSpec(
                 schema=table.schema, table=name, target=name, wire="pgcopy",
                 fields=find_fields("a"),

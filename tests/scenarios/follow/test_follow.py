@@ -72,8 +72,8 @@ def test_killed_at_any_moment_it_goes_on(origin: Origin) -> None:
     generator = random.Random(7)
     with origin.write(2) as writer:
         wait_for(lambda: writer.written > 5)
-        for number in range(KILLS):
-            process = origin.start(first=number == 0 or not origin.folder.exists())
+        for _ in range(KILLS):
+            process = origin.start(first=not origin.target.exists())
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(generator.uniform(0.2, 3.0))
             assert process.poll() is None, process.communicate()

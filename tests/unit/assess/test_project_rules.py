@@ -9,7 +9,7 @@ from edgelift.project import DatabaseSection, JobSection, StaticSection
 from edgelift.sources.probe import DatabaseSeen, EventSeen, JobSeen, Probe
 from edgelift.sources.source_code.view import build_view
 from edgelift.stages.assess.rules import check_code
-from edgelift.stages.assess.rules.databases import check_databases
+from edgelift.stages.assess.rules.databases import check_databases, check_drivers
 from tests.cases.marked import make_project
 
 APP = "from flask import Flask\n\napp = Flask(__name__)\n\n\ndef tidy():\n    return 1\n"
@@ -90,6 +90,14 @@ def test_what_the_import_did(tmp_path: Path) -> None:
         ("IMPORT-ENTROPY", "app.py", 4),
         ("IMPORT-DATABASE", "app.py", 5),
     ]
+
+
+def test_a_driver_of_a_server_that_is_not_declared() -> None:
+    imported = ["flask", "psycopg2", "pymysql"]
+    server = DatabaseSection(name="main", url="postgresql://db/shop")
+    found = [(f.rule, f.message.partition(":")[0]) for f in check_drivers(imported, [server])]
+    assert found == [("DB-SERVER-UNDECLARED", "pymysql")]
+    assert len(list(check_drivers(imported, []))) == 2
 
 
 def test_a_database_that_is_not_declared() -> None:

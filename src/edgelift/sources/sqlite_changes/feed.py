@@ -32,7 +32,7 @@ from edgelift.sources.sqlite_changes.triggers import LOG, LoggedTable
 from edgelift.sources.sqlite_compare import Side, Tolerance, compare_tables
 from edgelift.sources.sqlite_errors import check_file, origin_errors
 
-_WAIT_S = 10.0  # for a writer of the file
+_WAIT_S = 30.0  # for a writer of the file
 _POLL_S = 0.05
 _PRUNE_ROWS = 1000
 _MOST_DETAILS = 20

@@ -8,8 +8,11 @@ data's proven copy stays what was proven.
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from edgelift.errors import OriginError, UsageError, VerificationMismatch
 from edgelift.model.findings import Check, Status
@@ -160,6 +163,7 @@ def _work(run: Run, options: FollowOptions) -> Result:
                 why="the project has none that moves",
                 tip="name it in edgelift.toml, or give its url with --to",
             )
+        asked = stack.enter_context(_note_interrupts())
         try:
             for follower in followers:
                 follower.catch_up()
@@ -167,6 +171,8 @@ def _work(run: Run, options: FollowOptions) -> Result:
             run.record_checks(checks)
             _raise_mismatch(checks)
             while not options.until_caught_up:
+                if asked.is_set():
+                    raise KeyboardInterrupt
                 for follower in followers:
                     follower.advance(0.5 / len(followers))
                     follower.tell()
@@ -177,6 +183,26 @@ def _work(run: Run, options: FollowOptions) -> Result:
             for follower in followers:
                 follower.save("stopped")
         return _summarize(followers)
+
+
+@contextlib.contextmanager
+def _note_interrupts() -> Iterator[threading.Event]:
+    """Yield what remembers a Ctrl-C: raised inside a driver's callback it would go unnoticed."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _check(run: Run, follower: Follower, *, verify: bool) -> list[Check]:
