@@ -170,15 +170,14 @@ def _work(run: Run, options: FollowOptions) -> Result:
                 checks += _check(run, follower, verify=options.verify)
             run.record_checks(checks)
             _raise_mismatch(checks)
-            while not options.until_caught_up:
-                if asked.is_set():
-                    raise KeyboardInterrupt
+            while not options.until_caught_up and not asked.is_set():
                 for follower in followers:
                     follower.advance(0.5 / len(followers))
                     follower.tell()
         except KeyboardInterrupt:
             if options.until_caught_up:
                 raise
+        if not options.until_caught_up:
             run.note("stopped; the same command goes on from here")
             for follower in followers:
                 follower.save("stopped")
