@@ -8,6 +8,7 @@ Names begin with `_edgelift_`; nothing else of the origin is changed.
 from __future__ import annotations
 
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from edgelift.sources.sqlite_catalogue import quote_identifier as quote
 from edgelift.sources.sqlite_rows import find_rowid
 
 PREFIX = "_edgelift_"
+_GAP_S = 0.0002  # between two tries to write
 LOG = f"{PREFIX}changes"
 _OURS = "substr(name, 1, 10) = '_edgelift_'"
 
@@ -134,7 +136,7 @@ def install(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> bool:
     version = db.execute("PRAGMA schema_version").fetchone()[0]
     if read_objects(db) == wanted and head is not None and head.schema_version == version:
         return False
-    db.execute("BEGIN IMMEDIATE")
+    _begin_writing(db)
     try:
         _remove(db)
         for statement in wanted.values():
@@ -152,7 +154,7 @@ def remove(db: sqlite3.Connection) -> bool:
     """Remove table and triggers in one transaction; returns whether there were any."""
     if not read_objects(db):
         return False
-    db.execute("BEGIN IMMEDIATE")
+    _begin_writing(db)
     try:
         _remove(db)
         db.execute("COMMIT")
@@ -160,6 +162,28 @@ def remove(db: sqlite3.Connection) -> bool:
         if db.in_transaction:
             db.execute("ROLLBACK")
     return True
+
+
+def _begin_writing(db: sqlite3.Connection) -> None:
+    """Begin a transaction that writes, in the gaps of a busy writer too.
+
+    SQLite's own wait sleeps up to 100 ms between two tries, and a writer without a pause is seldom
+    away just then. Raises sqlite3.OperationalError when there was no gap in the connection's time.
+    """
+    wait_ms = int(db.execute("PRAGMA busy_timeout").fetchone()[0])
+    deadline = time.monotonic() + wait_ms / 1000
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while not db.in_transaction:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(_GAP_S)
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {wait_ms}")
 
 
 def _remove(db: sqlite3.Connection) -> None:
