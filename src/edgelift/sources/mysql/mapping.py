@@ -7,11 +7,12 @@ come as the text protocol prints them, in UTF-8 and in UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgelift.model.origin_schema import OriginColumn, OriginTable, OriginType
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.rows.ops import MYSQL, write_argument
+from edgelift.sources.column_way import Way
 from edgelift.sources.mysql.connection import ServerVersion, quote_name
 from edgelift.sources.mysql.types import SPATIAL
 from edgelift.sources.origin_database import Cast, Choices
@@ -25,19 +26,6 @@ FLOATS = frozenset({"float", "double"})
 # MySQL stores SRID and WKB; the longitude comes first in both, whatever the SRID says.
 _SPATIAL_LOSS = "{} becomes WKB{}; SQLite has no spatial functions"
 _BIG = 2**63
-
-
-@dataclass(frozen=True)
-class Way:
-    """How one type travels; `expression` has `{}` where the column stands."""
-
-    op: str
-    argument: str = ""
-    target: str = "TEXT"
-    expression: str = "{}"
-    loss: str = ""
-    undo: str = ""
-    may_be_null: bool = False
 
 
 def map_table(table: OriginTable, choices: Choices, version: ServerVersion) -> RowSpec:
@@ -74,17 +62,8 @@ def _to_field(
     cast = choices.find_cast(table, column.name, column.type.name)
     if cast is not None:
         way = apply_cast(column.type, way, cast, version)
-    return FieldSpec(
-        column=choices.name_column(table, column.name),
-        read=way.expression.replace("{}", quote_name(column.name)),
-        op=way.op,
-        argument=way.argument,
-        target_type=way.target,
-        not_null=column.not_null and not way.may_be_null,
-        loss=way.loss,
-        undo=way.undo,
-        origin=column.name,
-    )
+    name = choices.name_column(table, column.name)
+    return way.to_field(column, name, way.expression.replace("{}", quote_name(column.name)))
 
 
 def choose_way(kind: OriginType, choices: Choices, version: ServerVersion) -> Way:

@@ -6,11 +6,12 @@ are read in their binary form where an op knows it, else as the server's own tex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgelift.model.origin_schema import OriginColumn, OriginTable, OriginType
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.rows.ops import PGCOPY, write_argument
+from edgelift.sources.column_way import Way
 from edgelift.sources.origin_database import Cast, Choices
 from edgelift.sources.postgres.names import quote
 
@@ -31,19 +32,6 @@ _IN_WORDS = {
         "SQLite has no geometric operators",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Way:
-    """How one type travels; `expression` has `{}` where the column stands."""
-
-    op: str
-    argument: str = ""
-    target: str = "TEXT"
-    expression: str = "{}"
-    loss: str = ""
-    undo: str = ""
-    may_be_null: bool = False
 
 
 def map_table(table: OriginTable, choices: Choices, *, money_scale: int) -> RowSpec:
@@ -88,17 +76,8 @@ def _to_field(
     way = choose_way(column.type, choices, money_scale)
     if cast is not None:
         way = apply_cast(read_base(column.type), way, cast)
-    return FieldSpec(
-        column=choices.name_column(table, column.name),
-        read=way.expression.format(quote(column.name)),
-        op=way.op,
-        argument=way.argument,
-        target_type=way.target,
-        not_null=column.not_null and not way.may_be_null,
-        loss=way.loss,
-        undo=way.undo,
-        origin=column.name,
-    )
+    name = choices.name_column(table, column.name)
+    return way.to_field(column, name, way.expression.format(quote(column.name)))
 
 
 def read_base(kind: OriginType) -> OriginType:
