@@ -121,6 +121,11 @@ def close_flow(flow: Flow) -> None:
 _requests: dict[int, Flow] = {}
 
 
+def is_running(request_id: int) -> bool:
+    """Return whether a request or job has not ended, with all that it waits for."""
+    return request_id in _requests
+
+
 def at_end(callback: Callable[[], object]) -> None:
     """Call `callback` once when the running request ends.
 

@@ -7,8 +7,9 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from typing import Any
 
 from edgelift.worker.loop import run_coroutine
@@ -80,9 +81,39 @@ def run_job(job: dict[str, Any], framework: str, app: Any) -> dict[str, Any]:
     return {"name": job["name"], "ok": not error, "error": error, "ms": elapsed_ms}
 
 
+# What a run of a job is for, "" when it is the only one, and what is called before it.
+Run = tuple[str, Callable[[], object]]
+ONE_RUN: tuple[Run, ...] = (("", lambda: None),)
+
+
 def run_due_jobs(
-    jobs: list[dict[str, Any]], cron: str, framework: str, app: Any
+    jobs: list[dict[str, Any]],
+    cron: str,
+    framework: str,
+    app: Any,
+    runs: Sequence[Run] = ONE_RUN,
 ) -> list[dict[str, Any]]:
-    """Run the jobs declared for this cron expression, one after the other."""
+    """Run the jobs declared for this cron expression, one after the other, each in all its runs."""
     wanted = cron.split()
-    return [run_job(job, framework, app) for job in jobs if job["schedule"].split() == wanted]
+    due = [job for job in jobs if job["schedule"].split() == wanted]
+    return [_sum_up([_run(job, framework, app, run) for run in runs]) for job in due]
+
+
+def _run(job: dict[str, Any], framework: str, app: Any, run: Run) -> dict[str, Any]:
+    name, prepare = run
+    context = copy_context()
+    context.run(prepare)
+    report: dict[str, Any] = context.run(run_job, job, framework, app)
+    if name and report["error"]:
+        report["error"] = f"{name}: {report['error']}"
+    return report
+
+
+def _sum_up(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one report of all runs of a job; each was tried, whatever became of the others."""
+    return {
+        "name": reports[0]["name"],
+        "ok": all(report["ok"] for report in reports),
+        "error": "; ".join(report["error"] for report in reports if report["error"]),
+        "ms": round(sum(report["ms"] for report in reports), 1),
+    }

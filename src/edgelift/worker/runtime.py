@@ -74,6 +74,7 @@ from edgelift.worker.exchange import Request, Rest, Server
 from edgelift.worker.host import locate_bytes, read_host, to_javascript
 from edgelift.worker.jobs import run_due_jobs
 from edgelift.worker.patches import garbage, install_patches, randomness
+from edgelift.worker.sharding import Router, list_runs, read_router, route_app
 from edgelift.worker.wsgi import WsgiServer
 
 SERVERS: dict[str, type[WsgiServer | AsgiServer]] = {
@@ -85,6 +86,8 @@ SERVERS: dict[str, type[WsgiServer | AsgiServer]] = {
 }
 
 _settings: dict[str, Any] = {}
+_app: Any = None
+_router: Router | None = None
 _server: Server | None = None
 _streams: dict[int, Rest] = {}
 # `reply` of the host module, kept from `resume` on: a snapshot could not hold it.
@@ -105,7 +108,7 @@ def configure(settings_json: str) -> None:
 
     Raises whatever the app's import raises, EntryError for an entry that is not there.
     """
-    global _settings, _server
+    global _settings, _app, _router, _server
     _settings = json.loads(settings_json)
     _install_drivers(_settings.get("drivers", []))
     install_patches()
@@ -115,8 +118,10 @@ def configure(settings_json: str) -> None:
     root = _settings.get("root", "/app")
     if root not in sys.path:
         sys.path.insert(0, root)
-    app = load_app(_settings["entry"])
-    _server = SERVERS[_settings["framework"]](app)
+    _app = load_app(_settings["entry"])
+    _router = read_router(_settings)
+    framework = _settings["framework"]
+    _server = SERVERS[framework](route_app(_app, framework, _router))
     flows.end_import()
     garbage.freeze_imports()
 
@@ -304,9 +309,10 @@ def scheduled(cron: str, time_ms: float, request_id: int) -> str:
     flow = flows.open_flow(request_id)
     flows.open_stack(flow)
     try:
-        server: Any = _read_server()
+        _read_server()
         jobs, framework = _settings.get("jobs", []), _settings["framework"]
-        reports = flows.new_context(flow).run(run_due_jobs, jobs, cron, framework, server.app)
+        context, runs = flows.new_context(flow), list_runs(_router)
+        reports = context.run(run_due_jobs, jobs, cron, framework, _app, runs)
     finally:
         flows.close_stack(flow)
         flows.close_flow(flow)

@@ -1,16 +1,20 @@
 """ThreadPoolExecutor whose workers end when there is no work.
 
 Without it an idle worker waits in a request that is long over, and the executor of a module counts
-on it for ever.
+on it for ever. What is submitted works on the shards of who submits it, whoever's thread runs it.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from concurrent.futures import _base
 from concurrent.futures import thread as pools
 from queue import Empty
 from typing import Any
+
+from edgelift.worker.sharding.choice import carry
 
 
 def _work(reference: Any, context: Any, queue: Any) -> None:
@@ -68,8 +72,18 @@ def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> 
         next(iter(self._threads)).join()
 
 
+def _submit(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def submit(self: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return original(self, carry(function), *args, **kwargs)
+
+    return submit
+
+
 def install() -> None:
     """Patch the class; subclasses and asyncio's default executor follow."""
     pool: Any = pools.ThreadPoolExecutor
+    if not hasattr(pool.submit, "__wrapped__"):
+        pool.submit = _submit(pool.submit)
     pool._adjust_thread_count = _adjust_thread_count
     pool.shutdown = _shutdown

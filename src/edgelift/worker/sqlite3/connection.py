@@ -328,6 +328,8 @@ class Connection(Features, metaclass=_ConnectionType):
         if self._closed:
             raise ProgrammingError("Cannot operate on a closed database.")
         self._transaction.refresh()
+        if self._autocommit is False:
+            self._transaction.begin()  # one that a request has taken with it, or another shard's
 
     def _check_writable(self) -> None:
         if self._read_only or self.pragma_values.get("query_only"):
