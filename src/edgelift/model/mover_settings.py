@@ -128,6 +128,7 @@ class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     `column`, or of the primary key of `table`). `count` shards, or as many as `max_bytes` each
     asks for. Tables in `replicate` lie in every shard as a whole; all others are split, by the
     column or by their foreign keys. `database` names the one that is meant, empty for each.
+    `route` says how a lifted app's requests find theirs.
     """
 
     by: Literal["tenant", "key"]
@@ -137,6 +138,7 @@ class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     max_bytes: int = 0
     replicate: tuple[str, ...] = ()
     database: str = ""
+    route: RouteSection | None = None
 
     def find_faults(self) -> Iterator[str]:
         """Yield what is wrong with it."""
@@ -150,6 +152,8 @@ class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
             yield f"data.shards.count is {self.count}; 2 to 4096 are allowed"
         if self.max_bytes < 0:
             yield f"data.shards.max_bytes is {self.max_bytes}"
+        if self.route is not None:
+            yield from self.route.find_faults()
 
 
 class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
