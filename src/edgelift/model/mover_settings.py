@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from edgelift.model.shard_route import RouteSection
+
 CastTarget = Literal[
     "text", "integer", "real", "numeric", "scaled", "blob", "hex", "json", "null", "unix",
     "unix_ms", "offload", "stored",
