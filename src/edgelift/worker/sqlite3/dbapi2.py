@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import fields
 from typing import Any
 
 from edgelift.worker.sqlite3 import registry
@@ -82,7 +81,7 @@ def connect(database: Any, *arguments: Any, **named: Any) -> Any:
             )
         factory = real.Connection
     _warn_of_file(str(database))
-    given = dict(zip((f.name for f in fields(options)), arguments, strict=False))
+    given = dict(zip(options._fields, arguments, strict=False))
     return real.connect(database, **{**given, **named, "factory": factory})
 
 

@@ -28,7 +28,16 @@ from edgelift.worker.sqlite3.statement import (
     Statement,
     parse,
 )  # fmt: skip
-from edgelift.worker.sqlite3.transport import GROUP, JSON, RAW, RUN, Answer, Asked, Database
+from edgelift.worker.sqlite3.transport import (
+    GROUP,
+    JSON,
+    RAW,
+    RUN,
+    Answer,
+    Asked,
+    Database,
+    Result,
+)  # fmt: skip
 from edgelift.worker.sqlite3.values import Value
 
 # What wrap_query puts around a query of 100 columns, the most D1 returns.
@@ -176,16 +185,16 @@ def run_each(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) ->
         return Outcome(names, changes=0)
     pieces = [piece for values in rows for piece in fit(statement, values)]
     try:
-        answer = database.ask(_with_counters(pieces, RUN if names is None else JSON), writes=True)
+        asked = _with_counters(database, pieces, RUN if names is None else JSON)
+        results = database.ask(asked, writes=True).results
     except Error:
         database.partial = []  # taken back with the one that failed
         raise
-    outcome = _sum_up(answer)
+    outcome = _sum_up(database, results)
     if names is not None:
         outcome.names = names
-        outcome.rows = [
-            flatten_row(row, len(names)) for result in answer.results[::2] for row in result.rows
-        ]
+        writes = results if database.counts else results[::2]
+        outcome.rows = [flatten_row(row, len(names)) for result in writes for row in result.rows]
     return outcome
 
 
@@ -212,29 +221,35 @@ def run_many(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) ->
 
 
 def _run_batch(database: Database, batch: Sequence[Fitted]) -> Outcome:
-    return _sum_up(database.ask(_with_counters(batch, RUN), writes=True, atomic=False))
+    asked = _with_counters(database, batch, RUN)
+    return _sum_up(database, database.ask(asked, writes=True, atomic=False).results)
 
 
 def sum_up_partial(database: Database) -> Outcome:
     """Return what the statements before a failed one did, once."""
     results, database.partial = database.partial, []
-    whole = results[: len(results) // 2 * 2]
-    return _sum_up(Answer(whole)) if whole else Outcome(changes=0)
+    whole = results if database.counts else results[: len(results) // 2 * 2]
+    return _sum_up(database, whole) if whole else Outcome(changes=0)
 
 
-def _with_counters(pieces: Sequence[Fitted], form: str) -> list[Asked]:
-    """Return each statement followed by its counters.
+def _with_counters(database: Database, pieces: Sequence[Fitted], form: str) -> list[Asked]:
+    """Return each statement, in D1 followed by its counters.
 
     The changes in D1's own meta include those of triggers and cascades.
     """
+    if database.counts:
+        return [(piece, form) for piece in pieces]
     counters: Asked = (Fitted(COUNTERS, []), JSON)
     return [asked for piece in pieces for asked in ((piece, form), counters)]
 
 
-def _sum_up(answer: Answer) -> Outcome:
-    counters = [result.rows[0] for result in answer.results[1::2]]
+def _sum_up(database: Database, results: Sequence[Result]) -> Outcome:
+    if database.counts:
+        writes, counters = results, [result.meta["counters"] for result in results]
+    else:
+        writes, counters = results[::2], [result.rows[0] for result in results[1::2]]
     changes = sum(changed for changed, _ in counters)
-    total = sum(result.meta.get("changes", 0) for result in answer.results[::2])
+    total = sum(result.meta.get("changes", 0) for result in writes)
     return Outcome(changes=changes, total_changes=max(total, changes), last_rowid=counters[-1][1])
 
 
@@ -266,10 +281,11 @@ def run_script(database: Database, statements: Sequence[str], *, commits: bool =
         batch: list[Asked] = [
             (Fitted(plan.target.sql, []), RUN) for plan in plans[start : start + _BATCH_STATEMENTS]
         ]
-        asked = [*batch, (Fitted(COUNTERS, []), JSON)]
+        asked = batch if database.counts else [*batch, (Fitted(COUNTERS, []), JSON)]
         is_last = start + _BATCH_STATEMENTS >= len(plans)
         answer = database.ask(asked, writes=True, atomic=False, commits=commits and is_last)
-        outcome.total_changes += sum(r.meta.get("changes", 0) for r in answer.results[:-1])
-        outcome.last_rowid = answer.results[-1].rows[0][1]
+        outcome.total_changes += sum(r.meta.get("changes", 0) for r in answer.results[: len(batch)])
+        last = answer.results[-1]
+        outcome.last_rowid = (last.meta["counters"] if database.counts else last.rows[0])[1]
     database.forget()
     return outcome

@@ -167,6 +167,8 @@ def fit(
     `room` is what the text may measure in bytes. Raises OperationalError ("too many SQL variables")
     or DataError ("query string is too large") when nothing makes it fit.
     """
+    if not statement.slots and _size(statement.sql) <= room:
+        return [Fitted(statement.sql, [])]
     draft = Draft(statement, values)
     fitted = draft.write()
     if _fits(fitted, room):

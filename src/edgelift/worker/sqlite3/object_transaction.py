@@ -10,13 +10,12 @@ lost. BEGIN IMMEDIATE and EXCLUSIVE take the object with the first statement of 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from edgelift.worker.sqlite3.errors import OperationalError, read_d1_error
 from edgelift.worker.sqlite3.object_transport import ObjectTransport, SqlCall
 from edgelift.worker.sqlite3.transactions import Books
+from edgelift.worker.sqlite3.wire import read_answer, write_message
 
 _numbers = itertools.count(1)
 _LOCKS = frozenset({"IMMEDIATE", "EXCLUSIVE"})
@@ -40,14 +39,12 @@ class ObjectTransaction(Books):
         self,
         link: Link,
         transport: ObjectTransport,
-        read_answer: Callable[[str], Json],
         busy_ms: int,
     ) -> None:
         super().__init__()
         self.link = link
         self.busy_ms = busy_ms
         self._transport = transport
-        self._read_answer = read_answer
         self._number = 0
         self._locks = False
         # Whether its foreign keys are checked at its end, whatever they declare.
@@ -176,8 +173,7 @@ class ObjectTransaction(Books):
             raise
 
     def _ask(self, call: SqlCall, message: Json) -> Json:
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-        return self._read_answer(self._transport.send_message(call, text))
+        return read_answer(self._transport.send_message(call, write_message(message)))
 
     @staticmethod
     def _raise(answer: Json) -> None:

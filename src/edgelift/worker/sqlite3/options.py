@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 LEGACY_TRANSACTION_CONTROL = -1
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What sqlite3.connect takes after the database, in its order; `autocommit` only by name."""
 
     timeout: float = 5.0
@@ -23,7 +21,7 @@ class Options:
     autocommit: bool | int = LEGACY_TRANSACTION_CONTROL
 
 
-_NAMES = tuple(field.name for field in fields(Options))
+_NAMES = Options._fields
 
 
 def read_options(arguments: Sequence[Any], named: Mapping[str, Any]) -> Options:

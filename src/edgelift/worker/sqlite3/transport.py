@@ -6,8 +6,6 @@ between the driver and its runtime.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,6 +17,7 @@ from edgelift.worker.sqlite3.object_transport import ObjectTransport
 from edgelift.worker.sqlite3.statement import Statement
 from edgelift.worker.sqlite3.tokens import quote_name
 from edgelift.worker.sqlite3.transactions import Books, Transaction
+from edgelift.worker.sqlite3.wire import read_answer, write_message
 
 # Forms of results: see targets/workerd/js/d1_query.mjs; GROUP: js/sql_object.mjs.
 JSON, RAW, RUN, GROUP = "json", "raw", "run", "group"
@@ -68,27 +67,14 @@ class Answer:
     names: list[str] | None = None
 
 
-def _read_object(found: dict[str, Any]) -> Any:
-    """Turn the two forms of a blob into bytes; everything else stays."""
-    if len(found) == 1:
-        if "b" in found:
-            return bytes.fromhex(found["b"])
-        if "blob" in found:
-            return base64.b64decode(found["blob"])
-    return found
-
-
-def _decode(text: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(text, object_hook=_read_object)
-    return answer
-
-
 class Database:
     """A configured database: binding, transport, and what its connections know of it."""
 
-    # Whether all rows of a query come as one cell, and whether a batch is a transaction.
+    # Whether all rows of a query come as one cell, whether a batch is a transaction, and whether
+    # the answer to a write brings its counters.
     groups = False
     batches = True
+    counts = False
 
     def __init__(self, binding: str, transport: Transport | None = None) -> None:
         self.binding = binding
@@ -148,9 +134,8 @@ class Database:
         request: dict[str, Any] = {"statements": steps}
         if names:
             request["names"] = list(names)
-        text = json.dumps(request, ensure_ascii=False, separators=(",", ":"))
         assert self.transport is not None
-        return _decode(self.transport.send(self.binding, text))
+        return read_answer(self.transport.send(self.binding, write_message(request)))
 
     def read_table(self, table: str) -> list[tuple[str, str]]:
         """Return (name, declared type) of a table's visible columns, [] without such a table."""
@@ -171,6 +156,7 @@ class ObjectDatabase(Database):
 
     groups = True
     batches = False
+    counts = True
 
     def __init__(self, binding: str, carrier: ObjectTransport, shard: str = "") -> None:
         super().__init__(binding)
@@ -190,7 +176,7 @@ class ObjectLink(ObjectDatabase):
         super().__init__(shared.binding, shared.carrier, shared.shard)
         self.shared = shared
         self.names, self.tables, self.returning = shared.names, shared.tables, shared.returning
-        self.transaction = ObjectTransaction(self, shared.carrier, _decode, busy_ms)
+        self.transaction = ObjectTransaction(self, shared.carrier, busy_ms)
 
     def forget(self) -> None:
         """Drop what was learned; until the transaction ends only this link sees its new schema."""
@@ -209,13 +195,10 @@ class ObjectLink(ObjectDatabase):
         self, steps: list[list[Any]], names: Fitted | None, wishes: dict[str, bool]
     ) -> dict[str, Any]:
         message: dict[str, Any] = {"steps": steps}
-        if wishes["atomic"] and len(steps) > _PAIR:
+        if wishes["atomic"] and len(steps) > 1:
             message["atomic"] = True
         if names:
             message["names"] = list(names)
         if wishes["commits"]:
             return self.transaction.commit_with(message)
         return self.transaction.send(message, writes=wishes["writes"])
-
-
-_PAIR = 2  # a write and its counters

@@ -14,8 +14,10 @@
  *          open savepoints from 0: "release" keeps what n and those inside it did, "undo" takes it back and leaves n
  *          open. "atomic": when a statement fails, those before it in this message are taken back too. "since": begin
  *          only if nobody has written since that version; `watch` asks for the version.
- * answer   {"results": [{"rows": [...], "columns"?: [...], "meta"?: {"changes": n}}, ...], "names"?: [...],
- *           "version"?: text, "error"?: "message of SQLite: SQLITE_CODE", "ended"?: true}
+ * answer   {"results": [{"rows": [...], "columns"?: [...], "meta"?: {"changes": n, "counters": [changed, rowid]}}, ...],
+ *           "names"?: [...], "version"?: text, "error"?: "message of SQLite: SQLITE_CODE", "ended"?: true}
+ *          `changes` counts what triggers and foreign keys did too; the counters are SQLite's changes() and
+ *          last_insert_rowid().
  *          With an error, `results` are those of the statements before; the transaction goes on, also when the message
  *          was to end it (unless there is no `next` to go on with: then it is rolled back).
  *
@@ -62,7 +64,7 @@ const PROBE = [
 const DEFERS = /\bdeferrable\b|\bdefer_foreign_keys\b/i;
 /** What makes SQLite itself roll the whole transaction back, beneath workerd, which then resets the object. */
 const ROLLS_BACK = /\bor\s+rollback\b|\braise\s*\(\s*rollback\b/i;
-const COUNTERS = /^select json_array\(changes\(\)/i;
+const COUNTERS = 'SELECT json_array(total_changes(), changes(), last_insert_rowid())';
 const CONSTRAINT = /SQLITE_CONSTRAINT/;
 
 /** @param {unknown} cell */
@@ -139,6 +141,8 @@ export class SqlObject extends DurableObject {
   #wrote = false;
   /** SQLite's total_changes() after the last statement. */
   #changes = -1;
+  /** Its changes() and last_insert_rowid() then, as JSON: a row number may be beyond what a Number holds. */
+  #counters = '0,0';
   /** Whether foreign keys may be checked at the commit only. */
   #defers = false;
 
@@ -245,7 +249,7 @@ export class SqlObject extends DurableObject {
    */
   #runEach(message, answer) {
     const steps = /** @type {Statement[]} */ (message.steps);
-    for (const part of message.atomic ? [steps] : withCounters(steps)) {
+    for (const part of message.atomic ? [steps] : steps.map((step) => [step])) {
       this.ctx.storage.transactionSync(() => {
         this.#runAll({ ...message, names: undefined }, part, answer);
         if (this.#wrote) this.#checkKept();
@@ -373,14 +377,14 @@ export class SqlObject extends DurableObject {
     const before = form === 'run' || form === 'json' ? this.#readChanges() : -1;
     this.#changes = -1; // a statement that fails may have counted
     const cursor = this.#exec(statement);
-    if (form === 'group') return `{"rows":${[...cursor.raw()][0][0]}}`;
-    const columns = cursor.columnNames;
-    const rows = [...cursor.raw()];
-    const wrote = cursor.rowsWritten > 0 || columns.length === 0;
+    if (form === 'group') return `{"rows":${cursor.raw().toArray()[0][0]}}`;
+    const rows = cursor.raw().toArray();
+    const wrote = cursor.rowsWritten > 0 || cursor.columnNames.length === 0;
     if (wrote) this.#noteWrite(statement[0]);
-    if (before < 0) return JSON.stringify({ rows: rows.map((row) => row.map(fromCell)), columns });
-    if (!wrote) this.#changes = before;
-    const meta = `"meta":{"changes":${this.#readChanges() - before}}`;
+    if (before < 0) {
+      return JSON.stringify({ rows: rows.map((row) => row.map(fromCell)), columns: cursor.columnNames });
+    }
+    const meta = `"meta":{"changes":${this.#readChanges() - before},"counters":[${this.#counters}]}`;
     return form === 'run' ? `{"rows":[],${meta}}` : `{${spliceRows(rows)},${meta}}`;
   }
 
@@ -393,25 +397,13 @@ export class SqlObject extends DurableObject {
   /** @returns {number} how many rows have changed so far, by triggers and foreign keys too */
   #readChanges() {
     if (this.#changes < 0) {
-      const [[total]] = this.ctx.storage.sql.exec('SELECT total_changes()').raw().toArray();
+      const [[text]] = this.ctx.storage.sql.exec(COUNTERS).raw().toArray();
+      const [, total, counters] = /** @type {string[]} */ (/^.(\d+),(.*).$/.exec(text));
       this.#changes = Number(total);
+      this.#counters = counters;
     }
     return this.#changes;
   }
-}
-
-/**
- * Statements one by one, each with the question for its counters that follows it: the check of foreign keys counts too.
- * @param {Statement[]} steps
- */
-function withCounters(steps) {
-  /** @type {Statement[][]} */
-  const parts = [];
-  for (const step of steps) {
-    if (COUNTERS.test(step[0]) && parts.length > 0) parts[parts.length - 1].push(step);
-    else parts.push([step]);
-  }
-  return parts;
 }
 
 /** Leaves transactionSync without its writes. */
