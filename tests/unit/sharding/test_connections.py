@@ -92,7 +92,7 @@ def test_without_a_shard_only_what_all_hold_is_read(files: FileTransport) -> Non
         ("SELECT 1 FROM country, Entry", "entry is split by tenant"),
         ("SELECT amount FROM totals", "totals is split by tenant"),
         ("SELECT * FROM 'account'", "account is split"),
-        ("WITH x AS (SELECT * FROM \"account\") SELECT * FROM x", "account is split"),
+        ('WITH x AS (SELECT * FROM "account") SELECT * FROM x', "account is split"),
         ("SELECT (SELECT count(*) FROM [account]) FROM country", "account is split"),
         ("INSERT INTO account (tenant) VALUES ('a')", "account is split"),
         ("DELETE FROM country", "country lies as a whole in every shard"),

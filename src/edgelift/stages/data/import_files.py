@@ -17,9 +17,10 @@ from edgelift.errors import TargetError, UsageError
 from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.move_plan import STAYS
 from edgelift.model.plan import Plan
-from edgelift.model.shard_map import ShardMap
+from edgelift.model.shard_map import list_members
 from edgelift.model.target_schema import TargetSchema
 from edgelift.run import Run
+from edgelift.sources.shard_files import read_map
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_ddl import read_fts_content
@@ -107,12 +108,9 @@ def write_all_import_files(run: Run, folder: Path) -> None:
 
 
 def _list_files(run: Run, name: str) -> list[str]:
-    """Return the names of what a database became: itself, or its shards."""
-    shards = run.project.settings.data.shards
-    if shards is None or shards.database not in {"", name}:
-        return [name]
-    found = run.journal.read_document(f"shards:{name}", ShardMap)
-    return [shard.name for shard in found.shards] if found else [name]
+    """Return the names of what a database became: itself, or its shards and their counters."""
+    found = read_map(run.project.settings.data, run.journal, name)
+    return [member.name for member in list_members(name, "", "", found)]
 
 
 def _write_one(run: Run, name: str, schema: TargetSchema | None, folder: Path) -> None:

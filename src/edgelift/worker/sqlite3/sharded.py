@@ -188,8 +188,8 @@ class _Books:
     def __init__(self, sessions: Sessions) -> None:
         object.__setattr__(self, "_sessions", sessions)
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         return type(self._sessions.current.books)
 
     def __getattr__(self, name: str) -> Any:

@@ -65,7 +65,7 @@ class ServerSubject:
     def identity(self) -> str:
         """Return a hash of all that the target is made from, but the rows themselves."""
         still = [msgspec.structs.replace(move, rows=0, bytes=0) for move in self.plan.tables]
-        more = (self.shards,) if self.shards else ()
+        more = (msgspec.structs.replace(self.shards, route=None),) if self.shards else ()
         return hash_inputs(FORMAT, self.plan.shape, still, self.schema, *more)
 
 

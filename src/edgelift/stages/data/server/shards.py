@@ -5,16 +5,20 @@ Files are put in place only when all of them are proven, so that they are of one
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import msgspec
 
+from edgelift.model.catalogue import Catalogue
 from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Status
-from edgelift.model.shard_map import Shard, ShardMap
+from edgelift.model.shard_map import Shard, ShardMap, counters_name, list_members
 from edgelift.run import Run
+from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.data.server import prove
 from edgelift.stages.data.server.move import (
     Moment,
@@ -22,6 +26,7 @@ from edgelift.stages.data.server.move import (
     load_and_prove,
     open_moment,
     put_in_place,
+    read_counters,
 )
 from edgelift.stages.data.server.shard_plan import (
     Splitting,
@@ -29,6 +34,12 @@ from edgelift.stages.data.server.shard_plan import (
     measure_splitting,
     plan_shards,
     select_shard,
+)
+from edgelift.stages.data.server.shard_whole import (
+    complete_map,
+    find_local_keys,
+    read_lasts,
+    write_counters,
 )
 
 
@@ -38,9 +49,9 @@ def map_path(run: Run, name: str) -> Path:
 
 
 def list_shards(run: Run, subject: ServerSubject) -> list[str]:
-    """Return the names of a database's shards; its own name before they were planned."""
+    """Return the names of a database's files; its own name before its shards were planned."""
     found = run.journal.read_document(f"shards:{subject.name}", ShardMap)
-    return [shard.name for shard in found.shards] if found else [subject.name]
+    return [member.name for member in list_members(subject.name, "", "", found)]
 
 
 def split(run: Run, subject: ServerSubject, moment: Moment) -> tuple[Splitting, ShardMap]:
@@ -66,6 +77,8 @@ def move_shards(
     made: list[tuple[ServerSubject, Path, prove.Proof, list[Check]]] = []
     with open_moment(run, subject) as moment:
         splitting, found = split(run, subject, moment)
+        found = complete_map(found, splitting, subject.schema)
+        run.record_findings(list(find_local_keys(splitting, found.counters)))
         run.journal.write_document(f"shards:{subject.name}", found)
         for line in describe_map(found):
             run.note(line)
@@ -74,6 +87,7 @@ def move_shards(
             part = part_of(own)
             proof, done = load_and_prove(run, own, moment, part)
             made.append((own, part, proof, done))
+        last_numbers = read_counters(subject.plan, moment.origin)
     proofs = [proof for _, _, proof, _ in made]
     checks.append(_check_whole(subject, splitting, found, proofs))
     checks += [_check_size(found, part, proof) for _, part, proof, _ in made]
@@ -82,14 +96,42 @@ def move_shards(
         for own, part, *_ in made:
             part.replace(own.target.with_name(f"{own.target.name}.mismatch"))
         return everything, {}
+    lasts = read_lasts([part for _, part, *_ in made], found.counters, last_numbers)
     documents = {}
     for own, part, proof, done in made:
         more, document = put_in_place(run, own, part, proof, done)
         checks += more
         if document is not None:
             documents[own.name] = document
+    if found.counters:
+        name = counters_name(subject.name)
+        file = subject.target.with_name(f"{name}.sqlite")
+        write_counters(subject.schema, lasts, file)
+        _write_catalogue(run, name, file)
+        documents[name] = prove.build_document({}, file)
+    _describe_whole(run, subject.name, found, lasts)
     _write_map(map_path(run, subject.name), found)
     return checks, documents
+
+
+def _write_catalogue(run: Run, name: str, file: Path) -> None:
+    with contextlib.closing(apsw.Connection(str(file))) as db:
+        catalogue: Catalogue = read_catalogue(db)
+    run.journal.write_document(f"catalogue:{name}", catalogue)
+
+
+def _describe_whole(run: Run, name: str, found: ShardMap, lasts: dict[str, int]) -> None:
+    """Keep the catalogue of the database that the shards are together, for those who compare it."""
+    first = run.journal.read_document(f"catalogue:{found.shards[0].name}", Catalogue)
+    if first is None:
+        return
+    rows = {table.table: table.rows for table in found.tables}
+    whole = tuple(
+        msgspec.structs.replace(table, rows=rows.get(table.name, table.rows))
+        for table in first.tables
+    )
+    catalogue = msgspec.structs.replace(first, tables=whole, sequences=first.sequences | lasts)
+    run.journal.write_document(f"catalogue:{name}", catalogue)
 
 
 def _to_subject(subject: ServerSubject, splitting: Splitting, shard: Shard) -> ServerSubject:
