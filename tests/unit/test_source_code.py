@@ -74,6 +74,27 @@ def test_reach_follows_methods_helpers_and_late_imports(graph: CodeGraph) -> Non
     }
 
 
+def test_all_definitions_of_a_name_may_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "class Box:\n"
+        "    @property\n    def size(self):\n        return first()\n"
+        "    @size.setter\n    def size(self, value):\n        second()\n\n\n"
+        "def first(): ...\n\n\ndef second(): ...\n\n\n"
+        "if web:\n    def work():\n        first()\n"
+        "else:\n    def work():\n        def inner():\n            second()\n        inner()\n"
+    )
+    graph = CodeGraph(read_sources(tmp_path))
+    assert {"app.Box.size", "app.Box.size~2", "app.work~2.inner"} <= set(graph.functions)
+    assert graph.reach(["app.work"]) == {"app.work", "app.first"}
+    assert graph.reach(["app.work~2"]) == {"app.work~2", "app.work~2.inner", "app.second"}
+    (tmp_path / "app.py").write_text(
+        "def a():\n    b()\n\n\ndef b(): ...\n\n\ndef b():\n    c()\n\n\ndef c(): ...\n"
+    )
+    graph = CodeGraph(read_sources(tmp_path))
+    assert graph.reach(["app.a"]) == {"app.a", "app.b", "app.b~2", "app.c"}
+    assert [f.id for f in graph.find_at("app.py", 8)] == ["app.b~2"]
+
+
 def test_only_called_functions_run_on_import(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "def a(): b()\ndef b(): ...\ndef c(): ...\nhandlers = [c]\na()\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgelift.sources.source_code.files import SourceFile, SourceTree
 from edgelift.sources.source_code.names import FunctionNode, Names, walk_module, walk_own
@@ -38,7 +38,10 @@ _GENERIC = frozenset(
 
 @dataclass(frozen=True)
 class Function:
-    """A function or method; `owner` is the class, "" outside one."""
+    """A function or method; `owner` is the class, "" outside one.
+
+    A name that is defined again (a property's setter, both branches of an `if`) is `name~2` then.
+    """
 
     file: SourceFile
     node: FunctionNode
@@ -65,6 +68,8 @@ class CodeGraph:
         chosen = set(tree.files) if paths is None else set(paths)
         self.files = [tree.files[path] for path in sorted(chosen) if path in tree.files]
         self.functions: dict[str, Function] = {}
+        # The later definitions of a name, by the id of the first: any of them may be meant.
+        self._again: defaultdict[str, list[str]] = defaultdict(list)
         self.classes: dict[str, ast.ClassDef] = {}
         self._methods: defaultdict[str, list[Function]] = defaultdict(list)
         for file in self.files:
@@ -74,16 +79,27 @@ class CodeGraph:
     def _collect(self, file: SourceFile, node: ast.AST, prefix: str, owner: str) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, FunctionNode):
-                function = Function(file, child, owner, f"{prefix}{child.name}")
-                self.functions.setdefault(function.id, function)
+                function = self._define(Function(file, child, owner, f"{prefix}{child.name}"))
                 if owner:
                     self._methods[child.name].append(function)
-                self._collect(file, child, f"{prefix}{child.name}.", "")
+                self._collect(file, child, f"{function.qualname}.", "")
             elif isinstance(child, ast.ClassDef):
                 self.classes.setdefault(f"{file.module}.{prefix}{child.name}", child)
                 self._collect(file, child, f"{prefix}{child.name}.", child.name)
             else:
                 self._collect(file, child, prefix, owner)
+
+    def _define(self, function: Function) -> Function:
+        first = function.id
+        if first in self.functions:
+            again = self._again[first]
+            function = replace(function, qualname=f"{function.qualname}~{len(again) + 2}")
+            again.append(function.id)
+        self.functions[function.id] = function
+        return function
+
+    def _all(self, name: str) -> list[str]:
+        return [name, *self._again.get(name, ())]
 
     def find_at(self, path: str, line: int) -> list[Function]:
         """Return the function whose first line that is, or all methods of the class there."""
@@ -141,15 +157,16 @@ class CodeGraph:
     def _find_function(self, dotted: str) -> list[str]:
         plain = dotted.replace("()", "")
         if dotted in self.functions or (plain in self.functions and plain != dotted):
-            return [plain]
+            return self._all(plain)
         if dotted in self.classes:
-            return [f"{dotted}.{m}" for m in _RUN_BY_CLASS if f"{dotted}.{m}" in self.functions]
+            methods = [f"{dotted}.{m}" for m in _RUN_BY_CLASS if f"{dotted}.{m}" in self.functions]
+            return [name for method in methods for name in self._all(method)]
         return []
 
     def _find_method(self, name: str, function: Function) -> list[str]:
         scope = function.id.rpartition(".")[0]
         if f"{scope}.{name}" in self.functions:
-            return [f"{scope}.{name}"]
+            return self._all(f"{scope}.{name}")
         candidates = self._methods.get(name, [])
         return [c.id for c in candidates] if len(candidates) <= _MOST_CANDIDATES else []
 
