@@ -21,7 +21,12 @@ from typing import ClassVar
 
 
 class Transient:
-    """Marks an error type whose cause may pass by itself, so that a caller may try again."""
+    """Marks an error type whose cause may pass by itself, so that a caller may try again.
+
+    Without `at_once` only whoever started the work should: somebody ended it on purpose.
+    """
+
+    at_once: ClassVar[bool] = True
 
 
 class EdgeliftError(Exception):

@@ -74,9 +74,9 @@ def test_without_the_look_the_proof_would_find_them_late(
     url: str, tmp_path: Path, monkeypatch
 ) -> None:
     """The fault twin: what happened before, once all rows had moved."""
-    from edgelift.stages.schema.server import judgement
+    from edgelift.stages.schema.server import inquiry
 
-    monkeypatch.setattr(judgement, "find_broken", lambda *_: {})
+    monkeypatch.setattr(inquiry, "find_broken", lambda *_: {})
     moving = start_moving(url, tmp_path, SchemaSection(exclude=("coin",)))
     moving.copy()
     assert moving.prove()["integrity"].status is Status.FAIL

@@ -10,7 +10,8 @@ import pytest
 
 from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.model.findings import Status
-from edgelift.stages.data.server.persist import PAUSES_S, keep_trying
+from edgelift.sources.patience import PAUSES_S
+from edgelift.stages.data.server.persist import keep_trying
 from edgelift.stages.data.server.throttle import Throttle
 from tests.contract.mover.moving import Moving, read_plainly, read_target, start_moving
 from tests.contract.mover.test_resume import run_sql

@@ -243,8 +243,10 @@ def _to_scaled(kind: OriginType, _way: Way, cast: Cast, _version: ServerVersion)
 
 
 def _to_blob(kind: OriginType, way: Way, _cast: Cast, _version: ServerVersion) -> Way | None:
-    if kind.name in SPATIAL | BLOBS:
+    if kind.name in BLOBS:
         return way
+    if kind.name in SPATIAL:
+        return Way("blob", target="BLOB", loss=f"{kind.written} becomes its SRID and WKB")
     if kind.name == "uuid":
         return Way("uuid", "style=blob", "BLOB")
     if kind.name not in TEXTS | {"json"}:

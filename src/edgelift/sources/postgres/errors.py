@@ -17,6 +17,8 @@ class SnapshotLost(OriginUnavailable):
 class QueryCancelled(OriginUnavailable):
     """The server or its administrator ended a query: worth another run, but not at once."""
 
+    at_once = False
+
 
 # What libpq says before a server gave its SQLSTATE, in the order of looking.
 _CONNECT_STATES = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgelift.model.row_spec import FieldSpec, RowSpec
+from edgelift.rows.ops import read_settings
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 from edgelift.sources.postgres.chunks import Extent
 from edgelift.sources.postgres.connection import Connection
@@ -18,7 +19,7 @@ _INTEGERS = {20: 8, 21: 2, 23: 4, 26: 4}
 _NUMERIC = 1700
 _DATES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 # Values of one length in SQLite: booleans, times, uuid, network addresses (the longest).
-_FIXED = {16: 1, 18: 1, 1083: 15, 1266: 24, 2950: 36, 829: 17, 774: 23, 869: 43, 650: 43}
+_FIXED = {16: 1, 18: 1, 2950: 36, 829: 17, 774: 23, 869: 43, 650: 43}
 _TEXTS = frozenset({25, 1043, 1042, 19})
 _DATE_BYTES = {"date": 10, "timestamp": 26, "timestamptz": 26}
 
@@ -153,12 +154,40 @@ def _measure_float(name: str, _spec: FieldSpec) -> Measure:
 
 def _measure_money(name: str, _spec: FieldSpec) -> Measure:
     units = f"('x' || encode(cash_send({name}), 'hex'))::bit(64)::int8"
-    return Measure("8", {"min_int": f"min({units})", "max_int": f"max({units})"})
+    digits = f"max(length(trim(BOTH '0' FROM ltrim(({units})::text, '-'))))"
+    return Measure("8", {"digits": digits, "min_int": f"min({units})", "max_int": f"max({units})"})
 
 
-def _measure_interval(name: str, _spec: FieldSpec) -> Measure:
+def _measure_interval(name: str, spec: FieldSpec) -> Measure:
     months = f"date_part('year', {name}) <> 0 OR date_part('month', {name}) <> 0"
-    return Measure("26", {"months": _count(months)})
+    found = {"months": _count(months)}
+    bounds = _INTERVALS.get(read_settings(spec.op, spec.argument).get("style", ""))
+    if bounds:
+        epoch = f"extract(epoch FROM {name})"
+        outside = f"({epoch} < {bounds[0]} OR {epoch} >= {bounds[1]})"
+        found["outside_dates"] = _count(f"NOT ({months}) AND {outside}")
+    return Measure("26", found)
+
+
+# Seconds from which on and up to which an interval has a form: 64 bits of microseconds, and the
+# years 1 to 9999 as a time since 1970.
+_INTERVALS = {
+    "micros": ("-9223372036854", "9223372036854"),
+    "sqlalchemy": ("-62135596800", "253402300800"),
+}
+
+
+def _measure_time(name: str, _spec: FieldSpec) -> Measure:
+    return Measure(f"CASE WHEN {name} IS NOT NULL THEN 15 END", _ask_midnight(name))
+
+
+def _measure_timetz(name: str, _spec: FieldSpec) -> Measure:
+    return Measure(f"CASE WHEN {name} IS NOT NULL THEN 24 END", _ask_midnight(name))
+
+
+def _ask_midnight(name: str) -> dict[str, str]:
+    """Return the count of the one time that is none of a day: 24:00:00."""
+    return {"outside_dates": _count(f"{name}::time = '24:00:00'")}
 
 
 def _measure_bytes(name: str, _spec: FieldSpec) -> Measure:
@@ -203,6 +232,8 @@ def _measure_date(name: str, kind: str) -> Measure:
 
 _MAKERS: dict[int, Callable[[str, FieldSpec], Measure]] = {
     17: _measure_bytes,
+    1083: _measure_time,
+    1266: _measure_timetz,
     700: _measure_float,
     701: _measure_float,
     790: _measure_money,

@@ -266,6 +266,9 @@ def _to_real(base: OriginType, way: Way, _cast: Cast) -> Way | None:
     if base.name in _INTEGERS | _TEXTS | {"numeric"}:
         loss = "" if base.name == "int2" else "digits beyond the 15th to 17th are rounded"
         return Way("float", target="REAL", expression="{}::float8", loss=loss)
+    if base.name == "money":
+        loss = "digits beyond the 15th to 17th are rounded"
+        return Way("float", target="REAL", expression="{}::numeric::float8", loss=loss)
     return replace(way, target="REAL") if way.op == "float" else None
 
 

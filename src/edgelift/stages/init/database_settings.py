@@ -40,15 +40,20 @@ def write_database_project(
     if password:
         os.environ[PASSWORD] = quote(password, safe="")
     existing = find_settings(folder) if folder.is_dir() else None
+    known = _read_accepted(existing)
     if existing is not None and not force:
         _check_same(existing, written, folder)
-        if not accept:
-            return
-    path = folder / FILE_NAME
+    same = existing is not None and _is_same(existing, written)
+    if same and set(accept) <= set(known):
+        return
+    rules = list(dict.fromkeys([*known, *accept]))
+    path = existing or folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = _build(written, folder, [*_read_accepted(existing), *accept])
-        path.write_text(text, encoding="utf-8")
+        text = _add_rules(path, rules) if same else _build(written, folder, rules)
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
     except OSError as error:
         raise UsageError(
             f"The folder {folder} cannot be written",
@@ -70,10 +75,25 @@ def _to_absolute(url: str) -> str:
     return url if "://" in url else str(Path(url).absolute())
 
 
-def _check_same(existing: Path, written: str, folder: Path) -> None:
+def _is_same(existing: Path, written: str) -> bool:
     settings = parse_settings(existing)
-    urls = [database.url for database in settings.databases]
-    if settings.has_app or urls != [written]:
+    return not settings.has_app and [d.url for d in settings.databases] == [written]
+
+
+def _add_rules(path: Path, rules: Sequence[str]) -> str:
+    """Return the settings as the user has them, with the rules accepted."""
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    if "accept" not in document:
+        document["accept"] = tomlkit.table()
+    accepted: dict[str, object] = document["accept"]  # type: ignore[assignment]
+    accepted["rules"] = list(rules)
+    return tomlkit.dumps(document)
+
+
+def _check_same(existing: Path, written: str, folder: Path) -> None:
+    if not _is_same(existing, written):
+        settings = parse_settings(existing)
+        urls = [database.url for database in settings.databases]
         raise UsageError(
             f"{existing} is about something else",
             why=f"it names {', '.join(map(mask_url, urls)) or 'no database'}"
@@ -100,6 +120,6 @@ def _build(url: str, folder: Path, accept: Sequence[str]) -> str:
     document.add("databases", tables)
     if accept:
         section = tomlkit.table()
-        section.add("rules", list(dict.fromkeys(accept)))
+        section.add("rules", list(accept))
         document.add("accept", section)
     return tomlkit.dumps(document).rstrip("\n") + "\n"

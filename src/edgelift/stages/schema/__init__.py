@@ -42,6 +42,7 @@ from edgelift.stages.schema.mapping import (
     to_markdown,
 )
 from edgelift.stages.schema.rules import judge_catalogue
+from edgelift.stages.schema.server.inquiry import Listener
 from edgelift.stages.schema.server.judgement import judge_server
 from edgelift.stages.schema.statements import to_script
 
@@ -204,8 +205,9 @@ def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
         path = snapshot_path(run, name)
         return judge_database(name, path, snapshot.violations, _start_engine(run), accepted)
     run.note(f"judging the schema and data of {name} at {database.shown}")
+    listener = Listener(run.progress, run.note)
     found = judge_server(
-        name, database.url, run.project.settings.schema, accepted, _start_engine(run), run.progress
+        name, database.url, run.project.settings.schema, accepted, _start_engine(run), listener
     )
     shards = run.project.settings.data.shards
     is_split = shards is not None and shards.database in {"", name}

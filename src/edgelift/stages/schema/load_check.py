@@ -82,7 +82,8 @@ def run_load_check(
         else:
             issue = Issue(
                 "SCHEMA-LOAD", ERROR, kind, name, f"D1's engine refuses it: {message}",
-                "rewrite it at the origin with what D1 has", refuses=True,
+                "rewrite it at the origin with what D1 has, or accept the rule: it then stays "
+                "behind", refuses=True,
             )  # fmt: skip
         issues.setdefault((kind, name), issue)
     return list(issues.values())

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from edgelift.errors import EdgeliftError, Transient
+from edgelift.errors import EdgeliftError
+from edgelift.sources.patience import Patience
 from edgelift.stages.data.server.ledger import count_done
-
-PAUSES_S = (1, 2, 4, 8, 15, 30, 30, 30)  # two minutes, in which a server restarts
 
 T = TypeVar("T")
 
@@ -31,20 +30,15 @@ def keep_trying(
     server was never there. Every chunk more starts the pauses anew; behind the last one the error
     is raised as it is.
     """
-    most, tries = 0, 0
+    patience = Patience()
     while True:
         try:
             return work()
         except EdgeliftError as error:
             done = count_done(part)
-            if not isinstance(error, Transient) or done is None:
+            if done is None:
                 raise
-            if done > most:
-                most, tries = done, 0
-            if tries == len(PAUSES_S):
-                raise
-            pause = PAUSES_S[tries]
-            tries += 1
+            pause = patience.find_pause(error, done)
             note(
                 f"{error.what}: {error.why}; trying again in {pause} s with a new snapshot, "
                 f"{done} chunks are there"

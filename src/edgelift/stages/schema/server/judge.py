@@ -11,7 +11,7 @@ from edgelift.model.row_spec import FieldSpec
 from edgelift.rows.ops import OPS, read_affinity, read_settings
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
-from edgelift.stages.schema.server.parts import TableContext, is_text
+from edgelift.stages.schema.server.parts import TableContext, is_text, write_toml
 from edgelift.stages.schema.server.tables import folds_case
 from edgelift.targets import d1_dialect as d1
 
@@ -20,7 +20,8 @@ _DIGITS = 15  # significant decimal digits that a double always keeps (DBL_DIG)
 
 
 _OUTSIDE_DATES = "dates outside the years 1 to 9999, or days that no calendar has"
-_OUTSIDE = {"time": "times that are none of a day, 00:00:00 to 23:59:59.999999"}
+_OUTSIDE_TIMES = "times that are none of a day, 00:00:00 to 23:59:59.999999"
+_OUTSIDE = {"time": _OUTSIDE_TIMES, "timetz": _OUTSIDE_TIMES}
 
 
 def judge_way(context: TableContext) -> Iterator[Issue]:
@@ -62,8 +63,8 @@ def _judge_row_size(context: TableContext, facts: TableFacts) -> Issue:
     return Issue(
         "SCHEMA-ROW-SIZE", ERROR, "table", context.target,
         f"its largest row has {facts.row_bytes} bytes, D1 takes {d1.MAX_ROW_BYTES}: {named}",
-        f"offload the large column to R2: [[schema.cast]] table = {context.table.name!r}, "
-        f"column = {large[0][0] if large else ''!r}, as = 'offload'",
+        f"offload the large column to R2: {_write_cast(context, large[0][0] if large else '')}, "
+        "as = 'offload'",
     )  # fmt: skip
 
 
@@ -82,9 +83,16 @@ def _refuse(context: TableContext, field: FieldSpec, rule: str, why: str, tip: s
 
 def _cast_tip(context: TableContext, field: FieldSpec, *forms: str) -> str:
     listed = " or ".join(f"'{form}'" for form in forms)
-    return (
-        f"[[schema.cast]] table = '{context.table.name}', column = '{field.column}', as = {listed}"
-    )
+    return f"{_write_cast(context, field.column)}, as = {listed}"
+
+
+def _write_cast(context: TableContext, target: str) -> str:
+    """Return the head of a cast in TOML: table and column under their names at the origin."""
+    table = context.table
+    alike = [t for t in context.schema.tables if t.name == table.name and t is not table]
+    place = f"{table.schema}.{table.name}" if alike else table.name
+    column = next((f.origin or f.column for f in context.spec.fields if f.column == target), target)
+    return f"[[schema.cast]] table = {write_toml(place)}, column = {write_toml(column)}"
 
 
 def _judge_policies(context: TableContext, field: FieldSpec, found: ColumnFacts) -> Iterator[Issue]:
@@ -120,10 +128,19 @@ def _judge_policies(context: TableContext, field: FieldSpec, found: ColumnFacts)
             f"holds {found.months} intervals with months or years, which have no fixed length",
             _cast_tip(context, field, "text"),
         )  # fmt: skip
+    if found.outside_dates and field.op == "interval" and chosen["style"] != "iso":
+        yield _refuse(
+            context, field, "SCHEMA-VALUE-YEAR",
+            f"holds {found.outside_dates} intervals that, counted from 1970, lead outside the "
+            "years 1 to 9999, or outside 64 bits of microseconds",
+            _cast_tip(context, field, "text"),
+        )  # fmt: skip
 
 
 def _judge_numbers(context: TableContext, field: FieldSpec, found: ColumnFacts) -> Iterator[Issue]:
-    if field.op == "int" and max(found.max_int or 0, -1 - (found.min_int or 0)) > _MOST:
+    bits = field.op == "bit" and read_settings("bit", field.argument)["style"] == "int"
+    largest = max(found.max_int or 0, -1 - (found.min_int or 0))
+    if (bits or field.op == "int") and largest > _MOST:
         yield _refuse(
             context, field, "SCHEMA-INTEGER-64",
             f"holds {found.max_int}; SQLite's integers end at {_MOST}",
@@ -139,12 +156,22 @@ def _judge_numbers(context: TableContext, field: FieldSpec, found: ColumnFacts) 
             "edgelift's driver reads them exactly, but JavaScript clients of D1 round them",
             column=field.column,
         )  # fmt: skip
-    if field.op == "decimal_real15" and found.digits > _DIGITS:
+    if field.op == "wkb":
+        srid = int(read_settings("wkb", field.argument)["srid"])
+        others = [n for n in (found.min_int, found.max_int) if n not in {srid, None}]
+        if others:
+            yield _refuse(
+                context, field, "SCHEMA-VALUE-SRID",
+                f"holds shapes of other SRIDs than {srid}, such as {others[0]}",
+                _cast_tip(context, field, "blob", "text"),
+            )  # fmt: skip
+    if field.op in {"decimal_real15", "money"} and found.digits > _DIGITS:
+        exact = "integer" if field.op == "money" else "scaled"
         yield Issue(
             "SCHEMA-DECIMAL-DIGITS", ERROR, "table", context.target,
             f"column {field.column} holds decimals of {found.digits} significant digits; SQLite's "
             f"REAL keeps {_DIGITS}",
-            f"{_cast_tip(context, field, 'text', 'scaled')}; or accept the rule: the nearest REAL "
+            f"{_cast_tip(context, field, 'text', exact)}; or accept the rule: the nearest REAL "
             "is then kept", column=field.column,
         )  # fmt: skip
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +11,9 @@ import msgspec
 
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.move_plan import MovePlan, hash_shape
-from edgelift.model.mover_settings import CastSection, SchemaSection
+from edgelift.model.mover_settings import SchemaSection
 from edgelift.model.origin_schema import OriginSchema
-from edgelift.model.row_spec import RowSpec
 from edgelift.model.target_schema import TargetSchema
-from edgelift.sources.origin_database import (
-    OriginDatabase,
-    SnapshotReader,
-    TableFacts,
-    open_origin,
-)
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.load_check import (
@@ -32,8 +23,8 @@ from edgelift.stages.schema.load_check import (
     run_load_check,
 )
 from edgelift.stages.schema.mapping import DatabaseMapping
-from edgelift.stages.schema.server.broken import find_broken
-from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
+from edgelift.stages.schema.server.convert import Converted
+from edgelift.stages.schema.server.inquiry import Inquiry, Listener, Reading, select_settings
 from edgelift.stages.schema.server.outcome import (
     build_mapping,
     build_moves,
@@ -42,12 +33,7 @@ from edgelift.stages.schema.server.outcome import (
     list_objects,
 )
 from edgelift.stages.schema.server.parts import Part
-from edgelift.stages.schema.server.tables import FOREIGN_RULE
 from edgelift.targets import d1_dialect as d1
-
-Name = tuple[str, str]
-Progress = Callable[[str, int, int], None]
-_DIGITS_RULE = "SCHEMA-DECIMAL-DIGITS"
 
 
 @dataclass(frozen=True)
@@ -64,100 +50,21 @@ class ServerJudgement:
     statements: int
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What was read of a server: its catalogue, the ways of its columns, its product's name."""
-
-    origin: OriginSchema
-    ways: Ways
-    product: str
-    pads_texts: bool = False
-
-
 def judge_server(
     name: str,
     url: str,
     settings: SchemaSection,
     accepted: frozenset[str],
     engine: Engine,
-    progress: Progress = lambda _what, _done, _total: None,
+    listener: Listener = Listener(),  # noqa: B008 - frozen
 ) -> ServerJudgement:
     """Judge the database of a URL; raises OriginError when it cannot be read.
 
-    `engine` is D1's own; `progress` is told (what, done, of how many).
+    `engine` is D1's own. A connection that is lost on the way is made anew, for a while.
     """
-    own = select_settings(settings, name)
-    with open_origin(url) as adapter:
-        origin = adapter.read_schema()
-        ways = plan_ways(origin, adapter, own)
-        silent = () if FOREIGN_RULE in accepted else list_foreign(origin)
-        capabilities = adapter.capabilities
-        with contextlib.closing(adapter.open_snapshot()) as reader:
-            facts = _read_facts(reader, ways, silent, progress)
-            if _DIGITS_RULE in accepted:
-                ways = _soften(origin, adapter, own, ways, facts)
-            broken = find_broken(origin, ways, facts, reader, capabilities)
-    converted = convert_schema(origin, ways, facts, capabilities, broken)
-    reading = Reading(origin, ways, capabilities.product, capabilities.pads_texts)
+    inquiry = Inquiry(url, select_settings(settings, name), accepted, listener)
+    reading, converted = inquiry.ask_patiently()
     return _settle(name, reading, converted, accepted, engine)
-
-
-def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
-    """Return the settings without the sections of other databases."""
-    return msgspec.structs.replace(
-        settings,
-        cast=tuple(s for s in settings.cast if s.database in {"", database}),
-        rename=tuple(s for s in settings.rename if s.database in {"", database}),
-        rewrite=tuple(s for s in settings.rewrite if s.database in {"", database}),
-    )
-
-
-def list_foreign(origin: OriginSchema) -> tuple[Name, ...]:
-    """Return the tables whose rows lie on other servers: asking may fail, or ask too much."""
-    return tuple((t.schema, t.name) for t in origin.tables if t.kind == "foreign")
-
-
-def _read_facts(
-    reader: SnapshotReader, ways: Ways, silent: Collection[Name], progress: Progress
-) -> dict[Name, TableFacts]:
-    """Return the facts of every table but the silent ones, which are not asked."""
-    facts: dict[Name, TableFacts] = {}
-    for done, (name, spec) in enumerate(ways.specs.items()):
-        progress("tables looked through", done, len(ways.specs))
-        if name not in silent:
-            facts[name] = reader.read_facts(_without_refused(spec))
-    return facts
-
-
-def _without_refused(spec: RowSpec) -> RowSpec:
-    fields = tuple(field for field in spec.fields if field.op != "refused")
-    return msgspec.structs.replace(spec, fields=fields)
-
-
-def _soften(
-    origin: OriginSchema,
-    adapter: OriginDatabase,
-    settings: SchemaSection,
-    ways: Ways,
-    facts: Mapping[Name, TableFacts],
-) -> Ways:
-    """Return the ways with those decimals as REAL whose loss of digits the user accepted."""
-    casts = [
-        CastSection(to="real", table=f"{table.schema}.{table.name}", column=column.name)
-        for table in origin.tables
-        if (found := facts.get((table.schema, table.name))) is not None
-        for column in table.columns
-        for field in ways.specs[table.schema, table.name].fields
-        if field.column == ways.choices.name_column(table, column.name)
-        and field.op == "decimal_real15"
-        and field.column in found.columns
-        and found.columns[field.column].digits > 15
-    ]
-    if not casts:
-        return ways
-    return plan_ways(
-        origin, adapter, msgspec.structs.replace(settings, cast=(*settings.cast, *casts))
-    )
 
 
 def _settle(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -140,3 +141,9 @@ def is_opaque(field: FieldSpec, type_: OriginType, scope: Scope) -> bool:
 def is_text(field: FieldSpec) -> bool:
     """Return whether a column holds text that a collation compares."""
     return field.op in {"text", "char"} and read_affinity(field.target_type) == "TEXT"
+
+
+def write_toml(text: str) -> str:
+    """Return a text as a string of TOML: in single quotes where that needs no escapes."""
+    plain = "'" not in text and text.isprintable()
+    return f"'{text}'" if plain else json.dumps(text, ensure_ascii=False)

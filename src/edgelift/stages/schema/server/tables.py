@@ -15,7 +15,13 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.constraints import list_constraints
 from edgelift.stages.schema.server.expressions import convert_default, convert_expression
-from edgelift.stages.schema.server.parts import Part, TableContext, is_text, read_field_kind
+from edgelift.stages.schema.server.parts import (
+    Part,
+    TableContext,
+    is_text,
+    read_field_kind,
+    write_toml,
+)
 from edgelift.stages.schema.server.scope import NEW_UUID, UnconvertibleError
 from edgelift.targets import d1_dialect as d1
 
@@ -269,9 +275,14 @@ def _rewritten_default(written: str, name: str, origin: str) -> Part:
         return Part(kind="default", name=name, origin=origin, inside=True, sql="DEFAULT NULL")
     issue = Issue(
         "SCHEMA-DEFAULT", ERROR, "default", name,
-        f"{written} is a key that became a UUID", "let the app give the value", refuses=True,
+        f"{written} is a key that became a UUID", "let the app give the value, or accept the rule",
+        refuses=True,
     )  # fmt: skip
     return Part(kind="default", name=name, origin=origin, inside=True, issues=(issue,))
+
+
+def _write_exclude(context: TableContext) -> str:
+    return f"[schema] exclude = [{write_toml(context.origin)}]"
 
 
 def _judge_table(context: TableContext) -> Iterator[Issue]:
@@ -280,12 +291,14 @@ def _judge_table(context: TableContext) -> Iterator[Issue]:
         yield Issue(
             "SCHEMA-COLUMNS", ERROR, "table", target,
             f"has {len(context.fields)} columns, D1 takes {d1.MAX_COLUMNS}",
-            "split it at the origin, or leave columns out under [schema] exclude", refuses=True,
+            "split it at the origin, leave columns out under [schema] exclude, or accept the rule: "
+            "the table is then left out", refuses=True,
         )  # fmt: skip
     if not context.fields:
         yield Issue(
             "SCHEMA-NO-COLUMNS", ERROR, "table", target, "has no column that moves",
-            "leave it out under [schema] exclude", refuses=True,
+            f"leave it out: {_write_exclude(context)}, or accept the rule, which does the same",
+            refuses=True,
         )  # fmt: skip
     if table.inherits:
         yield Issue(
@@ -304,7 +317,8 @@ def _judge_table(context: TableContext) -> Iterator[Issue]:
         yield Issue(
             FOREIGN_RULE, ERROR, "table", target,
             "is a window on another server, which was not asked; accepted, it is, and its rows "
-            "move as they are then", "leave it out under [schema] exclude, or accept the rule",
+            "move as they are then",
+            f"leave it out: {_write_exclude(context)}, or accept the rule",
         )  # fmt: skip
     if table.kind == "materialized":
         yield Issue(
