@@ -49,6 +49,8 @@ class ObjectTransaction(Books):
         self._locks = False
         # Whether its foreign keys are checked at its end, whatever they declare.
         self.defers = False
+        # Whether its first write fails when others have written since its first read.
+        self.watches = True
         self._since: str | None = None
         self._waiting: list[Json] = []
         self._requests: set[int] = set()
@@ -74,6 +76,10 @@ class ObjectTransaction(Books):
             self._locks = mode.upper() in _LOCKS
         self.open = True
 
+    def lock(self) -> None:
+        """Take the object with the next statement of any kind, if it is open."""
+        self._locks = self._locks or self.open
+
     def send(self, message: Json, *, writes: bool) -> Json:
         """Send statements to where they belong and return the answer, an `error` in it included."""
         if self._number:
@@ -82,6 +88,8 @@ class ObjectTransaction(Books):
             return self._ask(SqlCall(self.link.binding, self.link.shard), message)
         if writes or self._locks:
             return self._start(message)
+        if not self.watches:
+            return self._ask(SqlCall(self.link.binding, self.link.shard), message)
         if self._since is None:
             message["watch"] = True
         answer = self._ask(SqlCall(self.link.binding, self.link.shard), message)

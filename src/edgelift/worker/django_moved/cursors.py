@@ -1,0 +1,100 @@
+"""Cursors over a moved database: statements as translated before the cut, values in its forms."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+from django.utils.dateparse import parse_date, parse_datetime, parse_time
+
+from edgelift.worker.django_moved.values import write_parameter
+from edgelift.worker.sqlalchemy_moved import texts
+from edgelift.worker.sqlalchemy_moved.values import read_decimal
+
+Read = Callable[[Any], Any]
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class MovedCursor(SQLiteCursorWrapper):
+    """Runs the app's SQL, and that of the ORM, in the moved database."""
+
+    wrapper: Any = None
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        """Run a statement; a text of the app in its server's words runs as it was translated."""
+        query = str(query)
+        self.wrapper.check_transaction(query)
+        kinds = texts.read_kinds(query)
+        self.row_factory = make_row_reader(kinds, self.wrapper) if kinds else None
+        try:
+            super().execute(texts.read_text(query) or query, self._write(params))
+        except self.wrapper.Database.Error:
+            self.wrapper.note_failure()
+            raise
+        self.wrapper.note_statement(query)
+        return self
+
+    def executemany(self, query: Any, param_list: Any) -> Any:
+        """Run a statement for each of the parameters."""
+        query = str(query)
+        self.wrapper.check_transaction(query)
+        try:
+            rows = [self._write(params) for params in param_list]
+            super().executemany(texts.read_text(query) or query, rows)
+        except self.wrapper.Database.Error:
+            self.wrapper.note_failure()
+            raise
+        return self
+
+    def _write(self, params: Any) -> Any:
+        form = self.wrapper.uuid_form
+        if params is None:
+            return None
+        if isinstance(params, Mapping):
+            return {name: write_parameter(value, form) for name, value in params.items()}
+        return [write_parameter(value, form) for value in params]
+
+
+def make_row_reader(kinds: Sequence[str], wrapper: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """Return a row factory that gives values as the server's driver does, by their kinds."""
+    readers = [find_reader(kind, wrapper) for kind in kinds]
+
+    def read(_cursor: Any, row: Any) -> tuple[Any, ...]:
+        if len(row) != len(readers):
+            return tuple(row)
+        pairs = zip(row, readers, strict=True)
+        return tuple(v if v is None or r is None else r(v) for v, r in pairs)
+
+    return read
+
+
+def find_reader(kind: str, wrapper: Any) -> Read | None:
+    """Return what reads values of a kind (see sources/server_kinds.py), None for plain ones."""
+    name, _, scale = kind.partition(":")
+    if name == "numeric":
+        return lambda value: read_decimal(value, int(scale) if scale else None)
+    readers: dict[str, Read] = {
+        "boolean": bool,
+        "timestamp": read_moment,
+        "timestamptz": wrapper.read_zoned,
+        "date": lambda v: parse_date(v[:10]) if isinstance(v, str) else v,
+        "time": lambda v: parse_time(v) if isinstance(v, str) else v,
+        "interval": lambda v: v * _MICROSECOND if isinstance(v, int) else v,
+        "array": lambda v: json.loads(v) if isinstance(v, str) else v,
+    }
+    return readers.get(name)
+
+
+def read_moment(value: Any) -> Any:
+    """Return the datetime of a text."""
+    return parse_datetime(value) if isinstance(value, str) else value
+
+
+def read_number(value: bytes) -> Decimal:
+    """Return what a NUMERIC column holds: a converter of sqlite3, for raw statements."""
+    found: Decimal = read_decimal(float(value) if not value.lstrip(b"-").isdigit() else int(value), None)
+    return found

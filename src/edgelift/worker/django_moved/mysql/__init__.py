@@ -1,0 +1,1 @@
+"""What `django.db.backends.mysql` is where its database was moved."""

@@ -1,0 +1,1 @@
+"""What `django.db.backends.postgresql` is where its database was moved."""

@@ -1,0 +1,131 @@
+"""Functions of texts and moments, and casts, with the results of the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db import models
+
+from edgelift.worker.django_moved.decimals import find_scales
+from edgelift.worker.django_moved.rules.letters import write_lower, write_upper
+
+_NOW = "(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000')"
+_UUID = (
+    "(SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' || "
+    "substr('89ab', 1 + (unicode(substr(h, 17, 1)) %% 4), 1) || substr(h, 18, 3) || '-' || "
+    "substr(h, 21) FROM (SELECT lower(hex(randomblob(16))) AS h))"
+)
+_TEXT = "django.db.models.functions.text."
+
+
+def _now(node: Any, compiler: Any, connection: Any) -> Any:
+    return _NOW, ()
+
+
+def _new_uuid(node: Any, compiler: Any, connection: Any) -> Any:
+    return _UUID, ()
+
+
+def _change_case(write: Any, name: str) -> Any:
+    def rule(node: Any, compiler: Any, connection: Any) -> Any:
+        if node.function != name:
+            return None
+        sql, params = compiler.compile(node.get_source_expressions()[0])
+        return write(sql), params
+
+    return rule
+
+
+def _cast(node: Any, compiler: Any, connection: Any) -> Any:
+    """Return a cast whose result is the server's; None where SQLite's is the same."""
+    source = node.get_source_expressions()[0]
+    rule = _find_cast(node.output_field)
+    if rule is None:
+        return None
+    sql, params = compiler.compile(source)
+    made: str | None = rule(sql, source, node.output_field)
+    return None if made is None else (made, tuple(params) * made.count(sql) if sql else params)
+
+
+def _find_cast(target: Any) -> Any:
+    for kind, rule in _CASTS:
+        if isinstance(target, kind):
+            return rule
+    return None
+
+
+def _field_of(source: Any) -> Any:
+    try:
+        return source.output_field
+    except (AttributeError, FieldError):
+        return None
+
+
+def _to_text(sql: str, source: Any, target: Any) -> str | None:
+    field, text = _field_of(source), None
+    if isinstance(field, models.BooleanField):
+        text = f"CASE WHEN {sql} THEN 'true' WHEN NOT {sql} THEN 'false' END"
+    elif isinstance(field, models.DecimalField):
+        places = find_scales(source).places
+        text = f"PRINTF('%%.{places}f', {sql})" if places is not None else None
+    elif isinstance(field, models.FloatField):
+        whole = f"{sql} = CAST({sql} AS INTEGER) AND ABS({sql}) < 1e15"
+        text = f"CASE WHEN {whole} THEN CAST(CAST({sql} AS INTEGER) AS TEXT) ELSE CAST({sql} AS TEXT) END"
+    elif isinstance(field, models.DateTimeField):
+        text = f"{sql} || '+00'"
+    if text is None:
+        text = f"CAST({sql} AS TEXT)"
+    length = getattr(target, "max_length", None)
+    cut = length and not isinstance(target, models.TextField)
+    return f"SUBSTR({text}, 1, {length})" if cut else f"({text})"
+
+
+def _to_integer(sql: str, source: Any, target: Any) -> str | None:
+    if isinstance(_field_of(source), models.FloatField | models.DecimalField):
+        return f"CAST(ROUND({sql}) AS INTEGER)"
+    return f"CAST({sql} AS INTEGER)"
+
+
+def _to_decimal(sql: str, source: Any, target: Any) -> str | None:
+    if target.decimal_places is None:
+        return f"CAST({sql} AS REAL)"
+    return f"ROUND(CAST({sql} AS REAL), {target.decimal_places})"
+
+
+def _to_boolean(sql: str, source: Any, target: Any) -> str | None:
+    return f"({sql} <> 0)" if isinstance(_field_of(source), models.IntegerField) else None
+
+
+def _to_moment(sql: str, source: Any, target: Any) -> str | None:
+    field = _field_of(source)
+    if isinstance(field, models.DateTimeField):
+        return sql
+    return f"({sql} || ' 00:00:00')" if isinstance(field, models.DateField) else None
+
+
+def _to_day(sql: str, source: Any, target: Any) -> str | None:
+    return f"SUBSTR({sql}, 1, 10)"
+
+
+def _to_time(sql: str, source: Any, target: Any) -> str | None:
+    return f"SUBSTR({sql}, 12)" if isinstance(_field_of(source), models.DateTimeField) else None
+
+
+_CASTS: tuple[tuple[Any, Any], ...] = (
+    ((models.CharField, models.TextField), _to_text),
+    (models.DecimalField, _to_decimal),
+    (models.IntegerField, _to_integer),
+    (models.BooleanField, _to_boolean),
+    (models.DateTimeField, _to_moment),
+    (models.DateField, _to_day),
+    (models.TimeField, _to_time),
+)
+RULES = {
+    "django.db.models.functions.datetime.Now": _now,
+    "django.db.models.functions.comparison.Cast": _cast,
+    f"{_TEXT}Upper": _change_case(write_upper, "UPPER"),
+    f"{_TEXT}Lower": _change_case(write_lower, "LOWER"),
+    "django.contrib.postgres.functions.TransactionNow": _now,
+    "django.contrib.postgres.functions.RandomUUID": _new_uuid,
+}

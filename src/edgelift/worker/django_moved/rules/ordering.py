@@ -1,0 +1,48 @@
+"""ORDER BY with NULLs where PostgreSQL puts them: last upwards, first downwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.expressions import Col, Value
+from django.db.utils import NotSupportedError
+
+_BINARY = frozenset({"c", "posix", "ucs_basic", "binary"})
+
+
+def _order(node: Any, compiler: Any, connection: Any) -> Any:
+    if connection.origin != "postgresql" or node.nulls_first or node.nulls_last:
+        return None
+    if _is_never_null(node.expression, compiler):
+        return None
+    place = "FIRST" if node.descending else "LAST"
+    return node.as_sql(compiler, connection, template=f"{node.template} NULLS {place}")
+
+
+def _is_never_null(expression: Any, compiler: Any) -> bool:
+    if isinstance(expression, Value):
+        return True
+    return (
+        isinstance(expression, Col)
+        and not expression.target.null
+        and expression.alias == getattr(compiler.query, "base_table", None)
+    )
+
+
+def _collate(node: Any, compiler: Any, connection: Any) -> Any:
+    """Return COLLATE with SQLite's name of a collation of bytes or of no case."""
+    name = node.collation.lower()
+    if name in _BINARY or name.endswith("_bin"):
+        found = "BINARY"
+    elif name.endswith("_ci") or name == "nocase":
+        found = "NOCASE"
+    else:
+        raise NotSupportedError(f"SQLite has no collation {node.collation}")
+    sql, params = compiler.compile(node.get_source_expressions()[0])
+    return f"{sql} COLLATE {found}", params
+
+
+RULES = {
+    "django.db.models.expressions.OrderBy": _order,
+    "django.db.models.functions.comparison.Collate": _collate,
+}
