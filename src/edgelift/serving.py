@@ -29,6 +29,7 @@ from edgelift.project import (
 )
 from edgelift.sources.origin_server import database_file
 from edgelift.sources.server_copies import copy_prefix, open_copies
+from edgelift.sources.shard_files import find_members
 from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.targets.workerd import database_file as state_file
 from edgelift.targets.workerd import read_bundle, start_worker
@@ -256,11 +257,15 @@ def seed_state(project: Project, state: Path) -> None:
     """Put the proven copies where workerd's databases look for them, once per version of data."""
     with contextlib.closing(Journal(project.state / "journal.db")) as journal:
         plan = journal.read_document("plan", Plan)
-    for database in plan.databases if plan else ():
-        if database.in_place:
-            continue
-        golden = project.state / "data" / "target" / f"{database.name}.sqlite"
-        target = state_file(state, database.binding, database.strategy)
+        moved = [database for database in plan.databases if not database.in_place] if plan else []
+        members = [
+            (member, database.strategy)
+            for database in moved
+            for member in find_members(project.settings.data, journal, database)
+        ]
+    for member, strategy in members:
+        golden = project.state / "data" / "target" / f"{member.name}.sqlite"
+        target = state_file(state, member.binding, strategy, member.shard)
         version = hashlib.sha256(f"{golden.stat().st_mtime_ns}:{golden.stat().st_size}".encode())
         mark = target.with_suffix(".seed")
         if target.exists() and mark.exists() and mark.read_text() == version.hexdigest():

@@ -27,11 +27,18 @@ class JobsFailedError(RuntimeError):
 
 def anchor_paths(settings: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return the settings with their relative paths made absolute below `root`."""
-    databases = [
-        {**d, "path": str(root / d["path"])} if "path" in d else d
-        for d in settings.get("databases", [])
-    ]
+    databases = [_anchor(database, root) for database in settings.get("databases", [])]
     return {**settings, "root": str(root / settings.get("root", ".")), "databases": databases}
+
+
+def _anchor(database: dict[str, Any], root: Path) -> dict[str, Any]:
+    anchored = dict(database)
+    if "path" in database:
+        anchored["path"] = str(root / database["path"])
+    if "shards" in database:
+        shards = database["shards"]
+        anchored["shards"] = {**shards, "map": str(root / shards["map"])}
+    return anchored
 
 
 def build_entrypoint(settings: dict[str, Any], root: Path) -> type:

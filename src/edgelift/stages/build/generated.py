@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import tomlkit
 
 from edgelift.stages.build.parts import Parts
+from edgelift.stages.build.shard_steps import STEPS, write_steps
 from edgelift.stages.build.sql_project import build_services, build_sql_files
 from edgelift.targets.packages import Resolution
 
@@ -39,6 +40,9 @@ def build_files(parts: Parts, resolution: Resolution, source: Iterable[str]) -> 
         ".gitignore": GITIGNORE,
     }
     encoded = {name: text.encode() for name, text in files.items()}
+    encoded |= {f"src/{name}": content for name, content in parts.read_maps().items()}
+    if steps := write_steps(parts, f"{worker_name(parts.project.settings.name)}-{{}}"):
+        encoded[STEPS] = steps.encode()
     for database in parts.select("d1"):
         for number, (name, content) in enumerate(parts.schema[database.name].items(), 1):
             file = f"{migrations_folder(parts, database.name)}/{number:04}_{name}.sql"
@@ -60,7 +64,7 @@ def build_config(parts: Parts, source: Iterable[str]) -> dict[str, object]:
         "name": worker_name(settings.name),
         "main": f"src/{parts.entry_file}",
         "compatibility_flags": ["python_workers"],
-        "rules": build_rules(source),
+        "rules": build_rules([*source, *parts.read_maps()]),
     }
     if settings.static:
         # "none": a page keeps its URL, as on the origin; the default redirects /a.html to /a.
@@ -72,11 +76,12 @@ def build_config(parts: Parts, source: Iterable[str]) -> dict[str, object]:
     if databases := parts.select("d1"):
         config["d1_databases"] = [
             {
-                "binding": database.binding,
-                "database_name": worker_name(f"{settings.name}-{database.name}"),
+                "binding": member.binding,
+                "database_name": worker_name(f"{settings.name}-{member.name}"),
                 "migrations_dir": migrations_folder(parts, database.name),
             }
             for database in databases
+            for member in database.members
         ]
     if objects := parts.select("object"):
         config["services"] = build_services(worker_name(settings.name), objects)

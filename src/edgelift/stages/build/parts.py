@@ -15,8 +15,10 @@ from edgelift.model.inventory import Inventory
 from edgelift.model.move_plan import MovePlan
 from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, find_engine, parse_server_url
+from edgelift.model.shard_map import Member, ShardMap, list_members
 from edgelift.project import Project, expand_variables
 from edgelift.sources.server_kinds import read_columns
+from edgelift.sources.shard_files import read_map
 from edgelift.sources.source_code.server_texts import find_kinds, translate_texts
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file
@@ -24,6 +26,7 @@ from edgelift.targets.workerd.d1_storage import DatabaseSchema
 
 LOCAL_ROOT = "/app"
 MOVED = "edgelift-data"  # the folder, in the Worker only, in which moved databases seem to lie
+MAPS = "edgelift-shards"  # the folder of routing maps, beside the app's source
 DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "mysqldb"})
 # Files of the schema stage and the migrations made of them: rows are loaded between the two.
 SCHEMA_PARTS = {"tables": "schema", "after": "after_load"}
@@ -33,7 +36,8 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     """A database of the Worker: `path` is what the app opens, relative if inside the project.
 
     `origin` is the engine of the server that it was moved from, `texts` are SQL texts of the app in
-    that engine's dialect with their translations, `kinds` those of their result columns.
+    that engine's dialect with their translations, `kinds` those of their result columns. `shards`
+    is the map of one that is split.
     """
 
     name: str
@@ -45,6 +49,17 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     texts: dict[str, str] = {}
     kinds: dict[str, list[str]] = {}
+    shards: ShardMap | None = None
+
+    @property
+    def members(self) -> list[Member]:
+        """Return the files that it is made of, and how the Worker reaches each."""
+        return list_members(self.name, self.binding, self.strategy, self.shards)
+
+    @property
+    def map_file(self) -> str:
+        """Return where its map lies below the project's source."""
+        return f"{MAPS}/{self.name}.json"
 
     def place(self, root: str) -> str:
         """Return the path that the app opens when the project lies at `root`."""
@@ -71,6 +86,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             settings |= {"origin": self.origin, "scheme": self.scheme, "texts": self.texts}
             settings["kinds"] = self.kinds
             settings |= {"env": self.env} if self.env else {}
+        if self.shards is not None:
+            shards: dict[str, object] = {"map": f"{root}/{self.map_file}"}
+            if self.strategy == "d1":
+                shards["bindings"] = {m.name: m.binding for m in self.members}
+            settings["shards"] = shards
         return settings
 
 
@@ -134,13 +154,23 @@ class Parts:
         """Return what the databases of the local runtime hold while the snapshot is made."""
         return tuple(
             DatabaseSchema(
-                database.binding,
+                member.binding,
                 database.strategy,
                 b"\n".join(self.schema[database.name].values()).decode(),
+                member.shard,
             )
             for database in self.databases
             if database.name in self.schema
+            for member in database.members
         )
+
+    def read_maps(self) -> dict[str, bytes]:
+        """Return the files of the routing maps, by their places below the project's source."""
+        return {
+            database.map_file: msgspec.json.format(msgspec.json.encode(database.shards), indent=1)
+            for database in self.databases
+            if database.shards is not None
+        }
 
     @property
     def variables(self) -> dict[str, str]:
@@ -184,11 +214,19 @@ class Parts:
                 *(database.build_settings(root) for database in self.databases),
                 *(server.build_settings() for server in self.servers),
             ],
+            **self._build_route(),
             "jobs": [msgspec.to_builtins(job) for job in self.project.settings.jobs],
             "env_names": sorted({*self.variables, *self.secrets, *self._database_names()}),
             "models": list(self.plan.models),
             "drivers": self.find_drivers(),
         }
+
+    def _build_route(self) -> dict[str, object]:
+        """Return how requests find their shards, nothing where no database is split."""
+        shards = self.project.settings.data.shards
+        if shards is None or shards.route is None or not any(d.shards for d in self.databases):
+            return {}
+        return {"route": {**msgspec.to_builtins(shards.route), "from": list(shards.route.listed)}}
 
     def find_drivers(self) -> list[str]:
         """Return the modules of the adapter that take the place of database drivers in C."""
@@ -219,8 +257,26 @@ def read_parts(project: Project, journal: Journal) -> Parts:
     if any(find_engine(expand_variables(database.url)) for database in moved):
         view = build_view(project, inventory=inventory)
         databases = tuple(_read_texts(journal, plan, view, database) for database in databases)
+    databases = tuple(_add_map(project, journal, database) for database in databases)
     schema = _read_schema(project, databases)
     return Parts(project, plan, inventory, databases, schema, tuple(_find_servers(project, plan)))
+
+
+def _add_map(project: Project, journal: Journal, database: Database) -> Database:
+    """Return a database with its map; raises UsageError for one whose shards were not made."""
+    shards = project.settings.data.shards
+    if shards is None or shards.database not in {"", database.name}:
+        return database
+    found = read_map(project.settings.data, journal, database.name)
+    if found is None and not database.origin:
+        return database
+    if found is None:
+        raise UsageError(
+            f"The shards of {database.name} are not known",
+            why="the stage data has not split it yet",
+            tip="run: edgelift data PATH",
+        )
+    return msgspec.structs.replace(database, shards=found)
 
 
 def _find_servers(project: Project, plan: Plan) -> Iterator[ServerDatabase]:

@@ -156,7 +156,7 @@ class Builder:
         write_files(folder / "files", {"files.pack": build_pack(self.files.files, compiled)})
         config = folder / "config.capnp"
         names = {
-            strategy: [schema.binding for schema in self.schemas if schema.strategy == strategy]
+            strategy: list(dict.fromkeys(s.binding for s in self.schemas if s.strategy == strategy))
             for strategy in ("d1", "object")
         }
         listed = list_modules("build.mjs", list(modules))

@@ -217,8 +217,16 @@ class _Work:
         )
 
     def _databases(self, strategy: str = "d1") -> tuple[str, ...]:
+        """Return the bindings of a strategy; shards in D1 have one each."""
         listed = self.spec.settings.get("databases", [])
-        return tuple(d["binding"] for d in listed if d.get("strategy", "d1") == strategy)
+        named = [d for d in listed if d.get("strategy", "d1") == strategy]
+        found = [
+            binding
+            for database in named
+            for binding in database.get("shards", {}).get("bindings", {}).values()
+            or [database["binding"]]
+        ]
+        return tuple(dict.fromkeys(found))
 
     def _hyperdrives(self) -> tuple[Hyperdrive, ...]:
         listed = self.spec.settings.get("databases", [])

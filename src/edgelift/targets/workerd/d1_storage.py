@@ -45,23 +45,30 @@ def database_folder(state: Path) -> Path:
     return folder
 
 
-def database_file(state: Path, binding: str, strategy: str = "d1") -> Path:
+def database_file(state: Path, binding: str, strategy: str = "d1", shard: str = "") -> Path:
     """Return the path of a binding's SQLite file below `state`; its folder is made.
+
+    `shard` names an object of the binding's class, "" the one of the database as a whole.
 
     Write it only while no worker runs on this state; with WAL, checkpoint before, or copy the
     `-wal` file along.
     """
     unique_key = _UNIQUE_KEYS[strategy]
-    return database_folder(state) / unique_key / f"{object_id(unique_key, binding)}.sqlite"
+    name = f"{binding}/{shard}" if shard else binding
+    return database_folder(state) / unique_key / f"{object_id(unique_key, name)}.sqlite"
 
 
 @dataclass(frozen=True)
 class DatabaseSchema:
-    """The schema of a binding's database: `script` is SQL that makes it in an empty file."""
+    """The schema of a binding's database: `script` is SQL that makes it in an empty file.
+
+    `shard` is which object of the binding's class it is, "" for the whole.
+    """
 
     binding: str
     strategy: str
     script: str
+    shard: str = ""
 
 
 def write_schema(schema: DatabaseSchema, state: Path) -> None:
@@ -70,7 +77,7 @@ def write_schema(schema: DatabaseSchema, state: Path) -> None:
     A statement that SQLite refuses here leaves the file as far as it came: what asks for the rest
     then gets the engine's own error.
     """
-    path = str(database_file(state, schema.binding, schema.strategy))
+    path = str(database_file(state, schema.binding, schema.strategy, schema.shard))
     with contextlib.closing(apsw.Connection(path)) as db, contextlib.suppress(apsw.Error):
         db.execute(schema.script)
 
