@@ -7,8 +7,10 @@ SQLite file, which the comparisons of SQLite databases then take.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -64,3 +66,57 @@ def copy_prefix(project: Project, section: DatabaseSection, purpose: str = "veri
     """Return the prefix of the names of all copies of a project's database for one purpose."""
     digest = hashlib.sha256(f"{project.root}:{section.name}".encode()).hexdigest()[:10]
     return f"edgelift_{purpose}_{digest}_"
+
+
+def name_copies(
+    sections: Mapping[str, DatabaseSection], urls: Mapping[str, ServerUrl]
+) -> dict[str, str]:
+    """Return the variables that lead the origin to its copies; raises OriginError without one.
+
+    Each keeps the scheme and options that the app's own URL has.
+    """
+    found = {}
+    for name, section in sections.items():
+        if not section.env:
+            raise OriginError(
+                f"The origin cannot be run on a copy of the database {name}",
+                why="no variable sets the URL of its server",
+                tip=f"set databases.env for {name} in edgelift.toml",
+            )
+        own = parse_server_url(expand_variables(section.url), os.environ)
+        copy = urls[name]
+        if own is not None:
+            found[section.env] = own.with_parts(
+                host=copy.host,
+                port=copy.port,
+                user=copy.user,
+                password=copy.password,
+                database=copy.database,
+            )
+    return found
+
+
+@contextlib.contextmanager
+def open_scratch(
+    project: Project, sections: Mapping[str, DatabaseSection], purpose: str
+) -> Iterator[dict[str, ServerUrl]]:
+    """Give one copy of each database as it is now; the block's end drops them.
+
+    Those of a killed run for the same purpose are dropped first. Raises OriginError.
+    """
+    made: dict[str, ServerCopies] = {}
+    urls = {}
+    try:
+        for name, section in sections.items():
+            copies = made[name] = open_copies(section)
+            prefix = copy_prefix(project, section, purpose)
+            for left in copies.list_names(prefix):
+                copies.drop(left)
+            copies.make_template(f"{prefix}template")
+            urls[name] = copies.make_copy(f"{prefix}template", f"{prefix}copy")
+        yield urls
+    finally:
+        for name, copies in made.items():
+            prefix = copy_prefix(project, sections[name], purpose)
+            for left in copies.list_names(prefix):
+                copies.drop(left)

@@ -10,9 +10,9 @@ from edgelift.model.findings import Check, Status
 from edgelift.model.flows import Difference, NoiseMask
 from edgelift.model.inventory import Inventory
 from edgelift.run import Run
+from edgelift.sources.own_tests import TestsOutcome, describe
 from edgelift.stages.verify.jobs import JobsOutcome
 from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome, read_percentile
-from edgelift.stages.verify.own_tests import TestsOutcome, describe
 from edgelift.stages.verify.state import StateOutcome
 from edgelift.stages.verify.static import StaticOutcome
 

@@ -56,18 +56,21 @@ def _choose(flows: Sequence[Flow], routes: Sequence[Route]) -> Iterator[Request]
 
 @dataclass
 class OriginFaults:
-    """Makes an origin's databases fail, through a folder its sqlite3 looks into.
+    """Makes an origin's databases fail, through a folder its drivers look into.
 
-    The other side is sources/origin_scripts/inject_faults.py.
+    The other side is sources/origin_scripts/inject_faults.py for SQLite, capture/edgelift_drivers
+    for servers.
     """
 
     folder: Path
+    servers: Sequence[str] = ()  # names of the databases on servers that are to fail
     _serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def prepare(self) -> dict[str, str]:
         """Make the folder and return the variables that an origin process needs."""
         self.folder.mkdir()
         self.name_databases({})
+        (self.folder / "servers").write_text("\n".join(self.servers), "utf-8")
         return {"EDGELIFT_FAULTS": str(self.folder.absolute()), "PYTHONPATH": hooked_path()}
 
     def name_databases(self, databases: Mapping[str, Path]) -> None:

@@ -8,11 +8,11 @@ import msgspec
 
 from edgelift.model.flows import Flow
 from edgelift.project import expand_variables
+from edgelift.sources.own_tests import TestsOutcome
 from edgelift.stages.verify.browse import Browser
 from edgelift.stages.verify.client import Client
 from edgelift.stages.verify.generate import Generator
 from edgelift.stages.verify.har import read_har
-from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
 from edgelift.stages.verify.recording import record
 from edgelift.stages.verify.sides import Bench
 
@@ -51,7 +51,7 @@ def browse(bench: Bench) -> Flow:
 def record_tests(bench: Bench) -> Recorded:
     """Run the origin's tests once against the origin, through the recording proxy."""
     with bench.origin.open("tests-origin") as origin, record(origin.url) as (url, recorder):
-        tests = run_tests(bench, url, "origin")
+        tests = bench.run_tests(url, "origin")
         flow = recorder.build_flow("tests", url.removeprefix("http://"), bench.inventory.routes)
     return Recorded(flow=flow, tests=tests)
 

@@ -16,6 +16,7 @@ from edgelift.errors import EdgeliftError, Interrupted, OriginError
 from edgelift.model.findings import Check, Status
 from edgelift.model.flows import Difference, Flow
 from edgelift.project import JobSection
+from edgelift.sources.own_tests import TestsOutcome
 from edgelift.stages.verify import checks
 from edgelift.stages.verify.browse import BROWSED
 from edgelift.stages.verify.checks import build_check, skip
@@ -34,7 +35,6 @@ from edgelift.stages.verify.jobs import JobsOutcome, compare_jobs, group_jobs
 from edgelift.stages.verify.models import compare_models
 from edgelift.stages.verify.mutants import check_row_mutants
 from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome
-from edgelift.stages.verify.own_tests import TestsOutcome, run_tests
 from edgelift.stages.verify.parity import Replay
 from edgelift.stages.verify.sides import Bench
 from edgelift.stages.verify.static import check_static
@@ -202,7 +202,7 @@ class Parts:
 
     def _test_target(self) -> TestsOutcome:
         with self.bench.worker.open("tests-target") as side:
-            outcome = run_tests(self.bench, side.url, "target")
+            outcome = self.bench.run_tests(side.url, "target")
             if not outcome.ok:
                 side.check_alive()
             return outcome

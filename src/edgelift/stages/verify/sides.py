@@ -6,24 +6,24 @@ import contextlib
 import dataclasses
 import os
 import shutil
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from edgelift.errors import OriginError, TargetError
+from edgelift.errors import TargetError
 from edgelift.model.catalogue import Catalogue
 from edgelift.model.comparison import TableComparison
 from edgelift.model.inventory import Inventory
 from edgelift.model.move_plan import MovePlan
 from edgelift.model.plan import DatabasePlan, Plan
-from edgelift.model.server_url import ServerUrl, find_engine, parse_server_url
+from edgelift.model.server_url import find_engine
+from edgelift.model.shard_map import ShardMap
 from edgelift.model.target_schema import TargetSchema
-from edgelift.project import DatabaseSection, JobSection, expand_variables
+from edgelift.project import JobSection, expand_variables
 from edgelift.run import Run
 from edgelift.sources.estimators import capture_environment
 from edgelift.sources.origin_server import (
@@ -36,13 +36,15 @@ from edgelift.sources.origin_server import (
     read_last_lines,
     serve_origin,
 )
+from edgelift.sources.own_tests import Suite, TestsOutcome
+from edgelift.sources.server_copies import name_copies
 from edgelift.sources.server_copies.moved import Move
 from edgelift.sources.sqlite_compare import compare_databases
-from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.stages.verify.faults import OriginFaults
+from edgelift.stages.verify.lifted import Lifted
 from edgelift.stages.verify.samples import Samples, Source
 from edgelift.stages.verify.servers import OpenCopies, Servers
-from edgelift.targets.workerd import Bundle, Worker, database_file, read_bundle, start_worker
+from edgelift.targets.workerd import Bundle, Worker, read_bundle, start_worker
 from edgelift.toolchain import Toolchain, ensure_toolchain
 
 
@@ -84,6 +86,7 @@ class Bench:
     plan: Plan
     catalogues: dict[str, Catalogue]
     target: Launcher | None = None
+    shards: dict[str, ShardMap] = field(default_factory=dict)
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS))
     _initial: dict[str, list[TableComparison]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -155,9 +158,10 @@ class Bench:
             return self.servers.snapshot(name)
         return self.run.project.state / "data" / "snapshot" / f"{name}.sqlite"
 
-    def golden(self, name: str) -> Path:
-        """Return the lifted database, never written."""
-        return self.run.project.state / "data" / "target" / f"{name}.sqlite"
+    @cached_property
+    def lifted(self) -> Lifted:
+        """Return the files of the lifted databases."""
+        return Lifted(self.run.project.state / "data" / "target", self.shards)
 
     @property
     def databases(self) -> list[str]:
@@ -192,7 +196,7 @@ class Bench:
             with self.scratch(f"initial-{name}") as folder:
                 copies = folder / "origin.sqlite", folder / "target.sqlite"
                 copy_database(self.snapshot(name), copies[0])
-                copy_database(self.golden(name), copies[1])
+                copy_database(self.lifted.find_whole(name, folder), copies[1])
                 self._initial[name] = compare_databases(
                     *copies, self.catalogues[name], progress=self._tell_rows
                 )
@@ -246,6 +250,14 @@ class Bench:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def run_tests(self, url: str, tag: str) -> TestsOutcome:
+        """Run the project's test command against a URL; see Suite."""
+        with self.scratch(f"suite-{tag}") as folder:
+            log = self.log(f"suite-{tag}")
+            project = self.run.project
+            suite = Suite(project, self.python, folder, log, self.note, self.running)
+            return suite.run(url)
+
     def log(self, tag: str) -> Path:
         """Return the log file of a side, emptied."""
         path = self.run.project.folder("logs") / f"verify-{tag.replace(':', '-')}.log"
@@ -287,7 +299,8 @@ class OriginLauncher:
 
         bench, project = self.bench, self.bench.run.project
         with bench.scratch(tag) as folder, bench.servers.open(folder) as copies:
-            faults = OriginFaults(folder / "faults") if self.fails else None
+            failing = [copies.urls[name].database for name in bench.servers.moves]
+            faults = OriginFaults(folder / "faults", failing) if self.fails else None
             place = prepare_origin(
                 project,
                 copy=copy_origin(project, folder / "app"),
@@ -333,34 +346,6 @@ def _stop(stop: Callable[[], None], copies: OpenCopies) -> None:
     copies.export()
 
 
-def name_copies(
-    sections: Mapping[str, DatabaseSection], urls: Mapping[str, ServerUrl]
-) -> dict[str, str]:
-    """Return the variables that lead the origin to its copies; raises OriginError without one.
-
-    Each keeps the scheme and options that the app's own URL has.
-    """
-    found = {}
-    for name, section in sections.items():
-        if not section.env:
-            raise OriginError(
-                f"The origin cannot be run on a copy of the database {name}",
-                why="no variable sets the URL of its server",
-                tip=f"set databases.env for {name} in edgelift.toml",
-            )
-        own = parse_server_url(expand_variables(section.url), os.environ)
-        copy = urls[name]
-        if own is not None:
-            found[section.env] = own.with_parts(
-                host=copy.host,
-                port=copy.port,
-                user=copy.user,
-                password=copy.password,
-                database=copy.database,
-            )
-    return found
-
-
 def _nothing() -> None:
     """Do nothing: there is no server."""
 
@@ -404,9 +389,8 @@ class WorkerLauncher:
         with self.bench.scratch(tag) as folder, servers.open(folder, servers.kept) as copies:
             databases = dict(copies.files)
             for database in self.bench.moved:
-                file = database_file(folder, database.binding, database.strategy)
-                seed_database(self.bench.golden(database.name), file)
-                databases[database.name] = file
+                databases[database.name], write = self.bench.lifted.place(database, folder)
+                copies.exports += [write] if write else []
             worker = start_worker(
                 self.bundle,
                 state=folder,
@@ -437,11 +421,3 @@ def _run_worker_jobs(worker: Worker, schedule: str) -> list[str]:
     if not jobs:
         return [f"{schedule}: the Worker knows no job with this schedule"]
     return [f"{job.get('name')}: {job.get('error')}" for job in jobs if not job.get("ok")]
-
-
-def seed_database(golden: Path, file: Path) -> None:
-    """Copy a lifted database to where the runtime opens it, in WAL mode as it expects."""
-    copy_database(golden, file)
-    with contextlib.closing(sqlite3.connect(file)) as db:
-        read_past_newer(db, file)
-        db.execute("PRAGMA journal_mode=WAL")

@@ -1,8 +1,9 @@
-"""Put on PYTHONPATH by edgelift: captures what an app gives to its models, makes databases fail.
+"""Put on PYTHONPATH by edgelift: sees what an app gives to models and databases, makes those fail.
 
 Python imports a module of this name at its start. One that the origin has itself is run as well.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -23,6 +24,8 @@ if os.environ.get("EDGELIFT_CAPTURE"):
     run_file(here.parent / "capture_estimators.py", "_edgelift_capture")
 if os.environ.get("EDGELIFT_FAULTS"):
     run_file(here.parent / "inject_faults.py", "_edgelift_faults")
+if os.environ.get("EDGELIFT_FAULTS") or os.environ.get("EDGELIFT_RECORD"):
+    importlib.import_module("edgelift_drivers").start()
 for folder in map(Path, sys.path):
     if folder.resolve() != here and (folder / "sitecustomize.py").is_file():
         run_file(folder / "sitecustomize.py", "_origin_sitecustomize")

@@ -1,4 +1,4 @@
-"""The origin's own HTTP tests, run unedited against a URL: the origin's and then the Worker's."""
+"""The origin's own HTTP tests, run unedited against a URL: plan on the origin, verify on both."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import msgspec
 
 from edgelift.errors import OriginError
-from edgelift.project import TestsSection
+from edgelift.project import Project, TestsSection
+from edgelift.sources.origin_copy import copy_origin
 from edgelift.sources.origin_server import (
     SupervisedProcess,
     build_origin_env,
     read_last_lines,
 )
 from edgelift.sources.own_pytest import ensure_pytest
-from edgelift.stages.verify.sides import Bench
 
 TIMEOUT_S = 900.0
 _NOTHING_COLLECTED = 5  # pytest's exit code when it found no test
@@ -52,37 +54,48 @@ class TestsOutcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.exit_code == 0 and not self.failed
 
 
-def run_tests(bench: Bench, url: str, tag: str) -> TestsOutcome:
-    """Run the project's test command in a scratch copy against a URL.
+@dataclass(frozen=True)
+class Suite:
+    """Where a run of the tests finds what it needs: `folder` is scratch, and empty.
 
-    Raises OriginError when the command does not exist. A hanging command is ended after TIMEOUT_S.
+    `running` keeps a way to stop what runs while it runs.
     """
-    from edgelift.sources.origin_copy import copy_origin
 
-    project = bench.run.project
-    tests = project.settings.tests
-    assert tests is not None
-    with bench.scratch(f"suite-{tag}") as folder:
-        copy = copy_origin(project, folder / "app").absolute()
-        report = folder / "junit.xml"
-        env = build_origin_env(project, copy, bench.python, {tests.base_url_env: url})
-        command = build_command(tests, bench.python, report, env["PATH"])
+    __test__ = False
+
+    project: Project
+    python: Path
+    folder: Path
+    log: Path
+    note: Callable[[str], None]
+    running: Callable[[Callable[[], None]], AbstractContextManager[None]]
+
+    def run(self, url: str) -> TestsOutcome:
+        """Run the project's test command in a copy of the project against a URL.
+
+        Raises OriginError when the command does not exist. A hanging command is ended after
+        TIMEOUT_S.
+        """
+        tests = self.project.settings.tests
+        assert tests is not None
+        copy = copy_origin(self.project, self.folder / "app").absolute()
+        report = self.folder / "junit.xml"
+        env = build_origin_env(self.project, copy, self.python, {tests.base_url_env: url})
+        command = build_command(tests, self.python, report, env["PATH"])
         if is_pytest(command):
-            extra = ensure_pytest(project, bench.python, bench.note)
+            extra = ensure_pytest(self.project, self.python, self.note)
             if extra is not None:
                 env["PYTHONPATH"] += f"{os.pathsep}{extra}"
-        log = bench.log(f"suite-{tag}")
         started = time.monotonic()
-        process = SupervisedProcess(command, cwd=copy, env=env, log=log)
-        with bench.running(process.stop):
+        process = SupervisedProcess(command, cwd=copy, env=env, log=self.log)
+        with self.running(process.stop):
             code = process.wait(TIMEOUT_S)
             process.stop()
-        counts = read_junit(report)
         return msgspec.structs.replace(
-            counts,
+            read_junit(report),
             exit_code=code,
             duration_s=time.monotonic() - started,
-            log=tuple(read_last_lines(log, 12)),
+            log=tuple(read_last_lines(self.log, 12)),
         )
 
 

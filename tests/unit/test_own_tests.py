@@ -5,8 +5,8 @@ import pytest
 
 from edgelift.errors import OriginError
 from edgelift.project import TestsSection as Section
-from edgelift.stages.verify.own_tests import TestsOutcome as Outcome
-from edgelift.stages.verify.own_tests import build_command, describe, read_junit
+from edgelift.sources.own_tests import TestsOutcome as Outcome
+from edgelift.sources.own_tests import build_command, describe, read_junit
 
 PYTHON = Path(sys.executable)
 REPORT = Path("/tmp/junit.xml")
