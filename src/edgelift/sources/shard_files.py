@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -164,8 +164,3 @@ def _take_counters(db: sqlite3.Connection, found: ShardMap, file: Path) -> None:
         if name in found.counters:
             db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
             db.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, last))
-
-
-def pick_files(files: Sequence[tuple[Member, Path]]) -> dict[str, Path]:
-    """Return the files of members by their names."""
-    return {member.name: file for member, file in files}

@@ -28,6 +28,7 @@ from edgelift.project import (
 )
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
+from edgelift.sources.source_code.server_texts import read_texts
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan.costs import read_prices, total_usd
@@ -40,8 +41,10 @@ from edgelift.stages.plan.decisions import (
     keep_transactions,
     plan_databases,
 )
+from edgelift.stages.plan.recorded import check_recorded, judge_recorded, record_sql
 from edgelift.stages.plan.rules import RULES
 from edgelift.stages.plan.server_code import check_server_code
+from edgelift.stages.plan.shards import check_shards
 from edgelift.stages.plan.transactions import audit
 from edgelift.targets.packages.origin import resolve_origin
 
@@ -88,8 +91,10 @@ def work(run: Run) -> Result:
     inventory = _read_inventory(run)
     accepted = set(run.project.settings.accept.rules)
     view = build_view(run.project, inventory=inventory)
+    checks: list[Check] = []
     moved = [s for s in run.project.settings.databases if not stays_in_place(s)]
     audited = _accept(audit(view) if moved else [], accepted)
+    audit_s = time.monotonic() - started
     databases = plan_databases(run.project, audited)
     audited = keep_transactions(databases.plans, audited)
     assessed = _accept(run.journal.read_findings("assess"), accepted)
@@ -100,13 +105,26 @@ def work(run: Run) -> Result:
     plan = build_plan(run.project, inventory, databases, resolution.packages, assessed)
     engines = {engine for s in moved if (engine := read_engine(s))}
     spoken = _accept(list(check_server_code(view, engines)) if engines else [], accepted)
-    own = [*databases.findings, *check_models(inventory.models)[1], *check_crons(plan.crons)]
+    if engines:
+        seen = record_sql(run, python, engines)
+        literals = {text for _site, text in read_texts(view)}
+        sent = _accept(list(judge_recorded(seen.statements, literals)), accepted)
+        checks.append(check_recorded(run, seen, sent))
+        spoken += sent
+    sharded = check_shards(run.project, databases.plans, view)
+    own = [
+        *databases.findings,
+        *sharded,
+        *check_models(inventory.models)[1],
+        *check_crons(plan.crons),
+    ]
     findings = [*_accept(own, accepted), *audited, *spoken]
     blockers = [f for f in [*assessed, *findings] if f.blocks]
     _write(run, _render(run, plan, databases, audited, blockers))
     run.record_findings(findings)
     if moved:
-        run.record_checks([_check_audit(run, view, audited, time.monotonic() - started)])
+        checks.insert(0, _check_audit(run, view, audited, audit_s))
+    run.record_checks(checks)
     if blockers:
         raise _blocked(blockers)
     run.journal.write_document("plan", plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgelift.model.findings import Level
 from edgelift.model.rules import Rule
+from edgelift.model.shard_rules import RULES as SHARD_RULES
 from edgelift.stages.plan.server_code import RULES as SERVER_RULES
 from edgelift.stages.plan.transactions.rules import RULES as TRANSACTION_RULES
 
@@ -87,5 +88,6 @@ RULES = (
     CRONS,
     MODEL,
     *SERVER_RULES,
+    *SHARD_RULES,
     *TRANSACTION_RULES,
 )

@@ -20,6 +20,7 @@ from edgelift.model.plan import Plan
 from edgelift.project import hash_files, hash_inputs, list_files
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.origin_server import database_file
+from edgelift.sources.shard_files import find_members, read_map
 from edgelift.stages.verify import checks
 from edgelift.stages.verify.parts import STEP, Parts
 from edgelift.stages.verify.sides import Bench, Launcher
@@ -40,7 +41,11 @@ def inputs(run: Run) -> str:
     """Hash the settings, the project's files and the documents of all earlier stages."""
     journal, project = run.journal, run.project
     plan = journal.read_document("plan", Plan)
-    databases = [database.name for database in plan.databases] if plan else []
+    databases = [
+        member.name
+        for database in (plan.databases if plan else ())
+        for member in find_members(project.settings.data, journal, database)
+    ]
     return hash_inputs(
         FORMAT,
         project.settings,
@@ -141,7 +146,12 @@ def _read_bench(run: Run, target: Launcher | None) -> Bench:
     }
     app = run.project.settings.app
     inventory = inventory or Inventory(framework=app.framework, entry=app.entry)
-    return Bench(run, inventory, plan, catalogues, target)
+    maps = {
+        database.name: found
+        for database in plan.databases
+        if (found := read_map(run.project.settings.data, run.journal, database.name))
+    }
+    return Bench(run, inventory, plan, catalogues, target, maps)
 
 
 def _merge(run: Run, made: list[Check], *, keep: bool) -> list[Check]:
