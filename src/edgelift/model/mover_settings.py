@@ -126,10 +126,10 @@ class SchemaSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[data.shards]`: a database that is split into several.
 
-    `by` is `tenant` (the values of `column`, each wholly in one shard) or `key` (the hash of
-    `column`, or of the primary key of `table`). `count` shards, or as many as `max_bytes` each
-    asks for. Tables in `replicate` lie in every shard as a whole; all others are split, by the
-    column or by their foreign keys. `database` names the one that is meant, empty for each.
+    `by` is `tenant` (the values of `column`, or of the primary key of `table`, each wholly in one
+    shard) or `key` (their hash). `count` shards, or as many as `max_bytes` each asks for. Tables in
+    `replicate` lie in every shard as a whole; all others are split, by the column or by their
+    foreign keys. `database` names the one that is meant, empty for each.
     `route` says how a lifted app's requests find theirs.
     """
 
@@ -144,10 +144,8 @@ class ShardsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def find_faults(self) -> Iterator[str]:
         """Yield what is wrong with it."""
-        if self.by == "tenant" and (self.table or not self.column):
-            yield "data.shards by 'tenant' needs a column, and no table"
-        if self.by == "key" and bool(self.table) == bool(self.column):
-            yield "data.shards by 'key' needs either a table or a column"
+        if bool(self.table) == bool(self.column):
+            yield f"data.shards by {self.by!r} needs either a table or a column"
         if not self.count and not self.max_bytes:
             yield "data.shards needs a count or max_bytes"
         if self.count and not 2 <= self.count <= 4096:

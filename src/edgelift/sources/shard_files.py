@@ -140,9 +140,9 @@ def _drop_misplaced(
         return
     reader = routing.ShardMap(msgspec.to_builtins(found))
     for table in found.tables:
-        if table.way != "column":
-            continue
         place, key = f"{schema}.{quote_identifier(table.table)}", quote_identifier(table.detail)
+        if table.way != "column" or key not in _read_columns(db, table.table).split(", "):
+            continue
         for (value,) in db.execute(f"SELECT DISTINCT {key} FROM {place}").fetchall():
             if not _belongs(reader, value, name):
                 db.execute(f"DELETE FROM {place} WHERE {key} IS ?", (value,))
