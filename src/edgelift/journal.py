@@ -261,6 +261,11 @@ class Journal:
         row = self._db.execute("SELECT body FROM documents WHERE name=?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=type_)
 
+    def forget_document(self, name: str) -> None:
+        """Remove a document, if there is one."""
+        with self._write():
+            self._db.execute("DELETE FROM documents WHERE name = ?", (name,))
+
     def list_documents(self, prefix: str) -> list[str]:
         """Return the names of the documents that begin with `prefix`, sorted."""
         rows = self._db.execute("SELECT name FROM documents ORDER BY name")

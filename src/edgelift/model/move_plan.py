@@ -16,7 +16,8 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     `key` are the target's columns that name a row for people, `rowid_column` the one that is
     SQLite's rowid (empty for none); `counter` is the origin's `schema.table.column` behind an
     AUTOINCREMENT.
-    `objects` are the columns whose values become files, as those values travel.
+    `objects` are the columns whose values become files, as those values travel. Without `numbered`
+    the target's table is WITHOUT ROWID.
     `rows` and `bytes` are what the data was when it was judged.
     """
 
@@ -26,6 +27,7 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
     rowid_column: str = ""
     counter: str = ""
     objects: tuple[FieldSpec, ...] = ()
+    numbered: bool = True
     rows: int = 0
     bytes: int = 0
 
@@ -33,7 +35,8 @@ class TableMove(msgspec.Struct, frozen=True, kw_only=True):
 class MovePlan(msgspec.Struct, frozen=True, kw_only=True):
     """A whole database; `views` are those whose rows are compared on both sides.
 
-    `shape` is the hash of the catalogue that was judged, see `hash_shape`.
+    `shape` is the hash of the catalogue that was judged, see `hash_shape`. `finishing` are
+    statements to run behind all rows.
     """
 
     database: str
@@ -42,6 +45,7 @@ class MovePlan(msgspec.Struct, frozen=True, kw_only=True):
     shape: str
     tables: tuple[TableMove, ...] = ()
     views: tuple[RowSpec, ...] = ()
+    finishing: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

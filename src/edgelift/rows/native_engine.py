@@ -95,6 +95,11 @@ def _load(db: apsw.Connection, path: Path) -> None:
         db.enable_load_extension(False)  # noqa: FBT003
 
 
+def load_into(db: apsw.Connection) -> None:
+    """Give a connection the extension's functions, where `find_extension` has one."""
+    _ensure_loaded(db)
+
+
 def _ensure_loaded(db: apsw.Connection) -> None:
     found = db.execute("SELECT 1 FROM pragma_module_list WHERE name = 'edgelift_rows'").fetchall()
     if not found:

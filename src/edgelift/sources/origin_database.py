@@ -29,12 +29,12 @@ class Capabilities:
 
     `product` is for people, `dialect` sqlglot's name of its SQL, `wire` that of RowSpec.
     `default_schemas` hold the tables that keep their bare names. `joins` says whether a second
-    connection or process may read the same snapshot; `follows` whether changes can be streamed from
-    a snapshot's position; `defers_keys` whether foreign keys can be checked at commit.
+    connection or process may read the same snapshot, with `is_local` on this machine only;
+    `follows` whether changes can be streamed from a snapshot's position; `defers_keys` whether
+    foreign keys can be checked at commit.
     `trusts_rules` says whether every valid constraint holds for all rows (MySQL's can be switched
     off), `pads_texts` that collations ignore spaces at the end; `coarse` are the SQL of a value as
-    SQLite compares it in another form, `real` and
-    `nocase`, with `{}` for it.
+    SQLite compares it in another form, `real` and `nocase`, with `{}` for it.
     `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
     hexadecimal, with `{}` for the value; empty when the server has none. `as_text` is the SQL of a
     value as exact text, which differs where the values do.
@@ -46,6 +46,7 @@ class Capabilities:
     identifier_quote: str = '"'
     default_schemas: tuple[str, ...] = ()
     joins: bool = False
+    is_local: bool = False
     follows: bool = False
     defers_keys: bool = False
     trusts_rules: bool = True
@@ -247,6 +248,9 @@ ADAPTERS: Mapping[str, str] = {
     "mariadb": "edgelift.sources.mysql:open_mysql",
 }
 
+# What stages themselves open, never a project's URL: the snapshot of a SQLite file.
+OWN_ADAPTERS: Mapping[str, str] = {"edgelift-sqlite": "edgelift.sources.sqlite_origin:open_sqlite"}
+
 
 def read_scheme(url: str) -> str:
     """Return the scheme of a URL in lower case without its driver; empty for a bare path."""
@@ -274,7 +278,7 @@ def open_origin(url: str) -> contextlib.AbstractContextManager[OriginDatabase]:
     server refuses, OriginUnavailable when it does not answer.
     """
     scheme = read_scheme(url)
-    place = ADAPTERS.get(scheme) or _find_entry_point(scheme)
+    place = ADAPTERS.get(scheme) or OWN_ADAPTERS.get(scheme) or _find_entry_point(scheme)
     if not place:
         raise UsageError(
             f"No adapter opens {mask_url(url)}",

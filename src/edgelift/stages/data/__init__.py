@@ -6,6 +6,7 @@ database appears under `.edgelift/data/target/` only when its proof has passed.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from edgelift.project import expand_variables, hash_inputs
 from edgelift.run import UNCHANGED, Result, Run, Stage
 from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite import Snapshot
+from edgelift.sources.sqlite_origin import to_url
 from edgelift.sources.sqlite_snapshot import is_intact, sync_path
 from edgelift.stages.data.load import Load, load_database
 from edgelift.stages.data.proof import (
@@ -71,8 +73,15 @@ def _read_subjects(run: Run) -> list[Subject | ServerSubject]:
         url = expand_variables(database.url)
         if is_server_url(url):
             found.append(_read_server_subject(run, database.name, url))
+            continue
+        plain = _read_subject(run, database.name)
+        move = run.journal.read_document(f"move:{database.name}", MovePlan)
+        if move is None:
+            found.append(plain)
         else:
-            found.append(_read_subject(run, database.name))
+            url = to_url(plain.snapshot_path)
+            rewritten = _read_server_subject(run, database.name, url)
+            found.append(dataclasses.replace(rewritten, snapshot=plain.snapshot))
     return found
 
 
@@ -115,7 +124,7 @@ def _read_subject(run: Run, name: str) -> Subject:
 
 
 def _inputs(run: Run) -> str:
-    return hash_inputs([subject.identity for subject in _read_subjects(run)])
+    return hash_inputs([[s.identity, s.snapshot] for s in _read_subjects(run)])
 
 
 def _intact(run: Run) -> bool:
@@ -198,7 +207,7 @@ def _work(run: Run) -> Result:
     documents: dict[str, DataDocument] = {}
     for subject in _read_subjects(run):
         run.note(f"moving {subject.name}")
-        if isinstance(subject, ServerSubject):
+        if isinstance(subject, ServerSubject) and subject.snapshot is None:
             write_mark(run, subject.name, read_mark(subject.url))
         if isinstance(subject, ServerSubject) and subject.shards is not None:
             done, made = move_shards(run, subject, lambda shard: _part_of(run, shard))
@@ -264,7 +273,7 @@ def _look(run: Run) -> str:
     """Say what is known of the origins of skipped copies; empty when one is worth repeating."""
     told = []
     for subject in _read_subjects(run):
-        if isinstance(subject, ServerSubject):
+        if isinstance(subject, ServerSubject) and subject.snapshot is None:
             changed, words = tell_changes(run, subject.name, subject.url)
             if changed:
                 run.note(f"{words}: copying anew")
@@ -283,7 +292,7 @@ def plan_moves(run: Run) -> tuple[PaperPlan, ...]:
     if not subjects:
         raise UsageError(
             "There is nothing to plan",
-            why="a SQLite file is copied as it is, at the speed of the disk",
+            why="a SQLite file without overrides is copied as it is, at the speed of the disk",
             tip="leave --plan-only out",
         )
     plans = tuple(estimate_move(run, subject) for subject in subjects)

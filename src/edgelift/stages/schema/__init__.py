@@ -42,8 +42,10 @@ from edgelift.stages.schema.mapping import (
     to_markdown,
 )
 from edgelift.stages.schema.rules import judge_catalogue
-from edgelift.stages.schema.server.inquiry import Listener
-from edgelift.stages.schema.server.judgement import judge_server
+from edgelift.stages.schema.server.inquiry import Listener, select_settings
+from edgelift.stages.schema.server.judgement import ServerJudgement, judge_server
+from edgelift.stages.schema.sqlite.judgement import Order, judge_rewritten
+from edgelift.stages.schema.sqlite.names import is_overridden, select_known
 from edgelift.stages.schema.statements import to_script
 
 FORMAT = 2  # raised when the stage's output changes, so that old results are made anew
@@ -101,13 +103,41 @@ def list_databases(run: Run) -> list[Listed]:
 
 
 def _check_settings(run: Run, found: Sequence[Listed]) -> None:
-    if run.project.settings.schema != SchemaSection() and all(d.file for d in found):
+    settings = run.project.settings.schema
+    plain = SchemaSection()
+    styles = (settings.timestamps, settings.uuid) != (plain.timestamps, plain.uuid)
+    if found and all(d.file for d in found) and styles and not settings.rewrite:
         raise UsageError(
-            f"{run.project.settings_path} has a [schema] section that nothing obeys",
-            why="casts, renames, rewrites and exclusions are for databases of servers; a SQLite "
-            "file moves as it is",
-            tip="remove the section",
+            f"{run.project.settings_path} has styles in [schema] that nothing obeys",
+            why="timestamps and uuid say how values of a server's types are written; a SQLite file "
+            "keeps its values as they are",
+            tip="remove them; for a column write [[schema.rewrite]] or [[schema.cast]]",
         )
+
+
+def select_overrides(run: Run, name: str) -> SchemaSection | None:
+    """Return what [schema] and [data.shards] ask of a SQLite file, None when it moves as it is.
+
+    Its snapshot must be there. Raises UsageError for what a lifted app could not stand.
+    """
+    settings = run.project.settings
+    own = select_settings(settings.schema, name)
+    if is_overridden(own) and len(settings.databases) > 1:
+        path = snapshot_path(run, name)
+        with origin_errors(path), SqliteSource(path).open() as db:
+            own = select_known(own, read_catalogue(db))
+    shards = settings.data.shards
+    is_split = shards is not None and shards.database in {"", name}
+    if not is_overridden(own) and not is_split:
+        return None
+    if settings.has_app and (is_split or own.cast or own.rename or own.rewrite):
+        raise UsageError(
+            f"The app's own SQL does not know what edgelift.toml makes of {name}",
+            why="it is lifted unmodified, so its tables and columns must keep their names and "
+            "their values their form, in one database",
+            tip="change the app and its database first, or move the database alone: edgelift move",
+        )
+    return own
 
 
 def snapshot_path(run: Run, name: str) -> Path:
@@ -121,7 +151,8 @@ def _inputs(run: Run) -> str:
     for database in list_databases(run):
         if database.file is not None:
             fingerprint = SqliteSource(database.file).read_fingerprint()
-            databases[database.name] = [str(database.file), fingerprint]
+            asked = [settings.schema, settings.data.shards]
+            databases[database.name] = [str(database.file), fingerprint, asked]
         else:
             # A server is not asked: data notices when its catalogue is no longer the judged one.
             choices = hash_inputs(settings.schema)
@@ -203,16 +234,25 @@ def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
         snapshot = _take_snapshot(run, name, database.file)
         run.note(f"judging the schema and data of {name}")
         path = snapshot_path(run, name)
+        own = select_overrides(run, name)
+        if own is not None:
+            order = Order(name=name, settings=own, accepted=accepted, progress=run.progress)
+            judged = judge_rewritten(order, path, snapshot.violations, _start_engine(run))
+            return _to_judgement(run, database, judged)
         return judge_database(name, path, snapshot.violations, _start_engine(run), accepted)
     run.note(f"judging the schema and data of {name} at {database.shown}")
     listener = Listener(run.progress, run.note)
     found = judge_server(
         name, database.url, run.project.settings.schema, accepted, _start_engine(run), listener
     )
+    return _to_judgement(run, database, found)
+
+
+def _to_judgement(run: Run, database: Listed, found: ServerJudgement) -> Judgement:
     shards = run.project.settings.data.shards
-    is_split = shards is not None and shards.database in {"", name}
+    is_split = shards is not None and shards.database in {"", database.name}
     return Judgement(
-        name=name,
+        name=database.name,
         mapping=found.mapping,
         schema=found.schema,
         catalogue=found.catalogue,
@@ -276,6 +316,8 @@ def _write(run: Run, judgements: Sequence[Judgement]) -> None:
         run.journal.write_document(f"catalogue:{judgement.name}", judgement.catalogue)
         if judgement.plan is not None:
             run.journal.write_document(f"move:{judgement.name}", judgement.plan)
+        else:
+            run.journal.forget_document(f"move:{judgement.name}")
     mappings = [judgement.mapping for judgement in judgements]
     encoded = msgspec.json.format(msgspec.json.encode(mappings), indent=2).decode()
     _replace(folder / "mapping.json", encoded + "\n")

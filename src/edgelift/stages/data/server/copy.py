@@ -197,13 +197,16 @@ def _merge(copy: Copy, move: TableMove, entry: Entry, parcel: Parcel) -> None:
 
 
 def create_rest(copy: Copy) -> None:
-    """Create indexes, views and triggers, what is not there yet."""
+    """Create indexes, views and triggers, what is not there yet, and run what ends the load."""
     present = {row[0] for row in copy.db.execute("SELECT name FROM sqlite_schema")}
     for done, statement in enumerate(copy.schema.after):
         if statement.name not in present:
             copy.tell("indexes, views and triggers", done, len(copy.schema.after))
             with transaction(copy.db):
                 copy.db.execute(statement.sql)
+    for sql in copy.plan.finishing:
+        with transaction(copy.db):
+            copy.db.execute(sql)
 
 
 def restore_counters(copy: Copy, counters: dict[str, int]) -> None:

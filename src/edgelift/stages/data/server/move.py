@@ -28,7 +28,7 @@ from edgelift.sources.origin_database import (
     open_origin,
 )
 from edgelift.sources.sqlite_catalogue import read_catalogue
-from edgelift.sources.sqlite_snapshot import sync_path
+from edgelift.sources.sqlite_snapshot import Snapshot, sync_path
 from edgelift.stages.data import proof as file_proof
 from edgelift.stages.data.server import ledger, prove
 from edgelift.stages.data.server.copy import (
@@ -52,7 +52,10 @@ FORMAT = 1  # raised when the target's content changes, so that old results are 
 
 @dataclass(frozen=True)
 class ServerSubject:
-    """One server database to move, with what schema left for it."""
+    """One server database to move, with what schema left for it.
+
+    `snapshot` is that of a SQLite file whose schema is rewritten: its URL leads there.
+    """
 
     name: str
     url: str
@@ -60,6 +63,7 @@ class ServerSubject:
     schema: TargetSchema
     target: Path
     shards: ShardsSection | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def identity(self) -> str:

@@ -42,7 +42,7 @@ class Splitting:
         text = capabilities.as_text.format(self.routes.write_value(name))
         if self.section.by == "tenant":
             return text
-        return f"left({capabilities.hash_text.format(text)}, {SLOT_DIGITS})"
+        return f"substr({capabilities.hash_text.format(text)}, 1, {SLOT_DIGITS})"
 
     def write_condition(self, name: Name, shard: Shard) -> str:
         """Return the SQL that is true for a table's rows of a shard, empty for a replicated one."""

@@ -141,6 +141,7 @@ def _to_subject(subject: ServerSubject, splitting: Splitting, shard: Shard) -> S
         plan=select_shard(splitting, shard),
         schema=subject.schema,
         target=subject.target.with_name(f"{shard.name}.sqlite"),
+        snapshot=subject.snapshot,
     )
 
 

@@ -87,7 +87,9 @@ def attach_parcel(db: apsw.Connection, parcel: Parcel) -> Iterator[str]:
 
 
 def find_rowid(move: TableMove) -> str:
-    """Return a name by which the target's row number can be read, empty when all are taken."""
+    """Return a name by which the target's row number can be read, empty when there is none."""
+    if not move.numbered:
+        return ""
     columns = (*move.spec.fields, *move.computed)
     taken = {field.column.lower() for field in columns}
     return next((alias for alias in _ALIASES if alias not in taken), "")

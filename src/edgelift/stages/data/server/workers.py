@@ -136,6 +136,10 @@ def open_workers(
         note(f"{capabilities.product} lets no other process join a snapshot: this one reads alone")
         yield None
         return
+    if scheduler and capabilities.is_local:
+        note(f"a snapshot of {capabilities.product} is a file of this machine: it reads alone")
+        yield None
+        return
     workers: Workers
     if scheduler:
         from edgelift.stages.data.server.cluster import ClusterWorkers

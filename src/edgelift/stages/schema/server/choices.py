@@ -21,7 +21,8 @@ from edgelift.sources.origin_database import Capabilities, Cast, Choices
 from edgelift.stages.schema.server.names import Names, find_column, find_tables
 
 Place = tuple[str, str, str]
-_INTEGERS = frozenset({"int", "int_text"})
+# A column of SQLite that is kept as it is may hold anything: there each value is looked at.
+_INTEGERS = frozenset({"int", "int_text", "keep"})
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,9 @@ def _to_rewrite(section: RewriteSection, table: OriginTable, column: str, style:
     return Rewrite(op=section.to, argument=write_argument(**words), style=style, undo=undo)
 
 
-_OFFLOADED = {"blob": "hash_bytes", "text": "hash_text", "jsonb": "hash_text"}
+_OFFLOADED = {
+    "blob": "hash_bytes", "text": "hash_text", "jsonb": "hash_text", "keep": "hash_bytes"
+}  # fmt: skip
 
 
 def offload(field: FieldSpec, capabilities: Capabilities) -> FieldSpec:

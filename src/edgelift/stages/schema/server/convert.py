@@ -90,9 +90,17 @@ class Converted:
     objects: Mapping[Name, tuple[FieldSpec, ...]] = field(default_factory=dict)
 
 
-def plan_ways(origin: OriginSchema, adapter: OriginDatabase, settings: SchemaSection) -> Ways:
-    """Return the way of every column of every table that moves; raises UsageError for settings."""
-    names = decide_names(origin, settings, adapter.capabilities.default_schemas)
+def plan_ways(
+    origin: OriginSchema,
+    adapter: OriginDatabase,
+    settings: SchemaSection,
+    names: Names | None = None,
+) -> Ways:
+    """Return the way of every column of every table that moves; raises UsageError for settings.
+
+    `names` are decided here unless given.
+    """
+    names = names or decide_names(origin, settings, adapter.capabilities.default_schemas)
     choices = build_choices(origin, settings, names)
     rewrites = plan_rewrites(origin, settings, choices.uuid)
     ways = Ways(names, choices, {}, rewrites, settings)

@@ -1,0 +1,238 @@
+"""Judge a SQLite file that `[schema]` changes: its schema rewritten, its rows tried, all accounted.
+
+A file that moves as it is keeps its shorter way (`judge_database`). Here every value that gets
+another form goes through its conversion once, into nothing: what no form can carry is known before
+the first byte moves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edgelift.errors import OriginError
+from edgelift.model.catalogue import Catalogue, Table
+from edgelift.model.move_plan import MovePlan, hash_shape
+from edgelift.model.mover_settings import SchemaSection
+from edgelift.rows.engine import hash_stream
+from edgelift.sources.origin_database import Chunk, SnapshotReader, TableFacts, open_origin
+from edgelift.sources.sqlite import SqliteSource
+from edgelift.sources.sqlite_catalogue import NOT_OURS, read_catalogue
+from edgelift.sources.sqlite_errors import origin_errors
+from edgelift.sources.sqlite_origin import to_url
+from edgelift.sources.sqlite_origin.catalogue import SCHEMA, to_origin_schema
+from edgelift.stages.schema.data_rules import judge_rows
+from edgelift.stages.schema.issues import ERROR, Issue
+from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
+from edgelift.stages.schema.mapping import Judged, build_mapping, build_schema, lift_catalogue
+from edgelift.stages.schema.rules import judge_catalogue
+from edgelift.stages.schema.server.convert import plan_ways
+from edgelift.stages.schema.server.judgement import ServerJudgement
+from edgelift.stages.schema.sqlite.edits import edit_statements
+from edgelift.stages.schema.sqlite.moves import (
+    build_moves,
+    build_views,
+    list_finishing,
+    plan_rows,
+)
+from edgelift.stages.schema.sqlite.names import decide_names
+from edgelift.stages.schema.sqlite.outcome import Entry, account, find_unaccounted, judge_lost
+from edgelift.stages.schema.sqlite.rewriting import (
+    Rewriting,
+    build_catalogue,
+    find_forms,
+    leave_out,
+    rename,
+)
+from edgelift.stages.schema.sqlite.scratch import Scratch
+from edgelift.stages.schema.sqlite.uses import (
+    judge_keys,
+    judge_uses,
+    judge_views,
+    judge_virtual,
+    judge_ways,
+)
+
+Progress = Callable[[str, int, int], None]
+FORM = "SCHEMA-VALUE-FORM"
+_TAKEN = "SCHEMA-UNIQUE-BROKEN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is asked of a database: its `name`, its own `settings`, and the rules `accepted`."""
+
+    name: str
+    settings: SchemaSection
+    accepted: frozenset[str]
+    progress: Progress = lambda _what, _done, _total: None
+
+
+def judge_rewritten(
+    order: Order, snapshot: Path, violations: tuple[str, ...], engine: Engine
+) -> ServerJudgement:
+    """Judge one snapshot under its settings; `engine` is D1's SQLite.
+
+    Raises OriginError when the snapshot cannot be read, UsageError for settings that fit nothing.
+    """
+    with origin_errors(snapshot), SqliteSource(snapshot).open() as db:
+        rewriting = plan_rewriting(db, snapshot, order.settings)
+        entries = db.execute(
+            f"SELECT type, name, tbl_name FROM sqlite_schema WHERE {NOT_OURS}"
+        ).fetchall()
+        issues = list(_judge_rows(db, rewriting, violations))
+    made = _rewrite(rewriting)
+    issues += rewriting.issues
+    issues += [i for i in judge_catalogue(made) if not _is_told(i, rewriting)]
+    issues += judge_lost(rewriting, made)
+    with open_origin(to_url(snapshot)) as adapter, contextlib.closing(
+        adapter.open_snapshot()
+    ) as reader:  # fmt: skip
+        issues += _try_forms(reader, rewriting, order.progress)
+        facts = _read_facts(reader, rewriting, order.progress)
+    return _settle(order, Found(rewriting, made, facts, entries), issues, engine)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of a database: its schema here and there, facts, all entries of the origin."""
+
+    rewriting: Rewriting
+    made: Catalogue
+    facts: dict[str, TableFacts]
+    entries: list[Entry]
+
+
+def plan_rewriting(db: sqlite3.Connection, snapshot: Path, settings: SchemaSection) -> Rewriting:
+    """Return the ways of all columns and the origin's schema, ready to be changed."""
+    catalogue = read_catalogue(db)
+    origin = to_origin_schema(catalogue)
+    names = decide_names(origin, catalogue, settings)
+    with open_origin(to_url(snapshot)) as adapter:
+        ways = plan_ways(origin, adapter, settings, names)
+    return Rewriting(catalogue, origin, ways, Scratch(catalogue), find_forms(catalogue, ways))
+
+
+def _rewrite(rewriting: Rewriting) -> Catalogue:
+    rewriting.issues += judge_ways(rewriting)
+    rewriting.issues += judge_uses(rewriting)
+    rewriting.issues += judge_virtual(rewriting)
+    rewriting.issues += judge_keys(rewriting)
+    leave_out(rewriting)
+    rename(rewriting)
+    made = build_catalogue(rewriting, edit_statements(rewriting))
+    rewriting.issues += judge_views(rewriting, made)
+    return made
+
+
+def _is_told(issue: Issue, rewriting: Rewriting) -> bool:
+    """Return whether a foreign key without parent was told already, as one that stays behind."""
+    return issue.rule == "SCHEMA-FK-TARGET" and any(
+        (i.rule, i.name) == (issue.rule, issue.name) for i in rewriting.issues
+    )
+
+
+def _judge_rows(
+    db: sqlite3.Connection, rewriting: Rewriting, violations: tuple[str, ...]
+) -> Iterator[Issue]:
+    """Yield what the rows that move break, under the target's names."""
+    left = tuple(_cut_table(rewriting, table) for table in rewriting.catalogue.tables)
+    cut = msgspec.structs.replace(
+        rewriting.catalogue, tables=tuple(table for table in left if table is not None)
+    )
+    for issue in judge_rows(db, cut, violations):
+        column = rewriting.name_column(issue.name, issue.column) if issue.column else ""
+        yield Issue(
+            issue.rule, issue.level, issue.kind, rewriting.name(issue.name), issue.message,
+            issue.tip, column, issue.refuses,
+        )  # fmt: skip
+
+
+def _cut_table(rewriting: Rewriting, table: Table) -> Table | None:
+    """Return a table with the columns whose values move as they are, or in a form as large."""
+    if rewriting.is_gone(table.name):
+        return None
+    spec = rewriting.ways.specs[SCHEMA, table.name]
+    objects = {found.origin for found in rewriting.ways.objects.get((SCHEMA, table.name), ())}
+    moved = {found.origin for found in spec.fields if found.op != "refused"} - objects
+    keys = tuple(
+        key for key in table.foreign_keys
+        if not any(rewriting.is_gone(t.name) and t.name.lower() == key.target_table.lower()
+                   for t in rewriting.catalogue.tables)
+    )  # fmt: skip
+    columns = tuple(column for column in table.columns if column.name in moved)
+    return msgspec.structs.replace(table, columns=columns, foreign_keys=keys)
+
+
+def _try_forms(reader: SnapshotReader, rewriting: Rewriting, progress: Progress) -> Iterator[Issue]:
+    """Yield a column whose values do not all take their form, with the first that does not."""
+    for done, ((table, column), form) in enumerate(rewriting.forms.items()):
+        progress("columns tried in their new form", done, len(rewriting.forms))
+        known = rewriting.catalogue.read_table(table)
+        assert known is not None
+        rows = plan_rows(rewriting, known)
+        named = [f for f in rows.spec.fields if f.read in rows.spec.key and f.origin != column]
+        spec = msgspec.structs.replace(rows.spec, fields=(*named, form))
+        try:
+            hash_stream(spec, reader.stream_chunk(spec, Chunk(index=0)))
+        except OriginError as error:
+            yield Issue(
+                FORM, ERROR, "table", rewriting.name(table),
+                f"column {form.column} holds a value that its form has not: {error.why}",
+                "choose another form, mend the value at the origin, or leave the column out; no "
+                "acceptance moves it", column=form.column,
+            )  # fmt: skip
+
+
+def _read_facts(
+    reader: SnapshotReader, rewriting: Rewriting, progress: Progress
+) -> dict[str, TableFacts]:
+    facts = {}
+    listed = [t for t in rewriting.catalogue.tables if not rewriting.is_gone(t.name)]
+    for done, table in enumerate(listed):
+        progress("tables looked through", done, len(listed))
+        spec = plan_rows(rewriting, table).spec
+        if table.columns and spec.fields:
+            facts[table.name] = reader.read_facts(spec)
+    return facts
+
+
+def _settle(order: Order, found: Found, issues: list[Issue], engine: Engine) -> ServerJudgement:
+    rewriting, made = found.rewriting, found.made
+    judged = Judged(order.name, made, tuple(issues), order.accepted)
+    schema = build_schema(build_mapping(judged), made)
+    probes = build_probes(schema, made)
+    issues += run_load_check(probes, engine)
+    judged = Judged(order.name, made, tuple(issues), order.accepted)
+    mapping = build_mapping(judged)
+    schema = build_schema(mapping, made)
+    mapping = account(mapping, rewriting, issues, order.accepted)
+    kept = {statement.name for statement in (*schema.tables, *schema.after)}
+    return ServerJudgement(
+        mapping=mapping,
+        schema=schema,
+        catalogue=lift_catalogue(made, schema),
+        issues=tuple(_sort(issues)),
+        plan=MovePlan(
+            database=order.name,
+            product="SQLite",
+            dialect="sqlite",
+            shape=hash_shape(rewriting.origin),
+            tables=build_moves(rewriting, kept, found.facts),
+            views=build_views(rewriting, kept),
+            finishing=list_finishing(made, kept),
+        ),
+        objects=len(found.entries),
+        lost=tuple(find_unaccounted(found.entries, mapping, rewriting.catalogue)),
+        statements=len(probes),
+    )
+
+
+def _sort(issues: Iterable[Issue]) -> list[Issue]:
+    """Return issues once each, in their order."""
+    return list(dict.fromkeys(issues))
