@@ -83,7 +83,7 @@ def move_shards(
         for line in describe_map(found):
             run.note(line)
         for shard in found.shards:
-            own = _to_subject(subject, splitting, shard)
+            own = _to_subject(subject, splitting, shard, found.views)
             part = part_of(own)
             proof, done = load_and_prove(run, own, moment, part)
             made.append((own, part, proof, done))
@@ -134,11 +134,16 @@ def _describe_whole(run: Run, name: str, found: ShardMap, lasts: dict[str, int])
     run.journal.write_document(f"catalogue:{name}", catalogue)
 
 
-def _to_subject(subject: ServerSubject, splitting: Splitting, shard: Shard) -> ServerSubject:
+def _to_subject(
+    subject: ServerSubject, splitting: Splitting, shard: Shard, views: tuple[str, ...]
+) -> ServerSubject:
+    """Return what is moved for a shard; `views` show a part of their rows there."""
+    plan = select_shard(splitting, shard)
+    whole = tuple(view for view in plan.views if view.target not in views)
     return ServerSubject(
         name=shard.name,
         url=subject.url,
-        plan=select_shard(splitting, shard),
+        plan=msgspec.structs.replace(plan, views=whole),
         schema=subject.schema,
         target=subject.target.with_name(f"{shard.name}.sqlite"),
         snapshot=subject.snapshot,
