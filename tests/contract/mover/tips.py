@@ -24,7 +24,7 @@ class Mover:
     """Moves a URL into a folder by the command, again and again until nothing is refused.
 
     `prefers` are forms of casts in the order in which they are taken where a Tip names several.
-    `followed` says for each rule what was done about it.
+    `followed` says for each rule what was done about it, `said` all that was refused.
     """
 
     url: str
@@ -34,6 +34,7 @@ class Mover:
     excluded: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     followed: dict[str, list[str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     @property
     def target(self) -> Path:
@@ -77,6 +78,7 @@ class Mover:
         casts: dict[str, list[str]] = {}
         for finding in findings:
             tip, rule = finding["tip"], finding["rule"]
+            self.said.append(finding["message"])
             found = _CAST.search(tip)
             out = _EXCLUDE.search(tip)
             done = found or out
