@@ -6,13 +6,14 @@ Django declares for its fields.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DataError, models
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+_WIDE = Context(prec=2000)
 _TEXTS = models.CharField | models.TextField | models.FilePathField | models.FileField
 
 
@@ -33,8 +34,6 @@ def _assign_integer(field: Any, value: Any, connection: Any) -> Any:
     if not isinstance(value, int):
         return value
     kind = field.get_internal_type().replace("AutoField", "IntegerField")
-    kind = {"IntegerField": "IntegerField", "SmallIntegerField": "SmallIntegerField",
-            "BigIntegerField": "BigIntegerField"}.get(kind, kind)  # fmt: skip
     if kind not in BaseDatabaseOperations.integer_field_ranges:
         return value
     low, high = connection.ops.integer_field_range(kind)
@@ -58,7 +57,9 @@ def _assign_decimal(field: Any, value: Any, connection: Any) -> Any:
             return value
         if field.decimal_places is None:
             return found
-        rounded = found.quantize(Decimal(1).scaleb(-field.decimal_places), ROUND_HALF_UP)
+        rounded = found.quantize(
+            Decimal(1).scaleb(-field.decimal_places), ROUND_HALF_UP, context=_WIDE
+        )
     except InvalidOperation as error:
         raise connection.refuse(DataError("numeric field overflow")) from error
     except ValidationError:

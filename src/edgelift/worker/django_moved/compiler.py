@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models.sql import compiler as django
 from django.db.utils import IntegrityError
 
 from edgelift.worker.django_moved.assignment import assign
-from edgelift.worker.django_moved.operations import DISTINCT_MARK
+from edgelift.worker.django_moved.operations import DISTINCT_MARK, DISTINCT_SPLIT
 from edgelift.worker.django_moved.rules import find_rule
 from edgelift.worker.sqlalchemy_moved import counters
 
 _ON = re.compile(f"{DISTINCT_MARK}(.*?){DISTINCT_MARK}", re.DOTALL)
+
+
+class Term(NamedTuple):
+    """A term of ORDER BY: what is ordered, and its direction."""
+
+    sql: str
+    direction: str
+    params: tuple[Any, ...]
+
+
+def _take_first(
+    query: tuple[str, Any], terms: list[Term], aliases: set[str]
+) -> tuple[str, tuple[Any, ...], list[Term]]:
+    """Return a query with DISTINCT ON as one that numbers the rows of each group in order.
+
+    Without an order the server's comes from the groups, which it sorts.
+    """
+    sql, params = query
+    found = _ON.search(sql)
+    assert found is not None  # distinct_sql has written it
+    keys = found[1].split(DISTINCT_SPLIT)
+    head = found[1].count("%s")
+    values = [param for term in terms for param in term.params]
+    own = {key: f"edgelift_key{number}" for number, key in enumerate(keys) if key not in aliases}
+    named = [f"{key} AS {name}," for key, name in own.items()]
+    named += [f"{term.sql} AS edgelift_term{number}," for number, term in enumerate(terms)]
+    inner = f"{sql[: found.start()]}{' '.join(named)}{sql[found.end() :]}"
+    groups = [own.get(key, key) for key in keys]
+    listed = [Term(f"edgelift_term{n}", term.direction, ()) for n, term in enumerate(terms)]
+    listed = listed or [Term(group, " ASC NULLS LAST", ()) for group in groups]
+    over = f"PARTITION BY {', '.join(groups)}{_write_order(listed)}"
+    made = f"SELECT *, ROW_NUMBER() OVER ({over}) AS edgelift_row FROM ({inner})"
+    return made, (*params[:head], *values, *params[head:]), listed
+
+
+def _write_order(terms: list[Term]) -> str:
+    return f" ORDER BY {', '.join(f'{term.sql}{term.direction}' for term in terms)}"
 
 
 class Moved:
@@ -38,32 +75,28 @@ class SQLCompiler(Moved, django.SQLCompiler):
         if not (query.distinct and query.distinct_fields) or query.combinator:
             return super().as_sql(with_limits, with_col_aliases)
         _, order_by, _ = self.pre_sql_setup(with_col_aliases=True)
-        terms = [sql for _, (sql, _, _) in order_by]
-        values = [param for _, (_, params, _) in order_by for param in params]
+        terms = [Term(*self._split_order(sql), tuple(params)) for _, (sql, params, _) in order_by]
         sql, params = super().as_sql(with_limits=False, with_col_aliases=True)
-        found = _ON.search(sql)
-        assert found is not None  # distinct_sql has written it
-        order = f" ORDER BY {', '.join(terms)}" if terms else ""
-        numbers = (
-            f"ROW_NUMBER() OVER (PARTITION BY {found[1]}{order}) AS edgelift_row, "
-            f"ROW_NUMBER() OVER ({order.strip()}) AS edgelift_place,"
-        )
-        head = found[1].count("%s")
-        columns = ", ".join(self.connection.ops.quote_name(alias) for _, _, alias in self.select)
-        inner = sql[: found.start()] + numbers + sql[found.end() :]
-        made = [
-            f"SELECT {columns} FROM ({inner}) WHERE edgelift_row = 1 ORDER BY edgelift_place"
-        ]
+        quote = self.connection.ops.quote_name
+        aliases = {quote(alias) for _, _, alias in self.select}
+        made, params, terms = _take_first((sql, params), terms, aliases)
+        columns = ", ".join(quote(alias) for _, _, alias in self.select)
+        made = f"SELECT {columns} FROM ({made})"
+        made += f" WHERE edgelift_row = 1{_write_order(terms)}"
         if with_limits and query.is_sliced:
-            limits = self.connection.ops.limit_offset_sql(query.low_mark, query.high_mark)
-            made.append(limits)
-        return " ".join(made), (*params[:head], *values, *values, *params[head:])
+            made += f" {self.connection.ops.limit_offset_sql(query.low_mark, query.high_mark)}"
+        return made, params
+
+    def _split_order(self, sql: str) -> tuple[str, str]:
+        found = self.ordering_parts.search(sql)
+        return (found[1], sql[len(found[1]) :]) if found else (sql, "")
 
     def execute_sql(self, *arguments: Any, **options: Any) -> Any:
         """Run the query; FOR UPDATE takes the database first."""
         if self.query.select_for_update:
             self.connection.take_for_update()
-        return super().execute_sql(*arguments, **options)
+        with self.connection.run_orm():
+            return super().execute_sql(*arguments, **options)
 
 
 class SQLInsertCompiler(Moved, django.SQLInsertCompiler):
@@ -78,7 +111,8 @@ class SQLInsertCompiler(Moved, django.SQLInsertCompiler):
         key = self.query.get_meta().auto_field
         counted = key is not None and key not in (self.query.fields or [])
         if not counted:
-            return super().execute_sql(returning_fields)
+            with self.connection.run_orm():
+                return super().execute_sql(returning_fields)
         table = self.query.get_meta().db_table
         rows = len(self.query.objs)
         own = self.connection.connection
@@ -88,7 +122,8 @@ class SQLInsertCompiler(Moved, django.SQLInsertCompiler):
             own = self.connection.connection
             before = counters.read_counters(own, table).get(table, 0)
         try:
-            result = super().execute_sql(returning_fields)
+            with self.connection.run_orm():
+                result = super().execute_sql(returning_fields)
         except IntegrityError:
             self.connection.lose_numbers(table, rows)
             raise

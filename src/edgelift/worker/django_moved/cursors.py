@@ -28,8 +28,7 @@ class MovedCursor(SQLiteCursorWrapper):
         """Run a statement; a text of the app in its server's words runs as it was translated."""
         query = str(query)
         self.wrapper.check_transaction(query)
-        kinds = texts.read_kinds(query)
-        self.row_factory = make_row_reader(kinds, self.wrapper) if kinds else None
+        self.row_factory = self._choose_reader(query)
         try:
             super().execute(texts.read_text(query) or query, self._write(params))
         except self.wrapper.Database.Error:
@@ -37,6 +36,13 @@ class MovedCursor(SQLiteCursorWrapper):
             raise
         self.wrapper.note_statement(query)
         return self
+
+    def _choose_reader(self, query: str) -> Any:
+        """Return what reads rows as the server's driver gives them; the ORM reads its own."""
+        if self.wrapper.of_orm:
+            return None
+        kinds = texts.read_kinds(query)
+        return make_row_reader(kinds, self.wrapper) if kinds else self.wrapper.read_row
 
     def executemany(self, query: Any, param_list: Any) -> Any:
         """Run a statement for each of the parameters."""
@@ -51,12 +57,16 @@ class MovedCursor(SQLiteCursorWrapper):
         return self
 
     def _write(self, params: Any) -> Any:
-        form = self.wrapper.uuid_form
         if params is None:
             return None
         if isinstance(params, Mapping):
-            return {name: write_parameter(value, form) for name, value in params.items()}
-        return [write_parameter(value, form) for value in params]
+            return {name: self._write_one(value) for name, value in params.items()}
+        return [self._write_one(value) for value in params]
+
+    def _write_one(self, value: Any) -> Any:
+        if isinstance(value, dt.datetime) and value.tzinfo is None:
+            value = self.wrapper.place_naive(value)
+        return write_parameter(value, self.wrapper.uuid_form)
 
 
 def make_row_reader(kinds: Sequence[str], wrapper: Any) -> Callable[[Any, Any], tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 
 from django.db import DataError
 from django.db.backends.sqlite3.features import DatabaseFeatures
@@ -23,7 +22,6 @@ class MovedFeatures(DatabaseFeatures):
     has_select_for_update_of = True
     supports_unspecified_pk = True
     supports_cast_with_precision = True
-    test_collations: dict[str, Any] = {}
 
     @property
     def has_native_uuid_field(self) -> bool:
@@ -34,6 +32,7 @@ class MovedFeatures(DatabaseFeatures):
 class PostgresFeatures(MovedFeatures):
     """Features of PostgreSQL."""
 
+    atomic_transactions = True
     supports_timezones = True
     order_by_nulls_first = False
     nulls_order_largest = True

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import json
+import re
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +20,8 @@ from edgelift.worker.django_moved import decimals
 from edgelift.worker.django_moved.values import write_moment
 from edgelift.worker.sqlalchemy_moved.values import write_jsonb
 
-DISTINCT_MARK = "\ue000"
+_REFERENCE = re.compile(r"(?i)\breferences\s+[\"'`\[]?(\w+)")
+DISTINCT_MARK, DISTINCT_SPLIT = "\ue000", "\ue001"
 
 
 class MovedOperations(DatabaseOperations):
@@ -81,6 +85,23 @@ class MovedOperations(DatabaseOperations):
             return uuid.UUID(bytes=value)
         return uuid.UUID(value) if isinstance(value, str) else value
 
+    @functools.cached_property
+    def _references_graph(self) -> Any:
+        """Return what finds the tables that refer to a table, directly or not."""
+        return functools.lru_cache(maxsize=512)(self._find_referring)
+
+    def _find_referring(self, table_name: str) -> list[str]:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            tables = {name: _REFERENCE.findall(sql or "") for name, sql in cursor.fetchall()}
+        found, waiting = {table_name}, [table_name]
+        while waiting:
+            wanted = waiting.pop().lower()
+            referring = {n for n, to in tables.items() if wanted in map(str.lower, to)} - found
+            found |= referring
+            waiting += referring
+        return sorted(found)
+
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         """Return the statement with its parameters as they were written."""
         from edgelift.worker.django_moved.values import write_parameter
@@ -108,14 +129,15 @@ class PostgresOperations(MovedOperations):
 
     def adapt_json_value(self, value: Any, encoder: Any) -> Any:
         """Return the text that PostgreSQL prints of a jsonb."""
-        import json
-
         text = super().adapt_json_value(value, encoder)
-        return write_jsonb(json.loads(text)) if isinstance(text, str) else text
+        try:
+            return write_jsonb(json.loads(text)) if isinstance(text, str) else text
+        except ValueError:
+            return text  # what is no JSON is refused by the column's check
 
     def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Read moments: aware, or in local time where USE_TZ is off."""
-        if isinstance(expression, TruncBase):
+        if settings.USE_TZ and isinstance(expression, TruncBase):
             return parse_datetime(value) if isinstance(value, str) else value
         return self.connection.read_zoned(value)
 
@@ -134,7 +156,27 @@ class PostgresOperations(MovedOperations):
         if not fields:
             return super().distinct_sql(fields, params)
         flat = [param for listed in params for param in listed]
-        return [f"{DISTINCT_MARK}{', '.join(fields)}{DISTINCT_MARK}"], flat
+        return [f"{DISTINCT_MARK}{DISTINCT_SPLIT.join(fields)}{DISTINCT_MARK}"], flat
+
+    def date_extract_sql(self, lookup_type: str, sql: str, params: Any) -> Any:
+        """Return a part of a date; refuses what is no name of one."""
+        return super().date_extract_sql(_check(lookup_type), sql, params)
+
+    def datetime_extract_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        """Return a part of a moment; refuses what is no name of one."""
+        return super().datetime_extract_sql(_check(lookup_type), sql, params, tzname)
+
+    def datetime_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
+        """Truncate moments; where USE_TZ is off the result is in UTC again, as the stored ones."""
+        sql, params = super().datetime_trunc_sql(_check(lookup_type), sql, params, tzname)
+        return (sql, params) if settings.USE_TZ else self.to_utc(sql, params)
+
+    def to_utc(self, sql: str, params: Any) -> Any:
+        """Return a moment of the session's time zone in UTC, to the second."""
+        if settings.USE_TZ:
+            return sql, params
+        made = f"django_datetime_trunc(%s, {sql}, %s, %s)"
+        return made, ("second", *params, "UTC", settings.TIME_ZONE)
 
     def _convert_tznames_to_sql(self, tzname: str | None) -> tuple[str | None, str | None]:
         """Return the zone to compute in, and that of the stored moments."""
@@ -180,9 +222,18 @@ class MysqlOperations(MovedOperations):
         return str(value)
 
 
+_PART = re.compile(r"[A-Za-z_]+")
+
+
+def _check(lookup_type: str) -> str:
+    if not _PART.fullmatch(lookup_type):
+        raise ValueError(f"Invalid lookup type: {lookup_type!r}")
+    return lookup_type
+
+
 def _truncate(function: str, kind: str, operand: tuple[str, Any], zones: tuple[Any, Any]) -> Any:
     sql, params = operand
-    return f"{function}(%s, {sql}, %s, %s)", (kind.lower(), *params, *zones)
+    return f"{function}(%s, {sql}, %s, %s)", (_check(kind).lower(), *params, *zones)
 
 
 def _to_memoryview(value: Any, expression: Any, connection: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import zoneinfo
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +49,17 @@ class MovedWrapper(sqlite.DatabaseWrapper):
         super().__init__(*arguments, **options)
         self.failed = False
         self.inserted = False
+        # Whether the ORM runs a statement, which reads values by its fields.
+        self.of_orm = False
+
+    @contextlib.contextmanager
+    def run_orm(self) -> Iterator[None]:
+        """Tell cursors that what runs in the block is the ORM's."""
+        before, self.of_orm = self.of_orm, True
+        try:
+            yield
+        finally:
+            self.of_orm = before
 
     @property
     def uuid_form(self) -> str:
@@ -155,8 +168,15 @@ class MovedWrapper(sqlite.DatabaseWrapper):
         self.failed = self.inserted = False
         return super()._close()
 
+    # How rows of statements without known columns are read; None: as they are.
+    read_row: Any = None
+
     def read_zoned(self, value: Any) -> Any:
         """Return a moment with a time zone as the server's driver gives it to raw statements."""
+        return value
+
+    def place_naive(self, value: dt.datetime) -> dt.datetime:
+        """Return what the server takes a naive moment for that a raw statement is given."""
         return value
 
 
@@ -179,6 +199,14 @@ class MovedPostgres(MovedWrapper):
         if settings.USE_TZ:
             return self.timezone
         return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+
+    def read_row(self, _cursor: Any, row: Any) -> tuple[Any, ...]:
+        """Return a row with its moments as psycopg gives them: Django's columns have zones."""
+        return tuple(self.read_zoned(v) if type(v) is dt.datetime else v for v in row)
+
+    def place_naive(self, value: dt.datetime) -> dt.datetime:
+        """Return a naive moment in the session's time zone."""
+        return value.replace(tzinfo=self.session_zone)
 
     def read_zoned(self, value: Any) -> Any:
         """Return a moment as psycopg gives it: aware, or in local time where USE_TZ is off."""

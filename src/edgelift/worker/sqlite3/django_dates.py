@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import json
 import re
 import zoneinfo
@@ -85,9 +86,11 @@ class Moment:
         """The microseconds within the second."""
         return _fraction(self.value, 19)
 
-    def shift(self, zone: str) -> None:
-        """Move its time from UTC to a zone; out of the table's range it is refused."""
-        offsets = json.dumps(list_offsets(zone), separators=(",", ":"))
+    def shift(self, zone: str, *, back: bool = False) -> None:
+        """Move its time from UTC to a zone, or back; out of the table's range it is refused."""
+        listed = list_local_offsets(zone) if back else list_offsets(zone)
+        signed = [(moment, -offset if back else offset) for moment, offset in listed]
+        offsets = json.dumps(signed, separators=(",", ":"))
         first, last = (f"'{year}-01-01'" for year in (_FIRST_YEAR, _LAST_YEAR))
         found = (
             f"(SELECT value->>1 FROM json_each({quote_text(offsets)}) WHERE "
@@ -97,6 +100,20 @@ class Moment:
         self.clock = f"datetime({self.clock},{found}||' seconds')"
 
 
+@functools.cache
+def list_local_offsets(zone: str) -> tuple[tuple[str, int], ...]:
+    """Return (local time, offset in seconds from then on) of a zone; raises for an unknown one.
+
+    Of an hour that comes twice the first is meant, as in datetime without a fold.
+    """
+    found = list_offsets(zone)
+    moved = [found[0]]
+    for (_, before), (moment, after) in itertools.pairwise(found):
+        local = dt.datetime.fromisoformat(moment) + dt.timedelta(seconds=max(before, after))
+        moved.append((str(local), after))
+    return tuple(moved)
+
+
 def _read(value: Argument, zone: Argument, connection: Argument, *, dates: bool) -> Moment | None:
     """Return a moment in the zone that Django asks for, None when its name tells no table."""
     if zone.value is UNKNOWN or connection.value is UNKNOWN:
@@ -104,10 +121,12 @@ def _read(value: Argument, zone: Argument, connection: Argument, *, dates: bool)
     moment = Moment(value.sql, dates=dates and not connection.value)
     if zone.value is None or zone.value == connection.value:
         return moment
-    if connection.value != "UTC" or not _ZONE.fullmatch(str(zone.value)):
+    back = zone.value == "UTC"
+    named = str(connection.value if back else zone.value)
+    if (not back and connection.value != "UTC") or not _ZONE.fullmatch(named):
         return None
     try:
-        moment.shift(zone.value)
+        moment.shift(named, back=back)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return None
     return moment

@@ -11,8 +11,6 @@ from django.db import models
 from django.db.models import expressions
 from django.db.models.fields.json import KeyTransform
 
-from edgelift.worker.sqlalchemy_moved.operators import OF_DOCUMENTS
-
 _JSON = "django.db.models.fields.json."
 _NUMBERS = "('integer', 'real')"
 # jsonb's order of kinds, upwards: null, text, number, boolean, array, object.
@@ -110,7 +108,7 @@ def contains(node: Any, compiler: Any, connection: Any) -> Any:
         sql, values = holds(lhs, params, _encode(node, value))
         return f"({lhs} IS NOT NULL AND {sql})", (*params, *values)
     rhs, rhs_params = node.process_rhs(compiler, connection)
-    return _generic("@>", (lhs, params), (rhs, rhs_params))
+    return _generic((lhs, params), (rhs, rhs_params))
 
 
 def contained(node: Any, compiler: Any, connection: Any) -> Any:
@@ -121,23 +119,23 @@ def contained(node: Any, compiler: Any, connection: Any) -> Any:
         rhs, rhs_params = "%s", (json.dumps(_encode(node, value), ensure_ascii=False),)
     else:
         rhs, rhs_params = node.process_rhs(compiler, connection)
-    return _generic("@>", (rhs, rhs_params), (lhs, params))
+    return _generic((rhs, rhs_params), (lhs, params))
 
 
-def _generic(operator: str, left: Any, right: Any) -> Any:
-    marks = "\ue001", "\ue002"
-    sql = OF_DOCUMENTS[operator](*marks)
-    params: list[Any] = []
-    made = ""
-    for letter in sql:
-        if letter in marks:
-            side = left if letter == marks[0] else right
-            made += side[0]
-            params += side[1]
-        else:
-            made += letter
-    known = f"{left[0]} IS NOT NULL AND {right[0]} IS NOT NULL"
-    return f"({known} AND {made})", (*left[1], *right[1], *params)
+def _generic(whole: Any, part: Any) -> Any:
+    """Return @> of two documents that only the database knows.
+
+    Each value of the part is looked for at its path, elements of arrays at any position.
+    """
+    same = (
+        "(a.type = b.type OR (a.type IN ('integer', 'real') AND b.type IN ('integer', 'real'))) "
+        "AND (b.type IN ('object', 'array') OR a.atom IS b.atom)"
+    )
+    place = "(a.fullkey = b.fullkey OR (TYPEOF(b.key) = 'integer' AND a.path = b.path))"
+    held = f"SELECT 1 FROM JSON_TREE({whole[0]}) a WHERE {same} AND {place}"
+    missing = f"SELECT 1 FROM JSON_TREE({part[0]}) b WHERE NOT EXISTS ({held})"
+    known = f"{whole[0]} IS NOT NULL AND {part[0]} IS NOT NULL"
+    return f"({known} AND NOT EXISTS ({missing}))", (*whole[1], *part[1], *part[1], *whole[1])
 
 
 def _as_json(node: Any, compiler: Any) -> Any:

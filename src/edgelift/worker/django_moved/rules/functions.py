@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
 
@@ -27,9 +28,14 @@ def _new_uuid(node: Any, compiler: Any, connection: Any) -> Any:
     return _UUID, ()
 
 
+def is_definition(compiler: Any) -> bool:
+    """Return whether SQL of a table, an index or a check is written, which holds no subquery."""
+    return getattr(compiler.query, "alias_cols", True) is False
+
+
 def _change_case(write: Any, name: str) -> Any:
     def rule(node: Any, compiler: Any, connection: Any) -> Any:
-        if node.function != name:
+        if node.function != name or is_definition(compiler):
             return None
         sql, params = compiler.compile(node.get_source_expressions()[0])
         return write(sql), params
@@ -44,6 +50,8 @@ def _cast(node: Any, compiler: Any, connection: Any) -> Any:
     if rule is None:
         return None
     sql, params = compiler.compile(source)
+    if isinstance(node.output_field, models.DateField | models.TimeField):
+        return _cast_moment(node, (sql, params), connection)
     made: str | None = rule(sql, source, node.output_field)
     return None if made is None else (made, tuple(params) * made.count(sql) if sql else params)
 
@@ -97,19 +105,39 @@ def _to_boolean(sql: str, source: Any, target: Any) -> str | None:
     return f"({sql} <> 0)" if isinstance(_field_of(source), models.IntegerField) else None
 
 
-def _to_moment(sql: str, source: Any, target: Any) -> str | None:
-    field = _field_of(source)
-    if isinstance(field, models.DateTimeField):
-        return sql
-    return f"({sql} || ' 00:00:00')" if isinstance(field, models.DateField) else None
+def _cast_moment(node: Any, operand: Any, connection: Any) -> Any:
+    """Return a cast to a date, a time or a moment: those with a zone are the session's."""
+    (sql, params), ops = operand, connection.ops
+    source, target = _field_of(node.get_source_expressions()[0]), node.output_field
+    zoned = connection.origin == "postgresql"
+    if isinstance(target, models.DateTimeField):
+        if isinstance(source, models.DateField) and not isinstance(source, models.DateTimeField):
+            sql = f"({sql} || ' 00:00:00')"
+            return ops.to_utc(sql, params) if zoned else (sql, params)
+        return (sql, params) if isinstance(source, models.DateTimeField) else None
+    if isinstance(source, models.DateTimeField) and zoned and not settings.USE_TZ:
+        day = isinstance(target, models.DateField)
+        cast = ops.datetime_cast_date_sql if day else ops.datetime_cast_time_sql
+        return cast(sql, params, None)
+    if isinstance(target, models.DateField):
+        return f"SUBSTR({sql}, 1, 10)", params
+    return (f"SUBSTR({sql}, 12)", params) if isinstance(source, models.DateTimeField) else None
 
 
-def _to_day(sql: str, source: Any, target: Any) -> str | None:
-    return f"SUBSTR({sql}, 1, 10)"
-
-
-def _to_time(sql: str, source: Any, target: Any) -> str | None:
-    return f"SUBSTR({sql}, 12)" if isinstance(_field_of(source), models.DateTimeField) else None
+def _truncate(node: Any, compiler: Any, connection: Any) -> Any:
+    """Return the date or time of a truncated moment in local time, where USE_TZ is off."""
+    field, target = _field_of(node.lhs), node.output_field
+    if (
+        settings.USE_TZ
+        or connection.origin != "postgresql"
+        or not isinstance(field, models.DateTimeField)
+        or isinstance(target, models.DateTimeField)
+    ):
+        return None
+    sql, params = compiler.compile(node.lhs)
+    day = isinstance(target, models.DateField)
+    cut = connection.ops.date_trunc_sql if day else connection.ops.time_trunc_sql
+    return cut(node.kind, sql, tuple(params), settings.TIME_ZONE)
 
 
 _CASTS: tuple[tuple[Any, Any], ...] = (
@@ -117,12 +145,11 @@ _CASTS: tuple[tuple[Any, Any], ...] = (
     (models.DecimalField, _to_decimal),
     (models.IntegerField, _to_integer),
     (models.BooleanField, _to_boolean),
-    (models.DateTimeField, _to_moment),
-    (models.DateField, _to_day),
-    (models.TimeField, _to_time),
+    ((models.DateField, models.TimeField), _cast_moment),
 )
 RULES = {
     "django.db.models.functions.datetime.Now": _now,
+    "django.db.models.functions.datetime.TruncBase": _truncate,
     "django.db.models.functions.comparison.Cast": _cast,
     f"{_TEXT}Upper": _change_case(write_upper, "UPPER"),
     f"{_TEXT}Lower": _change_case(write_lower, "LOWER"),
