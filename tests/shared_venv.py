@@ -12,16 +12,24 @@ from filelock import FileLock
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
 
 
-def make_venv(name: str, requirements: Sequence[str | Path]) -> Path:
-    """Return the folder of an environment with these requirements; test workers wait for one maker."""
+def make_venv(
+    name: str, requirements: Sequence[str | Path], newer_python: str | None = None
+) -> Path:
+    """Return the folder of an environment with these requirements; test workers wait for one maker.
+
+    `newer_python` names a version, which the machine must have, in place of the one that runs this.
+    """
     venv = CACHE / name
     mark = venv / "ready"
     wanted = " ".join(map(_describe, requirements))
     CACHE.mkdir(exist_ok=True)
     with FileLock(CACHE / f"{name}.lock"):
         if not mark.exists() or mark.read_text() != wanted:
-            uv, python = [sys.executable, "-m", "uv"], ["--python", sys.executable]
-            subprocess.run([*uv, "venv", "-q", "--clear", "--force", *python, venv], check=True)
+            uv, python = [sys.executable, "-m", "uv"], ["--python", newer_python or sys.executable]
+            subprocess.run(
+                [*uv, "venv", "-q", "--no-python-downloads", "--clear", "--force", *python, venv],
+                check=True,
+            )
             install = [*uv, "pip", "install", "-q", "--python", venv / "bin/python", *requirements]
             subprocess.run(install, check=True)
             mark.write_text(wanted)

@@ -272,3 +272,30 @@ def test_the_text_of_an_array_is_postgresql_s() -> None:
 def test_the_plan_knows_the_functions_that_have_rules() -> None:
     assert frozenset(functions.POSTGRESQL) == names.POSTGRESQL
     assert frozenset(functions.MYSQL) == names.MYSQL
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("b", "c", 1), "2"),
+        (("b", "c", "0"), "1"),
+        (("b", "c", -1), "2"),
+        (("b", "c", "x"), None),
+        (("b", "c"), "[1,2]"),
+        (("nothing", "c"), None),
+        (("zz",), "1.5"),
+    ],
+)
+def test_paths_into_documents(session: orm.Session, path: Any, text: str | None) -> None:
+    found = session.scalar(sa.select(Part.specs[path].astext).where(Part.sku == "a"))
+    assert found == text
+
+
+def test_a_path_leads_to_documents_and_values(session: orm.Session) -> None:
+    query = sa.select(Part.specs["b", "c"], Part.specs["b", "c", 0].as_integer())
+    assert session.execute(query.where(Part.sku == "a")).one() == ([1, 2], 1)
+
+
+def test_a_number_becomes_an_integer_by_rounding(session: orm.Session) -> None:
+    query = sa.select(sa.cast(Part.price, sa.Integer), sa.cast(Part.stock, sa.Integer))
+    assert session.execute(query.order_by(Part.id)).all() == [(20, 1), (5, None)]

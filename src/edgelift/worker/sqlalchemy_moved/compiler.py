@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exc
+from sqlalchemy import __version__, exc
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.sqlite.base import (
     SQLiteCompiler,
     SQLiteIdentifierPreparer,
     SQLiteTypeCompiler,
 )
-from sqlalchemy.sql import elements, operators
+from sqlalchemy.sql import elements, operators, selectable
 
 from edgelift.worker.sqlalchemy_moved import assignment, functions, texts
-from edgelift.worker.sqlalchemy_moved.operators import OF_ARRAYS, OF_DOCUMENTS
+from edgelift.worker.sqlalchemy_moved.operators import (
+    OF_ARRAYS,
+    OF_DOCUMENTS,
+    follow_path,
+    read_path,
+)  # fmt: skip
 from edgelift.worker.sqlalchemy_moved.results import infer_type
 
+IS_14 = __version__.startswith("1.")
 _NULLS = (operators.nulls_first_op, operators.nulls_last_op)
 _DIRECTIONS = (operators.asc_op, operators.desc_op)
 
@@ -84,7 +90,7 @@ class MovedCompiler(SQLiteCompiler):
             for parameter, name in self.bind_names.items():
                 if getattr(parameter, "_is_crud", False) and isinstance(name, str):
                     rule = assignment.find_rule(
-                        parameter.type, self.dialect.origin, self.dialect.loaded_dbapi
+                        parameter.type, self.dialect.origin, self.dialect.dbapi
                     )
                     if rule is not None:
                         known[name] = _chain(rule, known.get(name))
@@ -233,6 +239,36 @@ class MovedCompiler(SQLiteCompiler):
             why = f"PostgreSQL's operator {operator.opstring} has no form in SQLite"
             raise exc.CompileError(why)
         return form(*sides)
+
+    def visit_json_path_getitem_op_binary(
+        self, binary: Any, operator: Any, _cast_applied: Any = False, **kw: Any
+    ) -> str:
+        """Write what lies at a path in a document."""
+        is_document = isinstance(binary.type, sqltypes.JSON)
+        form = follow_path if is_document else read_path
+        return form(self.process(binary.left, **kw), self.process(binary.right, **kw))
+
+    def visit_cast(self, cast: Any, **kwargs: Any) -> str:
+        """Write CAST; servers round what becomes an integer, SQLite would cut it off."""
+        if not isinstance(cast.type, sqltypes.Integer) or not isinstance(
+            cast.clause.type, sqltypes.Numeric
+        ):
+            text: str = super().visit_cast(cast, **kwargs)
+            return text
+        return f"CAST(round({self.process(cast.clause, **kwargs)}) AS INTEGER)"
+
+    def returning_clause(self, stmt: Any, returning_cols: Any, **kw: Any) -> str:
+        """Write RETURNING, which SQLAlchemy 1.4 does not know of SQLite."""
+        if not IS_14:
+            text: str = super().returning_clause(stmt, returning_cols, **kw)
+            return text
+        own: Any = self
+        listed: Any = selectable._select_iterables(returning_cols)  # type: ignore[attr-defined]
+        columns = [
+            own._label_returning_column(stmt, one, fallback_label_name=one._non_anon_label)
+            for one in listed
+        ]
+        return f"RETURNING {', '.join(columns)}"
 
     def visit_concat_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """Write || of texts and arrays."""

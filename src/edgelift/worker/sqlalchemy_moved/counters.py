@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgelift.worker.sqlite3 import faults
+
 _lost: dict[int, dict[str, int]] = {}  # by the id() of connections, until they end a transaction
 
 
@@ -17,7 +19,7 @@ def find_counter(context: Any) -> str | None:
     if compiled is None or not getattr(context, "isinsert", False):
         return None
     table = compiled.compile_state.dml_table if compiled.compile_state else None
-    column = getattr(table, "autoincrement_column", None)
+    column = getattr(table, "_autoincrement_column", None)
     if column is None:
         return None
     given = any(column.key in row for row in context.compiled_parameters)
@@ -72,12 +74,15 @@ def raise_counters(connection: Any, used: dict[str, int]) -> None:
     now = read_counters(connection)
     cursor = connection.cursor()
     try:
-        for table, last in used.items():
-            if table not in now:
-                cursor.execute(
-                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last)
-                )
-            elif last > now[table]:
-                cursor.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))
+        with faults.aside():
+            _write_counters(cursor, now, used)
     finally:
         cursor.close()
+
+
+def _write_counters(cursor: Any, now: dict[str, int], used: dict[str, int]) -> None:
+    for table, last in used.items():
+        if table not in now:
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
+        elif last > now[table]:
+            cursor.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))

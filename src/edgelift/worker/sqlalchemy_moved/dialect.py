@@ -17,10 +17,12 @@ from sqlalchemy.sql.elements import TextClause
 
 from edgelift.worker.sqlalchemy_moved import counters, texts, types
 from edgelift.worker.sqlalchemy_moved.compiler import (
+    IS_14,
     MovedCompiler,
     MovedPreparer,
     MovedTypeCompiler,
 )
+from edgelift.worker.sqlite3 import faults
 
 # What sqlite3.connect takes; anything else in connect_args was meant for the server's driver.
 _CONNECT = frozenset({"timeout", "detect_types", "isolation_level", "cached_statements", "uri"})
@@ -44,6 +46,7 @@ class MovedDialect(SQLiteDialect_pysqlite):
     type_compiler = MovedTypeCompiler
     preparer = MovedPreparer
     supports_native_decimal = True
+    dbapi: Any
 
     def __init__(
         self,
@@ -65,6 +68,9 @@ class MovedDialect(SQLiteDialect_pysqlite):
         kwargs.pop("name", None)
         if isolation_level == "AUTOCOMMIT":
             kwargs["isolation_level"] = isolation_level
+        if IS_14:
+            # It counts a parameter where it is compiled; our forms may write it twice, or leave it.
+            kwargs["paramstyle"] = "named"
         super().__init__(**kwargs)
 
     @classmethod
@@ -134,7 +140,7 @@ class MovedDialect(SQLiteDialect_pysqlite):
         before = counters.read_counters(connection, table).get(table, 0) if upsert else 0
         try:
             super().do_execute(cursor, statement, parameters, context)
-        except self.loaded_dbapi.IntegrityError:
+        except self.dbapi.IntegrityError:
             counters.lose(connection, table, rows)
             raise
         if upsert:
@@ -150,7 +156,8 @@ class MovedDialect(SQLiteDialect_pysqlite):
         super().do_rollback(dbapi_connection)
         counters.raise_counters(dbapi_connection, used)
         if dbapi_connection.in_transaction:
-            dbapi_connection.commit()
+            with faults.aside():
+                dbapi_connection.commit()
 
     def do_commit(self, dbapi_connection: Any) -> None:
         """Commit, with the numbers that refused rows have used up."""

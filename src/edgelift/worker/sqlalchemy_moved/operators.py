@@ -19,6 +19,38 @@ def _as_text(left: str, right: str) -> str:
     )
 
 
+def _follow(left: str, right: str, found: str) -> str:
+    """Return `found` of the value `j` at a path, whose steps are a JSON array.
+
+    As in PostgreSQL a step is an array's index or an object's key, whichever is met.
+    """
+    last = "WHEN k GLOB '-[0-9]*' THEN j -> ('$[#' || k || ']')"
+    index = f"CASE {last} WHEN k GLOB '[0-9]*' THEN j -> CAST(k AS INTEGER) END"
+    key = "j -> ('$.\"' || k || '\"')"
+    step = f"CASE json_type(j) WHEN 'array' THEN {index} WHEN 'object' THEN {key} END"
+    steps = f"SELECT w.n + 1, {step} FROM w JOIN e ON e.n = w.n"
+    return (
+        f"(WITH RECURSIVE e(n, k) AS (SELECT key, value FROM json_each({right})), "
+        f"w(n, j) AS (SELECT 0, {left} UNION ALL {steps}) "
+        f"SELECT {found} FROM w WHERE n = (SELECT count(*) FROM e))"
+    )
+
+
+def follow_path(left: str, right: str) -> str:
+    """Return #>: the document at a path."""
+    return _follow(left, right, "j")
+
+
+def read_path(left: str, right: str) -> str:
+    """Return the SQL value at a path."""
+    return _follow(left, right, "j ->> '$'")
+
+
+def _read_path_text(left: str, right: str) -> str:
+    truths = "WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
+    return _follow(left, right, f"CASE j {truths} ELSE CAST(j ->> '$' AS TEXT) END")
+
+
 def _holds_elements(left: str, right: str) -> str:
     held = f"SELECT value FROM json_each({left})"
     return f"NOT {_each(right, f'a.value NOT IN ({held})')}"
@@ -59,6 +91,8 @@ OF_ARRAYS: dict[str, Form] = {
 OF_DOCUMENTS: dict[str, Form] = {
     "->": lambda left, right: f"{left} -> {right}",
     "->>": _as_text,
+    "#>": follow_path,
+    "#>>": _read_path_text,
     "@>": _holds_document,
     "<@": lambda left, right: _holds_document(right, left),
     "?": _has_key,

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.json import JSONPathType
 
 from edgelift.worker.sqlalchemy_moved import values
 
 Process = Callable[[Any], Any]
+
+# SQLAlchemy 1.4 has no generic classes, and no Uuid of its own.
+if TYPE_CHECKING:
+    TypeEngine = sqltypes.TypeEngine[Any]
+    Numeric = sqltypes.Numeric[Any]
+    Uuid = sqltypes.Uuid[Any]
+    Array = sqltypes.ARRAY[Any]
+else:
+    TypeEngine, Numeric, Array = sqltypes.TypeEngine, sqltypes.Numeric, sqltypes.ARRAY
+    Uuid = getattr(sqltypes, "Uuid", postgresql.UUID)
 
 
 class MovedInteger(sqltypes.Integer):
@@ -71,7 +82,7 @@ class MovedTime(sqltypes.Time):
         return lambda value: f"'{values.write_time(value)}'"
 
 
-class MovedInterval(sqltypes.TypeEngine[Any]):
+class MovedInterval(TypeEngine):
     """INTERVAL."""
 
     __visit_name__ = "moved_interval"
@@ -88,7 +99,7 @@ class MovedInterval(sqltypes.TypeEngine[Any]):
         return values.read_span
 
 
-class MovedNumeric(sqltypes.Numeric[Any]):
+class MovedNumeric(Numeric):
     """NUMERIC and DECIMAL: exact to 15 digits, as the move has proven of all that it moved."""
 
     def bind_processor(self, dialect: Any) -> Process:
@@ -106,7 +117,7 @@ class MovedNumeric(sqltypes.Numeric[Any]):
         return str
 
 
-class MovedUuid(sqltypes.Uuid[Any]):
+class MovedUuid(Uuid):
     """UUID: 36 characters, which text compares with as the server's UUIDs do."""
 
     def bind_processor(self, dialect: Any) -> Process:
@@ -143,7 +154,16 @@ class MovedJsonb(sqlite.JSON):
         return process
 
 
-class MovedArray(sqltypes.ARRAY[Any]):
+class MovedPath(JSONPathType):
+    """The steps of a path into a document: JSON text, a list."""
+
+    def _format_value(self, value: Any) -> str:
+        if isinstance(value, str):  # as PostgreSQL writes it: {a,b,0}
+            value = [step.strip() for step in value.strip("{}").split(",")]
+        return json.dumps(list(value), ensure_ascii=False)
+
+
+class MovedArray(Array):
     """ARRAY: JSON text, lists in Python."""
 
     def bind_processor(self, dialect: Any) -> Process:
@@ -179,9 +199,10 @@ COLSPECS: dict[Any, Any] = {
     sqltypes.Interval: MovedInterval,
     postgresql.INTERVAL: MovedInterval,
     sqltypes.Numeric: MovedNumeric,
-    sqltypes.Uuid: MovedUuid,
+    Uuid: MovedUuid,
     sqltypes.JSON: MovedJson,
     postgresql.JSONB: MovedJsonb,
+    sqltypes.JSON.JSONPathType: MovedPath,
     sqltypes.ARRAY: MovedArray,
 }
 
@@ -212,7 +233,7 @@ def _adapt(kind: Any, own: Any) -> Any:
         return MovedUuid(**options)
     if own is MovedJsonb:
         return MovedJsonb(none_as_null=kind.none_as_null)
-    return own() if own is MovedInteger else kind.adapt(own)
+    return own() if own in {MovedInteger, MovedPath} else kind.adapt(own)
 
 
 def make_type(kind: str) -> Any:
