@@ -141,8 +141,11 @@ def is_endless(content_type: str | None, length: int | None) -> bool:
 
 
 def wire_headers(request: Request) -> Iterable[tuple[str, str]]:
-    """Yield the headers to send: the request's own, with Host and Content-Length made to fit."""
-    yield "Host", HOST
+    """Yield the headers to send: the request's own, with Host and Content-Length made to fit.
+
+    A Host of the request's own is one that means something to the app (a tenant's).
+    """
+    yield "Host", next((value for name, value in request.headers if name.lower() == "host"), HOST)
     for name, value in request.headers:
         if name.lower() not in HOP_HEADERS | {"host", "content-length"}:
             yield name, value

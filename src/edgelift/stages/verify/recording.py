@@ -80,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             upstream.putheader("Host", self.headers.get("Host", HOST))
             for name, value in request.headers:
-                upstream.putheader(name, value.encode("latin-1", "replace"))
+                if name.lower() != "host":
+                    upstream.putheader(name, value.encode("latin-1", "replace"))
             if request.body or self.headers.get("Content-Length"):
                 upstream.putheader("Content-Length", str(len(request.body)))
             upstream.endheaders(request.body or None)
@@ -116,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _read_headers(self) -> Iterator[tuple[str, str]]:
         for name, value in self.headers.items():
             lower = name.lower()
-            if lower in HOP_HEADERS | {"host", "content-length"}:
+            local = lower == "host" and value.partition(":")[0] in {"127.0.0.1", HOST}
+            if local or lower in HOP_HEADERS | {"content-length"}:
                 continue
             if lower == "accept-encoding":
                 codings = (part.strip() for part in value.split(","))
