@@ -36,6 +36,7 @@ SETTINGS = {
     "wal_level": "logical",
     "max_wal_senders": "20",
     "max_replication_slots": "20",
+    "max_prepared_transactions": "5",
     "max_wal_size": "1GB",
     "autovacuum": "off",
     "timezone": "UTC",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -140,9 +140,13 @@ class Followed(Protocol):
     product: str
     handle: str  # what following leaves at the origin, in words; empty for nothing
     shapes: Sequence[Shape]
+    offloaded: Sequence[tuple[str, str]]  # (table, column) of the target whose values are objects
 
     def find_problems(self) -> list[FollowProblem]:
         """Return what stands in the way."""
+
+    def read_parts(self) -> dict[str, str]:
+        """Return what the origin is like now, to compare later; empty when it tells by itself."""
 
     def prepare(self) -> contextlib.AbstractContextManager[str]:
         """Begin at the origin; yields the ticket of the snapshot to copy, empty when none."""
@@ -160,18 +164,25 @@ class Followed(Protocol):
         """Remove what following left at the origin."""
 
 
+def _refuse_object(_value: Value) -> str:
+    raise AssertionError("nothing was offloaded when the database was judged")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What is followed: `plan` of a server's database, `snapshot` of a file, `name` at the origin.
 
-    A server's subject without plan has no tables: it can be dropped only. `consent` says that the
-    origin may be written: triggers in a SQLite file.
+    A server's subject without plan has no tables: it can be dropped only. `parts` is what the
+    origin was like when following began. `keep` writes an offloaded value and returns its name.
+    `consent` says that the origin may be written: triggers in a SQLite file.
     """
 
     database: str
     url: str
     name: str
     plan: MovePlan | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
+    keep: Callable[[Value], str] = _refuse_object
     path: Path | None = None
     snapshot: Path | None = None
     consent: bool = False

@@ -6,7 +6,7 @@ What the feeds of PostgreSQL and MySQL share; a file of SQLite is compared by it
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,21 @@ import msgspec
 
 from edgelift.errors import OriginError
 from edgelift.model.findings import Status
+from edgelift.model.followed_parts import describe_changes, list_parts
 from edgelift.model.move_plan import MovePlan, TableMove, hash_shape
 from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.model.row_spec import RowSpec
+from edgelift.rows.conversions import Value
 from edgelift.rows.engine import hash_stream, hash_target
 from edgelift.rows.hashing import MODULUS
-from edgelift.sources.change_feed import Comparison, FollowProblem, Shape
+from edgelift.sources.change_feed import Comparison, FollowProblem, Shape, Subject
 from edgelift.sources.origin_database import Chunk, SnapshotReader
 from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
 
 _CHUNK_ROWS = 50_000
 _MOST_DETAILS = 20
+_MOST_CHANGES = 5
+Keep = Callable[[Value], str]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,21 @@ class FollowedTable:
         """Return the table as the target has it."""
         columns = tuple(f.column for f in self.move.spec.fields if f.op != "refused")
         return Shape(self.move.spec.target, columns, self.key)
+
+    @property
+    def decoded(self) -> RowSpec:
+        """Return how its changed rows are read: offloaded values as themselves, not as names."""
+        whole = {field.column: field for field in self.move.objects}
+        fields = tuple(whole.get(field.column, field) for field in self.move.spec.fields)
+        return msgspec.structs.replace(self.move.spec, fields=fields)
+
+    def name_objects(self, rows: Sequence[dict[str, Value]], keep: Keep) -> None:
+        """Put the names of offloaded values in their place; `keep` gives a value's name."""
+        for field in self.move.objects:
+            for row in rows:
+                value = row.get(field.column)
+                if value is not None:
+                    row[field.column] = keep(value)
 
     def find_columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the target's columns of the origin's, empty unless all of them move."""
@@ -74,14 +93,15 @@ def match_tables(
     return found
 
 
+def list_offloaded(tables: Sequence[FollowedTable]) -> list[tuple[str, str]]:
+    """Return (table, column) of the target where names of objects stand."""
+    return [(t.move.spec.target, field.column) for t in tables for field in t.move.objects]
+
+
 def find_problems(tables: Sequence[FollowedTable]) -> list[FollowProblem]:
     """Return what of the move's plan cannot be followed."""
     found = []
     for table in tables:
-        if table.move.objects:
-            columns = ", ".join(field.column for field in table.move.objects)
-            tip = "copy it again after the writers stopped, or exclude these columns"
-            found.append(FollowProblem(table.name, f"{columns} are offloaded to files", tip))
         if table.origin.kind in {"foreign", "materialized"}:
             why = f"no stream of changes tells of a {table.origin.kind} table"
             tip = "leave it out under [schema] exclude, or copy it again after the writers stopped"
@@ -92,15 +112,33 @@ def find_problems(tables: Sequence[FollowedTable]) -> list[FollowProblem]:
     return found
 
 
-def check_shape(plan: MovePlan, schema: OriginSchema) -> None:
-    """Raise OriginError when a catalogue is no longer the one that was judged."""
-    if hash_shape(schema) != plan.shape:
-        raise OriginError(
-            f"The schema of {plan.database} changed while it was followed",
-            why="a table, column, key or another object is no longer what the schema stage read",
-            tip="all changes before are applied; judge and copy anew: run the same command with "
-            "--force",
-        )
+def check_shape(subject: Subject, schema: OriginSchema, numbers: Mapping[str, str]) -> None:
+    """Raise OriginError when an origin is no longer what it was when following began.
+
+    `numbers` are the server's own of each table (`schema.table`), see `list_parts`. What no row
+    and no part of the target depends on may change, and tables that do not move.
+    """
+    assert subject.plan is not None
+    if subject.parts:
+        moved = {f"table {move.spec.schema}.{move.spec.table}" for move in subject.plan.tables}
+        stays = {n for n in subject.parts if n.startswith("table ") and n not in moved}
+        changes = describe_changes(subject.parts, list_parts(schema, numbers), stays)
+    else:  # begun by a release that kept no parts
+        same = hash_shape(schema) == subject.plan.shape
+        changes = [] if same else ["something is no longer what the schema stage read"]
+    if changes:
+        raise changed(subject.database, changes)
+
+
+def changed(database: str, changes: Sequence[str]) -> OriginError:
+    """Return the error for a schema that is another one now; `changes` say how."""
+    more = [f"and {len(changes) - _MOST_CHANGES} more"] if len(changes) > _MOST_CHANGES else []
+    return OriginError(
+        f"The schema of {database} changed while it was followed",
+        why="; ".join([*changes[:_MOST_CHANGES], *more]),
+        tip="all changes before are applied; judge and copy anew: run the same command with "
+        "--force",
+    )
 
 
 class ServerMoment:

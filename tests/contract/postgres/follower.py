@@ -48,6 +48,7 @@ class Follower:
         self.url, self.path, self.slot = url, path, slot
         with open_postgres(url) as database:
             found = {t.name: t for t in database.read_schema().tables}
+            self.roots = {t.name: t.parent.partition(".")[2] for t in found.values() if t.parent}
             self.tables: dict[str, OriginTable] = {name: found[name] for name in tables}
             self.specs: dict[str, RowSpec] = {
                 name: database.map_table(table, Choices()) for name, table in self.tables.items()
@@ -113,10 +114,10 @@ class Follower:
         return False
 
     def _take(self, db: sqlite3.Connection, connection, change: Change, kill_at: int) -> None:
-        # A partition is announced beside its table.
-        if isinstance(change, Relation) and change.table in self.tables:
-            check_relation(connection, self.tables[change.table], change)
-            self._decoders[change.oid] = RowDecoder(connection, self.specs[change.table], change)
+        if isinstance(change, Relation):
+            root = self.roots.get(change.table, change.table)
+            check_relation(connection, self.tables[root], change)
+            self._decoders[change.oid] = RowDecoder(connection, self.specs[root], change)
         elif isinstance(change, RowChange):
             if self._seen == kill_at:
                 raise KilledError

@@ -14,7 +14,6 @@ from edgelift.sources.change_feed import Edit, Emptied, Shape
 from edgelift.stages.follow.file_writer import (
     Checkpoint,
     FileWriter,
-    UnfitError,
     create_file,
     read_checkpoint,
 )
@@ -63,7 +62,7 @@ def apply(path: Path, *changes: Edit | Emptied, requests: bool = False) -> None:
     writer = LocalRequests(path) if requests else FileWriter(path)
     with contextlib.closing(writer):
         writer.prepare(SHAPES)
-        writer.apply(build(*changes), last=True)
+        writer.apply(build(*changes))
         writer.commit(Checkpoint("start", "next", 1, len(changes), 5.0))
 
 
@@ -110,15 +109,119 @@ def test_unique_values_pass_from_row_to_row(path: Path) -> None:
     assert read(path, "parent")[:2] == [(1, "one", 20), (2, "two", 10)]
 
 
-def test_a_part_that_does_not_fit_yet_waits_for_the_rest(path: Path) -> None:
-    first = Edit("parent", (1,), {"id": 1, "name": "one", "rank": 20})
+def write_parts(path: Path, *parts: tuple[Edit | Emptied, ...]) -> None:
+    """Apply one transaction that comes in parts."""
     with contextlib.closing(FileWriter(path)) as writer:
-        with pytest.raises(UnfitError):
-            writer.apply(build(first), last=False)
-        second = Edit("parent", (2,), {"id": 2, "name": "two", "rank": 10})
-        writer.apply(build(first, second), last=False)
-        with pytest.raises(TargetError, match="does not fit"):
-            writer.apply(build(Edit("parent", (3,), {"id": 3, "name": "", "rank": 10})), last=True)
+        for part in parts:
+            writer.apply(build(*part))
+        writer.commit(Checkpoint("start", "next"))
+
+
+def test_a_part_that_does_not_fit_yet_waits_for_the_rest(path: Path) -> None:
+    write_parts(
+        path,
+        (Edit("parent", (1,), {"id": 1, "name": "one", "rank": 20}),),
+        (Edit("parent", (2,), {"id": 2, "name": "two", "rank": 10}),),
+    )
+    assert read(path, "parent") == [(1, "one", 20), (2, "two", 10), (3, "three", 30)]
+    with pytest.raises(TargetError, match="does not fit"):
+        write_parts(path, (Edit("parent", (3,), {"id": 3, "name": "", "rank": 10}),))
+    assert read(path, "parent") == [(1, "one", 20), (2, "two", 10), (3, "three", 30)]
+
+
+def rank(row: int, value: int, *, full: bool = True) -> Edit:
+    """Give a row of `parent` another rank; without `full` its name is not sent."""
+    named = {"name": f"row {row}"} if full else {}
+    return Edit("parent", (row,), {"id": row, "rank": value, **named}, full)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("full", [True, False])
+def test_unique_values_rotate_through_all_rows_in_parts_of_any_size(
+    path: Path, size: int, full: bool
+) -> None:
+    """The largest transactions are like that: rank = rank + 1 over a whole table."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM child")
+        db.execute("DELETE FROM parent")
+        rows = [(n, f"row {n}", n) for n in range(1, 21)]
+        db.executemany("INSERT INTO parent VALUES (?, ?, ?)", rows)
+        db.commit()
+    edits = [rank(n, n % 20 + 1, full=full) for n in range(1, 21)]
+    random.Random(size).shuffle(edits)
+    write_parts(path, *(tuple(edits[i : i + size]) for i in range(0, 20, size)))
+    assert read(path, "parent") == [(n, f"row {n}", n % 20 + 1) for n in range(1, 21)]
+
+
+def test_a_waiting_row_is_changed_moved_and_removed_again(path: Path) -> None:
+    write_parts(
+        path,
+        (rank(1, 20), rank(3, 20 + 10)),
+        (
+            Edit("parent", (1,), {"id": 5, "rank": 20}, full=False),
+        ),  # still taken: known by its base
+        (rank(2, 21),),
+    )
+    assert read(path, "parent") == [(2, "row 2", 21), (3, "row 3", 30), (5, "row 1", 20)]
+    write_parts(path, (rank(5, 21),), (Edit("parent", (5,), None),))
+    assert read(path, "parent") == [(2, "row 2", 21), (3, "row 3", 30)]
+    write_parts(path, (rank(3, 21),), (Emptied("parent"),), (rank(9, 21),))
+    assert read(path, "parent") == [(9, "row 9", 21)]
+
+
+def test_waiting_rows_are_forgotten_with_their_transaction(path: Path) -> None:
+    with contextlib.closing(FileWriter(path)) as writer:
+        writer.apply(build(rank(1, 20)))
+        writer.roll_back()
+        writer.apply(build(rank(2, 33)))
+        writer.commit(Checkpoint("start", "next"))
+    assert read(path, "parent") == [(1, "one", 10), (2, "row 2", 33), (3, "three", 30)]
+
+
+def test_rows_without_key_wait_too_and_are_found_again(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE UNIQUE INDEX once ON loose (n) WHERE n > 100")
+        db.execute("INSERT INTO loose VALUES ('a', 101), ('b', 102)")
+        db.commit()
+    write_parts(
+        path,
+        (Edit("loose", ("a", 101), {"kind": "a", "n": 102}),),
+        (Edit("loose", ("a", 102), {"kind": "c", "n": 102}),),
+        (Edit("loose", ("b", 102), {"kind": "b", "n": 101}),),
+    )
+    assert read(path, "loose") == [("b", 101), ("c", 102), ("x", 1), ("x", 1), ("y", 2)]
+
+
+def test_a_row_without_key_that_is_missing_is_told(path: Path) -> None:
+    apply(path, Edit("loose", ("x", 1), None))
+    with pytest.raises(TargetError, match="missing in the target"):
+        apply(path, Edit("loose", ("x", 1), None), Edit("loose", ("x", 1), None))
+    assert read(path, "loose") == [("x", 1), ("y", 2)]
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_chains_and_swaps_of_keys_within_one_transaction(path: Path, full: bool) -> None:
+    def move(old: int, new: int, name: str) -> Edit:
+        values = {"id": new, "name": name, "rank": {"one": 10, "two": 20, "three": 30}[name]}
+        return Edit("parent", (old,), values if full else {"id": new}, full)
+
+    apply(
+        path,
+        *(move(1, 0, "one"), move(2, 1, "two"), move(0, 2, "one")),  # a swap
+        *(move(3, 4, "three"), move(4, 5, "three"), move(5, 3, "three"), move(3, 9, "three")),
+    )
+    assert read(path, "parent") == [(1, "two", 20), (2, "one", 10), (9, "three", 30)]
+
+
+def test_what_changes_hold_in_memory_is_measured() -> None:
+    net = build(
+        Edit("child", None, {"id": 1, "parent": None, "name": "x" * 500}),
+        Edit("loose", ("y" * 20, 5), {"kind": "é", "n": 1}),
+        Emptied("parent"),
+    )
+    assert (net.size, net.bytes) == (3, 521)
+    net.clear()
+    assert (net.size, net.bytes, net.tables) == (0, 0, {})
 
 
 @BOTH
@@ -167,7 +270,7 @@ def test_triggers_do_not_fire_and_are_refused_for_requests(path: Path) -> None:
 
 def test_what_was_not_committed_is_gone(path: Path) -> None:
     with contextlib.closing(FileWriter(path)) as writer:
-        writer.apply(build(Edit("parent", (1,), None)), last=True)
+        writer.apply(build(Edit("parent", (1,), None)))
     assert len(read(path, "parent")) == 3
     assert read_checkpoint(path).position == "start"
 
@@ -192,9 +295,7 @@ def test_batches_fit_the_limits_and_may_run_twice(path: Path) -> None:
         writer.prepare(SHAPES)
         send = writer.send
         writer.send = lambda batch: (batches.append(list(batch)), send(batch), send(batch))
-        writer.apply(
-            build(*edits, Edit("parent", (2,), None), Edit("child", (2,), None)), last=True
-        )
+        writer.apply(build(*edits, Edit("parent", (2,), None), Edit("child", (2,), None)))
         writer.commit(Checkpoint("start", "next", 1, 800, 5.0))
     assert len(batches) > 2
     for batch in batches:

@@ -26,8 +26,8 @@ CREATE TABLE book (id INTEGER PRIMARY KEY, author INTEGER REFERENCES author ON D
   title TEXT UNIQUE, rank INTEGER UNIQUE, twice INTEGER AS (rank * 2) STORED);
 CREATE TABLE "odd ""name" ("the key" TEXT PRIMARY KEY COLLATE NOCASE, n) WITHOUT ROWID;
 CREATE TABLE bare (kind TEXT, n);
-CREATE TABLE gone (what TEXT PRIMARY KEY NOT NULL);
-CREATE TRIGGER book_gone AFTER DELETE ON book BEGIN INSERT OR IGNORE INTO gone VALUES (OLD.id); END;
+CREATE TABLE gone (what TEXT PRIMARY KEY NOT NULL, n);
+CREATE TRIGGER book_gone AFTER DELETE ON book BEGIN INSERT OR IGNORE INTO gone (what) VALUES (OLD.id); END;
 WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 60)
   INSERT INTO author (name) SELECT 'author ' || n FROM s WHERE n < 20;
 WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 60)
@@ -105,7 +105,7 @@ class Case:
                 if isinstance(change, Edit | Emptied):
                     net.add(change)
                 elif isinstance(change, End):
-                    writer.apply(net, last=True)
+                    writer.apply(net)
                     net.clear()
                     writer.commit(Checkpoint("", change.position))
                     feed.confirm(change.position)
@@ -178,7 +178,12 @@ def test_what_an_app_reads_of_its_inserts_stays_the_same(case: Case) -> None:
     [
         ("ALTER TABLE book ADD COLUMN more TEXT", "schema of app.sqlite changed"),
         ("DROP TABLE bare", "schema of app.sqlite changed"),
-        ("CREATE INDEX later ON bare (n)", "schema of app.sqlite changed"),
+        ("CREATE UNIQUE INDEX later ON book (author, rank)", "index later is new"),
+        ("ALTER TABLE book RENAME COLUMN title TO name", "table book changed"),
+        ("ALTER TABLE bare RENAME TO plain", "table bare is gone; table plain is new"),
+        ("ALTER TABLE gone DROP COLUMN n", "table gone changed"),
+        ("CREATE TABLE later (id INTEGER PRIMARY KEY)", "table later is new"),
+        ("CREATE VIEW later AS SELECT 1", "view later is new"),
         ('DROP TRIGGER "_edgelift_after_delete_bare"', "no longer whole"),
         ("DROP TABLE _edgelift_changes", "cannot be read|no longer whole"),
         ("VACUUM", "may have new numbers"),
@@ -188,6 +193,50 @@ def test_what_breaks_the_log_stops_it(case: Case, change: str, message: str) -> 
     case.begin()
     case.run(change)
     with pytest.raises(OriginError, match=message):
+        case.follow()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE INDEX later ON bare (n)",
+        "CREATE INDEX later ON book (author) WHERE rank > 3; DROP INDEX later",
+        "ANALYZE",
+        "REINDEX",
+        "PRAGMA user_version = 7",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "CREATE TEMP TABLE own (id)",
+        "DROP INDEX known",
+    ],
+)
+def test_what_touches_no_row_does_not_stop_it(case: Case, change: str) -> None:
+    case.run("CREATE INDEX known ON book (author)")
+    case.begin()
+    case.run("UPDATE bare SET n = n + 100", change, "UPDATE book SET rank = rank + 1000")
+    case.follow()
+    case.run("INSERT INTO bare VALUES ('later', 1)", "DELETE FROM book WHERE id = 7")
+    case.follow()
+    assert case.compare().status is Status.PASS
+
+
+def test_vacuum_does_not_matter_when_every_table_has_a_key(case: Case) -> None:
+    case.run("DROP TABLE bare")
+    case.begin()
+    case.run("DELETE FROM book WHERE id < 9", "VACUUM", "UPDATE book SET rank = rank + 1000")
+    case.follow()
+    assert case.compare().status is Status.PASS
+
+
+def test_an_older_state_put_in_its_place_is_noticed(case: Case) -> None:
+    case.begin()
+    case.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    held = case.path.read_bytes()
+    case.run("UPDATE bare SET n = 5")
+    case.follow()
+    for ending in ("-wal", "-shm"):
+        case.path.with_name(case.path.name + ending).unlink(missing_ok=True)
+    case.path.write_bytes(held)
+    with pytest.raises(OriginError, match="went back"):
         case.follow()
 
 

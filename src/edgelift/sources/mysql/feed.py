@@ -6,12 +6,13 @@ Nothing is left at the origin. The snapshot's own position in the log is where f
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 
 from edgelift.errors import OriginError
+from edgelift.model.followed_parts import list_parts
 from edgelift.model.origin_schema import OriginTable
 from edgelift.sources import followed_tables
 from edgelift.sources.change_feed import Change, Edit, Emptied, End, FollowProblem, Lag, Subject
@@ -19,7 +20,9 @@ from edgelift.sources.followed_tables import FollowedTable, ServerMoment
 from edgelift.sources.mysql import MySqlDatabase, open_mysql
 from edgelift.sources.mysql.changes import RowDecoder
 from edgelift.sources.mysql.connection import MySqlSession
+from edgelift.sources.mysql.log_statements import is_idle, read_truncate, writes_rows
 from edgelift.sources.mysql.replication import (
+    SILENCE_S,
     Begin,
     ChangeStream,
     Commit,
@@ -34,14 +37,7 @@ from edgelift.sources.mysql.snapshot import BinlogPosition, decode_position
 from edgelift.sources.mysql.url import MySqlPlace, read_place
 
 _BATCH = 500  # rows of one table that are decoded at once
-_NAME = r"`(?:[^`]|``)+`|[^\s`.;(]+"
-_TRUNCATE = re.compile(
-    rf"\s*(?:/\*.*?\*/\s*)*TRUNCATE\s+(?:TABLE\s+)?(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<table>{_NAME})",
-    re.IGNORECASE | re.DOTALL,
-)
-_DATA = re.compile(
-    r"\s*(/\*.*?\*/\s*)*(INSERT|UPDATE|DELETE|REPLACE|LOAD)\b", re.IGNORECASE | re.DOTALL
-)
+_BATCH_BYTES = 8_000_000
 _SHOWN = 100  # characters of a statement in a message
 
 
@@ -52,6 +48,7 @@ class MySqlFollowed:
 
     def __init__(self, subject: Subject, database: MySqlDatabase) -> None:
         self.product = database.capabilities.product
+        self.subject = subject
         self.place = read_place(subject.url)
         self._plan = subject.plan
         self._database = database
@@ -73,6 +70,7 @@ class MySqlFollowed:
             else []
         )
         self.shapes = [table.shape for table in self.tables]
+        self.offloaded = followed_tables.list_offloaded(self.tables)
 
     def find_problems(self) -> list[FollowProblem]:
         """Return what stands in the way: settings, rights, tables whose rows cannot be named."""
@@ -88,6 +86,10 @@ class MySqlFollowed:
             if not t.key and t.name not in named
         ]
         return found
+
+    def read_parts(self) -> dict[str, str]:
+        """Return what the database is like now."""
+        return list_parts(self._database.read_schema())
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
@@ -124,7 +126,7 @@ class MySqlFollowed:
     def check_shape(self) -> None:
         """Raise OriginError when the schema is no longer the one that was judged."""
         if self._plan is not None:
-            followed_tables.check_shape(self._plan, self._database.read_schema())
+            followed_tables.check_shape(self.subject, self._database.read_schema(), {})
 
 
 class MySqlFeed:
@@ -133,9 +135,9 @@ class MySqlFeed:
     def __init__(self, followed: MySqlFollowed, position: BinlogPosition) -> None:
         self._followed = followed
         self._tables = {(t.origin.schema, t.origin.name): t for t in followed.tables}
-        self._side = MySqlSession(followed.place)
+        self._side = MySqlSession(replace(followed.place, read_timeout_s=SILENCE_S))
         self._decoders = {
-            name: RowDecoder(self._side, table.origin, table.move.spec)
+            name: RowDecoder(self._side, table.origin, table.decoded)
             for name, table in self._tables.items()
         }
         self._limit: BinlogPosition | None = None
@@ -156,15 +158,17 @@ class MySqlFeed:
             statement, self._waiting = self._waiting, None
             yield from self._take(statement)
         held: list[RowChange] = []
+        size = 0
         for message in self._stream.read(wait_s):
             if isinstance(message, RowChange):
-                if len(held) >= _BATCH:
+                if len(held) >= _BATCH or size > _BATCH_BYTES:
                     yield from self._decode(held)
-                    held = []
+                    held, size = [], 0
                 held.append(message)
+                size += _measure(message)
                 continue
             yield from self._decode(held)
-            held = []
+            held, size = [], 0
             if self._is_behind_limit(message):
                 return
             yield from self._take(message)
@@ -238,27 +242,25 @@ class MySqlFeed:
             yield from self._take_statement(message)
 
     def _take_statement(self, message: Statement) -> Iterator[Change]:
-        found = _TRUNCATE.match(message.text)
-        if found is not None:
-            schema = _unquote(found["schema"]) if found["schema"] else message.schema
-            table = self._tables.get((schema, _unquote(found["table"])))
+        emptied = read_truncate(message.text, message.schema)
+        if emptied is not None:
+            table = self._tables.get(emptied)
             if table is not None:
                 yield Emptied(table.move.spec.target)
             return
         text = " ".join(message.text.split())[:_SHOWN]
-        if _DATA.match(message.text):
+        if writes_rows(message.text):
             raise OriginError(
                 f"The binary log of {self._followed.place} holds rows as statements",
                 why=f"a session with its own binlog_format wrote: {text}",
                 tip="SET GLOBAL binlog_format = ROW, let the writers connect anew, and copy anew: "
                 "run the same command with --force",
             )
-        raise OriginError(
-            f"The schema of {message.schema} changed while it was followed",
-            why=f"the log holds: {text}",
-            tip="all changes before are applied; judge and copy anew: run the same command with "
-            "--force",
-        )
+        names = {(t.origin.schema, t.origin.name) for t in self._followed.tables}
+        if not is_idle(message.text, message.schema, names):
+            raise followed_tables.changed(message.schema, [f"the log holds: {text}"])
+        # It touches no row; whether it touches anything else the catalogue tells.
+        self._followed.check_shape()
 
     def _decode(self, changes: list[RowChange]) -> Iterator[Change]:
         for name, group in groupby(changes, key=lambda change: (change.schema, change.table)):
@@ -269,7 +271,9 @@ class MySqlFeed:
         self, changes: list[RowChange], table: FollowedTable, decoder: RowDecoder
     ) -> Iterator[Change]:
         olds = iter(decoder.decode([c.old for c in changes if c.old is not None], key_only=True))
-        news = iter(decoder.decode([c.new for c in changes if c.new is not None]))
+        written = decoder.decode([c.new for c in changes if c.new is not None])
+        table.name_objects(written, self._followed.subject.keep)
+        news = iter(written)
         for change in changes:
             old = next(olds) if change.old is not None else None
             new = next(news) if change.new is not None else None
@@ -277,8 +281,10 @@ class MySqlFeed:
             yield Edit(table.move.spec.target, key, new)
 
 
-def _unquote(name: str) -> str:
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+def _measure(change: RowChange) -> int:
+    """Return about how many bytes a change holds in memory."""
+    cells = (*(change.old or ()), *(change.new or ()))
+    return sum(len(cell) for cell in cells if cell is not None)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgelift.errors import OriginError
@@ -30,8 +30,10 @@ from edgelift.sources.mysql.url import MySqlPlace
 # What reading a broken event raises; ValueError covers MalformedEventError and bad UTF-8.
 UNREADABLE_EVENT = (ValueError, IndexError, KeyError, OverflowError, struct.error, zlib.error)
 _HEARTBEAT_S = 0.5
+SILENCE_S = 60  # without a single heartbeat or answer the connection counts as cut
 _COM_BINLOG_DUMP = 0x12
 _QUIET_STATEMENTS = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b", re.IGNORECASE)
+_PREPARED = re.compile(r"\s*XA\s+COMMIT\b(?!.*ONE\s+PHASE)", re.IGNORECASE | re.DOTALL)
 _BEGINS = re.compile(r"\s*BEGIN\b", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(COMMIT|ROLLBACK)\s*$", re.IGNORECASE)
 # Statements that the log carries as text and that change neither tables nor rows.
@@ -140,6 +142,9 @@ def _check_server(session: MySqlSession) -> Iterator[FollowProblem]:
             yield FollowProblem("", f"{name} is {value}", tip)
             if name == "log_bin":
                 return
+    if not _logs_updates(session) and _is_replica(session):
+        tip = "follow its primary, or start this server with log_slave_updates"
+        yield FollowProblem("", "a replica that does not log what its primary writes", tip)
     if not read_server_position(session):
         right = "BINLOG MONITOR" if session.version.mariadb else "REPLICATION CLIENT"
         yield FollowProblem("", "the user may not see the log's position", f"GRANT {right} ON *.*")
@@ -147,6 +152,23 @@ def _check_server(session: MySqlSession) -> Iterator[FollowProblem]:
     if not re.search(r"ALL PRIVILEGES ON \*\.\*|REPLICATION SLAVE", grants):
         tip = "GRANT REPLICATION SLAVE ON *.* TO that user"
         yield FollowProblem("", "the user may not read the binary log", tip)
+
+
+def _logs_updates(session: MySqlSession) -> bool:
+    """Return whether what a primary wrote stands in this server's own log."""
+    rows = session.read_texts(
+        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_slave_updates', 'log_replica_updates')"
+    )
+    return any(row[-1] == "ON" for row in rows)
+
+
+def _is_replica(session: MySqlSession) -> bool:
+    """Return whether the server applies another one's log; a user without the right sees none."""
+    word = "REPLICA" if session.version.has(mysql=(8, 0, 22)) else "SLAVE"
+    try:
+        return bool(session.read_rows(f"SHOW {word} STATUS"))
+    except OriginError:
+        return False
 
 
 def read_end(session: MySqlSession) -> BinlogPosition:
@@ -185,7 +207,7 @@ class ChangeStream:
         self._gtid = ""
         self._server = 0
         self._autocommit = False  # MariaDB: the transaction is one statement without a COMMIT
-        self._session = MySqlSession(place)
+        self._session = MySqlSession(replace(place, read_timeout_s=SILENCE_S))
         self._connection: Any = self._session.connection
         self._start(position)
 
@@ -271,12 +293,15 @@ class ChangeStream:
         elif kind == Kind.XID:
             yield self._commit(event)
         elif kind in log.UNREADABLE:
-            name = Kind(kind).name.replace("_", " ").lower()
-            raise OriginError(
-                f"The binary log of {self._place} cannot be followed further",
-                why=f"it holds an event of the kind {name}",
-                tip=log.UNREADABLE[Kind(kind)],
-            )
+            raise self._refuse(Kind(kind))
+
+    def _refuse(self, kind: Kind) -> OriginError:
+        name = kind.name.replace("_", " ").lower()
+        return OriginError(
+            f"The binary log of {self._place} cannot be followed further",
+            why=f"it holds an event of the kind {name}",
+            tip=log.UNREADABLE[kind],
+        )
 
     def _take_query(self, event: Event) -> Iterator[Change]:
         schema, text = log.read_query(event)
@@ -285,6 +310,8 @@ class ChangeStream:
                 yield Begin("")
         elif _ENDS.match(text):
             yield self._commit(event)
+        elif _PREPARED.match(text):  # its rows came before the snapshot, which does not have them
+            raise self._refuse(Kind.XA_PREPARE)
         elif not _QUIET_STATEMENTS.match(text) and self._concerns(schema, text):
             yield Statement(schema, text)
         if self._autocommit:

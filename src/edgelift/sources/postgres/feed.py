@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator, Mapping
 from itertools import groupby
 
 from edgelift.errors import OriginError
+from edgelift.model.followed_parts import list_parts
 from edgelift.model.origin_schema import OriginTable
 from edgelift.sources import followed_tables
 from edgelift.sources.change_feed import Change, Edit, Emptied, End, FollowProblem, Lag, Subject
@@ -28,6 +29,7 @@ from edgelift.sources.postgres.messages import (
     Relation,
     RowChange,
     Truncate,
+    Value,
     to_position,
     write_position,
 )
@@ -40,13 +42,16 @@ from edgelift.sources.postgres.replication import (
     drop_following,
     emit_marker,
 )
+from edgelift.sources.postgres.stored_tables import Name, StoredTables
+from edgelift.targets.object_files import name_object
 
 _EPOCH_S = 946_684_800  # 2000-01-01 in Unix seconds: PostgreSQL counts from there
 _BATCH = 500  # rows of one table that are decoded at once
+_BATCH_BYTES = 8_000_000
 _IDENTITIES = """
 SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY k.n)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_index i ON i.indrelid = c.oid AND CASE c.relreplident
+JOIN pg_index i ON i.indrelid = c.oid AND i.indimmediate AND CASE c.relreplident
   WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
 CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
@@ -66,7 +71,7 @@ class PostgresFollowed:
 
     def __init__(self, subject: Subject, database: OriginDatabase, connection: Connection) -> None:
         self.handle = f"slot and publication {subject.name}"
-        self._subject = subject
+        self.subject = subject
         self._plan = subject.plan
         self._name = subject.name
         self._database = database
@@ -75,12 +80,15 @@ class PostgresFollowed:
         with origin_errors(self._address.place):
             rows = connection.execute(_IDENTITIES).fetchall()
         self._keys = {(schema, table): tuple(columns) for schema, table, columns in rows}
+        schema = database.read_schema() if self._plan is not None else None
         self.tables = (
-            followed_tables.match_tables(self._plan, database.read_schema(), self._find_key)
-            if self._plan is not None
+            followed_tables.match_tables(self._plan, schema, self._find_key)
+            if self._plan is not None and schema is not None
             else []
         )
+        self.stored = StoredTables(self.tables, schema.tables if schema is not None else ())
         self.shapes = [table.shape for table in self.tables]
+        self.offloaded = followed_tables.list_offloaded(self.tables)
 
     def _find_key(self, table: OriginTable) -> tuple[str, ...]:
         return self._keys.get((table.schema, table.name), ())
@@ -101,13 +109,26 @@ class PostgresFollowed:
                 found.append(FollowProblem(table.name, "a column of its key stays behind", tip))
         return found
 
+    def read_parts(self) -> dict[str, str]:
+        """Return what the database is like now."""
+        return list_parts(self._database.read_schema(), self._read_numbers())
+
+    def _read_numbers(self) -> dict[str, str]:
+        with origin_errors(self._address.place):
+            return self.stored.read_numbers(self._connection)
+
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
         """Make publication and slot anew; yields the ticket of the slot's snapshot."""
         self.drop()
         origins = [table.origin for table in self.tables]
         create_publication(self._connection, self._name, origins, self._address.place)
-        with create_slot(self._address, self._name) as slot:
+        with contextlib.ExitStack() as stack:
+            try:
+                slot = stack.enter_context(create_slot(self._address, self._name))
+            except OriginError:
+                self.drop()
+                raise
             yield slot.ticket
 
     def open(self, position: str) -> PostgresFeed:
@@ -149,7 +170,8 @@ class PostgresFollowed:
     def check_shape(self) -> None:
         """Raise OriginError when the schema is no longer the one that was judged."""
         if self._plan is not None:
-            followed_tables.check_shape(self._plan, self._database.read_schema())
+            schema = self._database.read_schema()
+            followed_tables.check_shape(self.subject, schema, self._read_numbers())
 
     @property
     def address(self) -> Address:
@@ -186,9 +208,9 @@ class PostgresFeed:
 
     def __init__(self, followed: PostgresFollowed, position: str) -> None:
         self._followed = followed
-        self._tables = {(t.origin.schema, t.origin.name): t for t in followed.tables}
         self._side = connect(followed.address)
         self._decoders: dict[int, tuple[FollowedTable, RowDecoder]] = {}
+        self._names: dict[int, Name] = {}
         self._limit, self._token, self._reached = 0, "", False
         self._seen = False
         try:
@@ -207,15 +229,18 @@ class PostgresFeed:
         if self._reached:  # whoever goes on has seen it
             self._limit, self._token, self._reached = 0, "", False
         held: list[RowChange] = []
+        size = 0
         for message in self._stream.read(wait_s):
             if isinstance(message, RowChange):
-                if held and (held[0].oid != message.oid or len(held) >= _BATCH):
+                full = len(held) >= _BATCH or size > _BATCH_BYTES
+                if held and (held[0].oid != message.oid or full):
                     yield from self._decode(held)
-                    held = []
+                    held, size = [], 0
                 held.append(message)
+                size += _measure(message)
                 continue
             yield from self._decode(held)
-            held = []
+            held, size = [], 0
             if isinstance(message, Begin) and self._limit and message.commit >= self._limit:
                 self._reached = True
                 return
@@ -260,21 +285,35 @@ class PostgresFeed:
 
     def _take(self, message: Message) -> Iterator[Change]:
         if isinstance(message, Relation):
-            table = self._tables.get((message.schema, message.table))
-            if table is not None:  # a partition is announced beside its table
-                check_relation(self._side, table.origin, message)
-                decoder = RowDecoder(self._side, table.move.spec, message)
-                decoder.prepare_absent(table.origin)
-                self._decoders[message.oid] = (table, decoder)
+            self._learn(message)
         elif isinstance(message, Truncate):
-            for oid in message.oids:
-                if oid in self._decoders:
-                    yield Emptied(self._decoders[oid][0].move.spec.target)
+            names = {self._names[oid] for oid in message.oids if oid in self._names}
+            for table in self._followed.stored.list_emptied(names):
+                yield Emptied(table.move.spec.target)
         elif isinstance(message, Marker):
             self._seen = self._seen or message.content.decode("utf-8", "replace") == self._token
         elif isinstance(message, Commit):
             self._reached = self._reached or (self._seen and not self._limit)
             yield End(write_position(message.end), message.micros / 1e6 + _EPOCH_S)
+
+    def _learn(self, message: Relation) -> None:
+        """Prepare to read a table's or partition's rows; raises OriginError for a changed one."""
+        name = (message.schema, message.table)
+        table = self._followed.stored.find(name)
+        if table is None:
+            self._followed.check_shape()
+            raise followed_tables.changed(
+                self._followed.subject.database, [f"table {'.'.join(name)} is new"]
+            )
+        check_relation(self._side, table.origin, message)
+        decoder = RowDecoder(self._side, table.decoded, message)
+        if message.identity != "f" and set(decoder.key) != set(table.key):
+            named = ", ".join(decoder.key) or "nothing"
+            why = f"the rows of {'.'.join(name)} are named by {named}"
+            raise followed_tables.changed(self._followed.subject.database, [why])
+        decoder.prepare_absent(table.origin)
+        self._decoders[message.oid] = (table, decoder)
+        self._names[message.oid] = name
 
     def _decode(self, changes: list[RowChange]) -> Iterator[Change]:
         for kind, group in groupby(changes, key=lambda change: (change.oid, change.old_is_key)):
@@ -285,11 +324,14 @@ class PostgresFeed:
     ) -> Iterator[Change]:
         key_only = changes[0].old_is_key
         before = [c.old for c in changes if c.old is not None]
-        whole = not table.key and not key_only
-        olds = iter(
-            decoder.decode_whole(before) if whole else decoder.decode(before, key_only=key_only)
-        )
-        news = iter(decoder.decode_whole([c.new for c in changes if c.new is not None]))
+        if table.key or key_only:
+            removed = decoder.decode(before, key_only=key_only)
+        else:
+            removed = decoder.decode_whole(before)
+            table.name_objects(removed, name_object)
+        written = decoder.decode_whole([c.new for c in changes if c.new is not None])
+        table.name_objects(written, self._followed.subject.keep)
+        olds, news = iter(removed), iter(written)
         names = table.key or table.shape.columns
         for change in changes:
             old = next(olds) if change.old is not None else None
@@ -299,6 +341,12 @@ class PostgresFeed:
             key = None if old is None else tuple(old[name] for name in names)
             full = new is None or len(new) == len(table.shape.columns)
             yield Edit(table.move.spec.target, key, new, full)
+
+
+def _measure(change: RowChange) -> int:
+    """Return about how many bytes a change holds in memory."""
+    cells = (*(change.old or ()), *(change.new or ()))
+    return sum(len(cell.data) for cell in cells if isinstance(cell, Value))
 
 
 @contextlib.contextmanager

@@ -28,6 +28,8 @@ PREFIX = "edgelift"  # of the markers that edgelift puts into the log
 _STATUS_S = 10.0  # well below wal_sender_timeout's default of 60 s
 _EPOCH_S = 946_684_800  # 2000-01-01 in Unix seconds: PostgreSQL counts from there
 _BUSY_TRIES = 40
+_OPEN_S = 60.0  # that transactions which are open when following begins may still take
+_SILENCE_S = 60.0  # without a word although one was asked for, the connection counts as cut
 _BUSY_WAIT_S = 0.25  # a slot stays busy until the server notices that its last reader is gone
 OLDEST_FOLLOWED = 140000  # binary values and messages of pgoutput came with 14
 
@@ -50,12 +52,15 @@ def check_following(connection: Connection, tables: Sequence[OriginTable]) -> li
     if connection.info.server_version < OLDEST_FOLLOWED:
         found.append(FollowProblem("", "the server is older than 14", "copy without following"))
     row = connection.execute(
-        "SELECT current_setting('wal_level'), rolreplication OR rolsuper, rolsuper, "
+        "SELECT current_setting('wal_level'), rolreplication OR rolsuper, "
         "current_setting('max_replication_slots')::int - (SELECT count(*) FROM "
-        "pg_replication_slots) FROM pg_roles WHERE rolname = current_user"
+        "pg_replication_slots), pg_is_in_recovery() FROM pg_roles WHERE rolname = current_user"
     ).fetchone()
     assert row is not None
-    wal_level, may_replicate, _, free_slots = row
+    wal_level, may_replicate, free_slots, is_standby = row
+    if is_standby:
+        tip = "follow its primary: a publication cannot be made here"
+        return [*found, FollowProblem("", "the server is a standby, which is read-only", tip)]
     if wal_level != "logical":
         found.append(
             FollowProblem(
@@ -70,35 +75,72 @@ def check_following(connection: Connection, tables: Sequence[OriginTable]) -> li
         found.append(
             FollowProblem("", "no replication slot is free", "raise max_replication_slots")
         )
-    identities = connection.execute(
-        "SELECT n.nspname, c.relname, c.relreplident, c.relpersistence, EXISTS (SELECT FROM "
-        "pg_index i WHERE i.indrelid = c.oid AND CASE c.relreplident WHEN 'd' THEN i.indisprimary "
-        "WHEN 'i' THEN i.indisreplident ELSE false END) FROM pg_class c "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
-    ).fetchall()
-    by_name = {(schema, name): rest for schema, name, *rest in identities}
-    for table in tables:
-        identity, persistence, has_index = by_name.get(
-            (table.schema, table.name), ("d", "p", False)
-        )
-        name = f"{table.schema}.{table.name}"
-        if persistence == "u":
-            found.append(FollowProblem(name, "it is unlogged", "ALTER TABLE ... SET LOGGED"))
-        elif identity != "f" and not has_index:
-            found.append(
-                FollowProblem(
-                    name,
-                    "it has no replica identity: updates and deletes would fail at the origin",
-                    "give it a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL",
-                )
-            )
+    wanted = {(table.schema, table.name) for table in tables}
+    for schema, root, *stored in connection.execute(_STORED).fetchall():
+        if (schema, root) in wanted:
+            found += _check_stored(_Stored(*stored))
     return found
+
+
+# What holds the rows of a table: itself, or its partitions; whether an index names its rows, and
+# those of the table above it. Neither a deferrable key nor the table's own setting counts there.
+_STORED = """
+SELECT n.nspname, c.relname, s.relnamespace::regnamespace || '.' || s.relname, s.relkind,
+       s.relpersistence, s.relreplident, EXISTS (SELECT FROM pg_index i
+         WHERE i.indrelid = s.oid AND i.indimmediate AND i.indisvalid AND CASE s.relreplident
+           WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END),
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indimmediate
+         AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT c.oid AS oid WHERE c.relkind = 'r' UNION ALL
+  SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE c.relkind = 'p' AND t.isleaf
+  AND t.relid <> c.oid) AS held
+JOIN pg_class s ON s.oid = held.oid
+WHERE c.relkind IN ('r', 'p')
+ORDER BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A row of the query above."""
+
+    name: str
+    kind: str
+    persistence: str
+    identity: str
+    has_index: bool
+    root_has_index: bool
+
+
+def _check_stored(stored: _Stored) -> list[FollowProblem]:
+    name = stored.name
+    if stored.kind == "f":
+        tip = "copy it again after the writers stopped"
+        return [FollowProblem(name, "it lies on another server", tip)]
+    if stored.persistence == "u":
+        return [FollowProblem(name, "it is unlogged", "ALTER TABLE ... SET LOGGED")]
+    if stored.identity == "f" or (stored.has_index and stored.root_has_index):
+        return []
+    if stored.has_index:
+        why = "its rows are named by a key that the whole table does not have"
+        return [FollowProblem(name, why, f"ALTER TABLE {name} REPLICA IDENTITY FULL")]
+    return [
+        FollowProblem(
+            name,
+            "it has no replica identity: updates and deletes would fail at the origin",
+            "give it a primary key that is not deferrable, or ALTER TABLE ... REPLICA IDENTITY "
+            "FULL",
+        )
+    ]
 
 
 def create_publication(
     connection: Connection, name: str, tables: Sequence[OriginTable], place: str
 ) -> None:
-    """Publish tables, partitions under the name of their table; does nothing when it exists.
+    """Publish tables, partitions under their own names; does nothing when it exists.
+
+    Only so is it told when a partition is emptied by itself, which changes its table's rows.
 
     Raises OriginError when the user does not own the tables.
     """
@@ -115,9 +157,7 @@ def create_publication(
         ).fetchone()
         if exists is None:
             connection.execute(
-                sql.SQL(
-                    "CREATE PUBLICATION {} FOR {} WITH (publish_via_partition_root = true)"
-                ).format(sql.Identifier(name), listed)
+                sql.SQL("CREATE PUBLICATION {} FOR {}").format(sql.Identifier(name), listed)
             )
 
 
@@ -140,16 +180,54 @@ def create_slot(address: Address, name: str) -> Iterator[NewSlot]:
     connection = connect(address, replication="database")
     try:
         with origin_errors(f"slot {name} of {address.place}"):
-            row = connection.execute(
-                sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT").format(
-                    sql.Identifier(name)
-                )
-            ).fetchone()
-        assert row is not None
-        _, position, snapshot, _ = row
+            position, snapshot = _make_slot(connection, name, address)
         yield NewSlot(name, position, f"{snapshot}@{position}")
     finally:
         connection.close()
+
+
+def _make_slot(connection: Connection, name: str, address: Address) -> tuple[str, str]:
+    """Make a slot and return position and snapshot; the server waits for all that is open then.
+
+    Raises OriginUnavailable, naming them, when transactions that began before do not end.
+    """
+    pgconn = connection.pgconn
+    query = f"CREATE_REPLICATION_SLOT {quote(name)} LOGICAL pgoutput EXPORT_SNAPSHOT"
+    pgconn.send_query(query.encode())
+    deadline = time.monotonic() + _OPEN_S
+    while pgconn.is_busy():
+        select.select([pgconn.socket], [], [], 0.5)
+        pgconn.consume_input()
+        if pgconn.is_busy() and time.monotonic() > deadline:
+            pgconn.get_cancel().cancel()
+            raise OriginUnavailable(
+                f"The log of {address.place} has no point to begin at",
+                why=f"transactions that began before are open for more than {_OPEN_S:.0f} s: "
+                f"{_list_open(address)}",
+                tip="end them (COMMIT, ROLLBACK PREPARED, pg_terminate_backend) and run the same "
+                "command again",
+            )
+    result = pgconn.get_result()
+    if result is None or result.status != pq.ExecStatus.TUPLES_OK:
+        raise _to_error(result, "the server made no slot")
+    _, position, snapshot = (result.get_value(0, column) for column in range(3))
+    return (position or b"").decode(), (snapshot or b"").decode()
+
+
+_OPEN = """
+SELECT text FROM (
+  SELECT 'prepared ' || gid || ' since ' || prepared AS text, prepared AS since
+  FROM pg_prepared_xacts
+  UNION ALL SELECT 'process ' || pid || ' (' || coalesce(state, '') || ') since ' || xact_start,
+         xact_start
+  FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+) AS open ORDER BY since LIMIT 3
+"""
+
+
+def _list_open(address: Address) -> str:
+    with connect(address) as side, origin_errors(address.place):
+        return "; ".join(row[0] for row in side.execute(_OPEN)) or "the server does not name them"
 
 
 def drop_following(address: Address, slot: str, publication: str) -> None:
@@ -201,7 +279,8 @@ class ChangeStream:
         """
         self._place = f"slot {slot} of {address.place}"
         self.received = self.server_end = self._confirmed = to_position(position)
-        self._told = time.monotonic()
+        self._told = self._heard = time.monotonic()
+        self._asked = 0.0  # when a sign of life was first asked for, 0 when nothing is open
         self._inside = False  # a transaction whose Commit has not come yet
         self._connection = self._start(address, slot, publication, position)
 
@@ -269,9 +348,11 @@ class ChangeStream:
                 pgconn.consume_input()
                 size, data = pgconn.get_copy_data(1)
                 if size == 0:
+                    self._check_alive()
                     return None
             if size < 0:
                 raise self._explain_end()
+            self._heard, self._asked = time.monotonic(), 0.0
             change = self._take(bytes(data))
             if change is not None:
                 return change
@@ -309,6 +390,19 @@ class ChangeStream:
         if answer:
             self._tell()
 
+    def _check_alive(self) -> None:
+        """Raise OriginUnavailable when the server does not answer at all any more.
+
+        A network that drops what it gets ends no connection, and waiting would never end.
+        """
+        if self._asked and time.monotonic() - self._asked > _SILENCE_S:
+            raise OriginUnavailable(
+                f"The connection of {self._place} is dead",
+                why=f"nothing came for {time.monotonic() - self._heard:.0f} s, although an answer "
+                "was asked for",
+                tip="look at the network between; the same command goes on where it stopped",
+            )
+
     def _wait(self, seconds: float) -> None:
         select.select([self._connection.pgconn.socket], [], [], seconds)
 
@@ -321,17 +415,21 @@ class ChangeStream:
         now = int((time.time() - _EPOCH_S) * 1_000_000)
         positions = (self._confirmed,) * 3
         pgconn = self._connection.pgconn
-        pgconn.put_copy_data(b"r" + struct.pack(">QQQqB", *positions, now, 0))
+        told = time.monotonic()
+        silent = told - self._heard > _STATUS_S
+        pgconn.put_copy_data(b"r" + struct.pack(">QQQqB", *positions, now, int(silent)))
         while pgconn.flush():
             select.select([], [pgconn.socket], [], 1.0)
-        self._told = time.monotonic()
+            if time.monotonic() - told > _SILENCE_S:
+                self._asked = self._asked or told
+                self._check_alive()
+        self._told = told
+        if silent and not self._asked:
+            self._asked = told
 
     def _explain_end(self) -> psycopg.Error:
         """Return why the server ended the stream."""
-        result = self._connection.pgconn.get_result()
-        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
-            return psycopg.errors.error_from_result(result)
-        return psycopg.OperationalError("the server ended the stream")
+        return _to_error(self._connection.pgconn.get_result(), "the server ended the stream")
 
 
 def _send_start(connection: Connection, query: str) -> None:
@@ -340,9 +438,14 @@ def _send_start(connection: Connection, query: str) -> None:
     pgconn.send_query(query.encode())
     result = pgconn.get_result()
     if result is None or result.status != pq.ExecStatus.COPY_BOTH:
-        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
-            raise psycopg.errors.error_from_result(result)
-        raise psycopg.OperationalError("the server did not start to stream")
+        raise _to_error(result, "the server did not start to stream")
+
+
+def _to_error(result: pq.abc.PGresult | None, otherwise: str) -> psycopg.Error:
+    """Return the server's error, or our own words where it gave none."""
+    if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
+        return psycopg.errors.error_from_result(result)
+    return psycopg.OperationalError(otherwise)
 
 
 def _quote_text(text: str) -> str:

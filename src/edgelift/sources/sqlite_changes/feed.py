@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote as quote_url
 
 from edgelift.errors import OriginError
 from edgelift.model.findings import Status
+from edgelift.model.followed_parts import describe_changes
 from edgelift.sources.change_feed import (
     Change,
     Comparison,
@@ -36,6 +37,7 @@ _WAIT_S = 30.0  # for a writer of the file
 _POLL_S = 0.05
 _PRUNE_ROWS = 1000
 _MOST_DETAILS = 20
+_MOST_CHANGES = 5
 
 
 def open_file(path: Path) -> sqlite3.Connection:
@@ -61,6 +63,7 @@ class SqliteFollowed:
         self.db = db
         self._catalogue = read_catalogue(db)
         self.tables = triggers.choose_tables(self._catalogue)
+        self.offloaded: Sequence[tuple[str, str]] = ()
         self.shapes = [Shape(t.table.name, t.columns, t.key) for t in self.tables]
 
     def find_problems(self) -> list[FollowProblem]:
@@ -89,6 +92,10 @@ class SqliteFollowed:
         nulls = " OR ".join(f"{quote(name)} IS NULL" for name in logged.key)
         query = f"SELECT EXISTS (SELECT 1 FROM {quote(logged.table.name)} WHERE {nulls})"
         return bool(self.db.execute(query).fetchone()[0])
+
+    def read_parts(self) -> dict[str, str]:
+        """Return nothing: the snapshot that was copied tells what the file was like."""
+        return {}
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
@@ -174,6 +181,8 @@ class SqliteFeed:
             with origin_errors(self.path), self._transaction():
                 self.check()
                 last = triggers.read_last(self.db)
+                if last < self._last:
+                    raise self._explain_return(last)
                 if last > self._last:
                     for table in self.tables:
                         yield from self._read_table(table)
@@ -224,12 +233,13 @@ class SqliteFeed:
             return
         head = triggers.read_head(self.db)
         wanted = triggers.build_objects(self.db, self.tables)
-        if triggers.read_shape(self.db) != self._shape:
+        changes = describe_changes(self._shape, triggers.read_shape(self.db))
+        if changes:
             raise OriginError(
                 f"The schema of {self.path.name} changed while it was followed",
-                why="a table, index, view or trigger is no longer what the schema stage read",
-                tip="all changes before are applied; judge and copy anew: run the same command "
-                "with --force",
+                why="; ".join(changes[:_MOST_CHANGES]),
+                tip="what was applied is a state that the file had; judge and copy anew: run the "
+                "same command with --force",
             )
         if head is None or head.token != self._token or triggers.read_objects(self.db) != wanted:
             raise OriginError(
@@ -238,14 +248,21 @@ class SqliteFeed:
                 tip="copy anew: run the same command with --install-triggers --force",
             )
         renumbered = [t.table.name for t in self.tables if t.by_rowid]
-        if version != head.schema_version and renumbered:
+        if renumbered and not triggers.keeps_numbers(self.db):
             raise OriginError(
                 f"The rows of {', '.join(renumbered)} may have new numbers",
-                why="VACUUM or a change of the schema touched the file, and these tables have no "
-                "primary key",
+                why="VACUUM wrote the file anew, and these tables have no primary key",
                 tip="copy anew: run the same command with --install-triggers --force",
             )
         self._version = version
+
+    def _explain_return(self, last: int) -> OriginError:
+        return OriginError(
+            f"The log of changes in {self.path.name} went back",
+            why=f"it ends with entry {last}, and entry {self._last} was applied: an older state of "
+            "the file was put in its place",
+            tip="copy anew: run the same command with --force",
+        )
 
     def close(self) -> None:
         """Close the file; the log stays."""

@@ -20,6 +20,7 @@ from edgelift.sources.sqlite_rows import find_rowid
 PREFIX = "_edgelift_"
 _GAP_S = 0.0002  # between two tries to write
 LOG = f"{PREFIX}changes"
+_NUMBERED = f"{PREFIX}numbers"  # its only row has a number that VACUUM does not keep
 _OURS = "substr(name, 1, 10) = '_edgelift_'"
 
 
@@ -57,7 +58,10 @@ def build_objects(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> dict
     """Return the statements of the log by the name of what they make."""
     width = max((len(table.key) for table in tables), default=1)
     columns = ", ".join(f"k{number}" for number in range(width))
-    objects = {LOG: f"CREATE TABLE {LOG} (n INTEGER PRIMARY KEY, tbl TEXT NOT NULL, {columns})"}
+    objects = {
+        LOG: f"CREATE TABLE {LOG} (n INTEGER PRIMARY KEY, tbl TEXT NOT NULL, {columns})",
+        _NUMBERED: f"CREATE TABLE {_NUMBERED} (x)",
+    }
     for table in tables:
         for event, body in _write_bodies(db, table):
             name = f"{PREFIX}{event.replace(' ', '_').lower()}_{table.table.name}"
@@ -143,6 +147,7 @@ def install(db: sqlite3.Connection, tables: Sequence[LoggedTable]) -> bool:
             db.execute(statement)
         version = db.execute("PRAGMA schema_version").fetchone()[0]
         db.execute(f"INSERT INTO {LOG} (n, tbl, k0) VALUES (0, ?, ?)", (uuid.uuid4().hex, version))
+        db.execute(f"INSERT INTO {_NUMBERED} (rowid, x) VALUES (2, 0)")
         db.execute("COMMIT")
     finally:
         if db.in_transaction:
@@ -217,11 +222,22 @@ def read_last(db: sqlite3.Connection) -> int:
     return int(db.execute(f"SELECT max(n) FROM {LOG}").fetchone()[0] or 0)
 
 
+def keeps_numbers(db: sqlite3.Connection) -> bool:
+    """Return whether rows without a primary key have the numbers they had: no VACUUM was run.
+
+    SQLite numbers the rows of a table without index and key anew then, from 1 on.
+    """
+    return db.execute(f"SELECT 1 FROM {_NUMBERED} WHERE rowid = 2").fetchone() is not None
+
+
 def read_shape(db: sqlite3.Connection) -> dict[str, str]:
-    """Return the schema that the app sees: names and statements but for the log's own."""
+    """Return the schema that rows depend on: names and statements but for the log's own.
+
+    An index that is not unique changes no row.
+    """
     query = (
         f"SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema WHERE NOT {_OURS} "
-        "AND name NOT LIKE 'sqlite_%'"
+        "AND name NOT LIKE 'sqlite_%' AND NOT (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE%')"
     )
     return dict(db.execute(query).fetchall())
 

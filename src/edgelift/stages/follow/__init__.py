@@ -14,19 +14,20 @@ import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from edgelift.errors import OriginError, UsageError, VerificationMismatch
-from edgelift.model.findings import Check, Status
+from edgelift.errors import OriginError, UsageError
+from edgelift.model.findings import Check
 from edgelift.model.follow_state import FollowOptions, FollowState
+from edgelift.model.followed_parts import FollowedParts
 from edgelift.project import hash_inputs
 from edgelift.run import Result, Run, Stage
-from edgelift.sources.change_feed import Comparison, FollowProblem, open_followed
+from edgelift.sources.change_feed import FollowProblem, open_followed
+from edgelift.stages.follow.checks import check, raise_mismatch
 from edgelift.stages.follow.file_writer import create_file, finish_file, read_checkpoint
 from edgelift.stages.follow.follower import Follower, open_follower
 from edgelift.stages.follow.subjects import Database, list_databases
 
 _PATIENCE_S = 60.0  # for an origin that is gone, when an end is waited for
 _LONG_PATIENCE_S = 3600.0  # when there is none
-_MOST_DETAILS = 20
 
 
 def is_begun(run: Run) -> bool:
@@ -69,6 +70,8 @@ def hold_origins(run: Run) -> Iterator[None]:
                 continue
             followed = stack.enter_context(open_followed(database.to_subject(run)))
             _stop_at(followed.find_problems(), database)
+            parts = FollowedParts(parts=followed.read_parts())
+            run.journal.write_document(f"followed:{database.name}", parts)
             ticket = stack.enter_context(followed.prepare())
             if ticket:
                 run.tickets[database.name] = ticket
@@ -167,9 +170,9 @@ def _work(run: Run, options: FollowOptions) -> Result:
         try:
             for follower in followers:
                 follower.catch_up()
-                checks += _check(run, follower, verify=options.verify)
+                checks += check(run, follower, verify=options.verify)
             run.record_checks(checks)
-            _raise_mismatch(checks)
+            raise_mismatch(checks)
             while not options.until_caught_up and not asked.is_set():
                 for follower in followers:
                     follower.advance(0.5 / len(followers))
@@ -202,74 +205,6 @@ def _note_interrupts() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _check(run: Run, follower: Follower, *, verify: bool) -> list[Check]:
-    """Bring counters up to date and check the file; with `verify` every row."""
-    name = follower.database.name
-    follower.writer.raise_counters(
-        follower.try_again(lambda: list(follower.session.followed.read_counters().items()))
-    )
-    started = time.monotonic()
-    comparison = follower.try_again(follower.compare) if verify else None
-    compared_s = time.monotonic() - started
-    done = follower.writer.checkpoint
-    orphans = follower.writer.find_orphans()
-    reproduce = run.command("follow", "--until-caught-up", "--verify")
-    rows = _check_rows(name, comparison, reproduce, compared_s)
-    follower.save("caught up", verified=rows.evidence if comparison else "")
-    return [
-        Check(
-            id=f"follow.caught-up:{name}",
-            stage="follow",
-            title=f"{name} holds all that was written at its origin",
-            status=Status.PASS,
-            evidence=f"{done.transactions} transactions, {done.rows} rows applied behind the copy",
-            reproduce=reproduce,
-            counts={"transactions": done.transactions, "rows": done.rows},
-        ),
-        Check(
-            id=f"follow.keys:{name}",
-            stage="follow",
-            title=f"Every foreign key of {name} has its parent",
-            status=Status.FAIL if orphans else Status.PASS,
-            evidence=f"foreign_key_check found {len(orphans)} faults",
-            detail=tuple(orphans[:_MOST_DETAILS]),
-            reproduce=reproduce,
-        ),
-        rows,
-    ]
-
-
-def _check_rows(
-    name: str, comparison: Comparison | None, reproduce: str, duration_s: float
-) -> Check:
-    title = f"Every row of {name} is that of its origin"
-    if comparison is None:
-        return Check(
-            id=f"follow.rows:{name}", stage="follow", title=title, status=Status.NOT_RUN,
-            evidence="rows were not compared: --verify does", reproduce=reproduce,
-        )  # fmt: skip
-    evidence = (
-        f"{comparison.rows} rows of {comparison.tables} tables compared by hash at one moment, "
-        f"{comparison.differing} differ"
-    )
-    return Check(
-        id=f"follow.rows:{name}", stage="follow", title=title, status=comparison.status,
-        evidence=evidence, detail=comparison.details, reproduce=reproduce,
-        counts={"rows": comparison.rows, "rows_differing": comparison.differing},
-        duration_s=duration_s,
-    )  # fmt: skip
-
-
-def _raise_mismatch(checks: Sequence[Check]) -> None:
-    failed = [check for check in checks if check.status is Status.FAIL]
-    if failed:
-        raise VerificationMismatch(
-            f"The followed data differs from the origin: {failed[0].id}",
-            why=failed[0].detail[0] if failed[0].detail else failed[0].evidence,
-            tip="copy anew: run the same command with --force",
-        )
 
 
 def _summarize(followers: Sequence[Follower]) -> Result:

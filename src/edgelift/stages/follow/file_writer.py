@@ -21,8 +21,10 @@ from edgelift.sources.change_feed import Key, Shape, Values
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_snapshot import sync_path
 from edgelift.stages.follow.net import Net, Row, TableNet
+from edgelift.stages.follow.waiting_rows import WaitingRows, delete_alike, write_condition
 
 CHECKPOINT = "_edgelift_follow"
+_SHOWN = 200  # characters of a key in a message
 CREATE_CHECKPOINT = (
     f"CREATE TABLE IF NOT EXISTS {CHECKPOINT} (id INTEGER PRIMARY KEY CHECK (id = 1), "
     "start TEXT NOT NULL, position TEXT NOT NULL, transactions INTEGER NOT NULL, "
@@ -51,10 +53,6 @@ def to_values(checkpoint: Checkpoint) -> tuple[str, str, int, int, float]:
     """Return the parameters of SAVE_CHECKPOINT."""
     done = checkpoint
     return done.start, done.position, done.transactions, done.rows, done.time
-
-
-class UnfitError(Exception):
-    """The changes do not fit yet: what they conflict with may be removed by later ones."""
 
 
 @contextlib.contextmanager
@@ -141,43 +139,38 @@ class FileWriter:
         with writing_errors(path):
             self._db = open_target(path, durable=True)
             self._db.execute(
-                "PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON"
+                "PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON; "
+                "PRAGMA temp_store=FILE"
             ).fetchall()
             self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
             found = self._db.execute(READ_CHECKPOINT).fetchone()
         assert found is not None
         self.checkpoint = Checkpoint(*found)
+        self._waiting = WaitingRows(self._db)
 
     def prepare(self, shapes: Sequence[Shape]) -> None:
         """Learn the tables: any of them can be written to a file."""
 
-    def apply(self, net: Net, *, last: bool) -> None:
+    def apply(self, net: Net) -> None:
         """Write a net effect inside the open transaction.
 
-        Raises UnfitError when a unique value is still taken, unless it is the transaction's `last`.
+        A row whose unique value is still taken waits until the transaction is complete.
         """
         with writing_errors(self.path):
             if not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("SAVEPOINT net")
-            try:
-                for table in net.tables.values():
-                    _empty(self._db, table)
-                    _remove(self._db, table)
-                for table in net.tables.values():
-                    _insert(self._db, table)
-            except apsw.ConstraintError as error:
-                self._db.execute("ROLLBACK TO net; RELEASE net")
-                if not last:
-                    raise UnfitError from error
-                raise
-            self._db.execute("RELEASE net")
+            for table in net.tables.values():
+                self._empty(table)
+                self._remove(table)
+            for table in net.tables.values():
+                self._insert(table)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and make all that was applied lasting."""
         with writing_errors(self.path):
             if not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
+            self._waiting.settle()
             self._db.execute(SAVE_CHECKPOINT, to_values(checkpoint))
             self._db.execute("COMMIT")
         self.checkpoint = checkpoint
@@ -186,6 +179,7 @@ class FileWriter:
         """Forget what was applied since the last commit."""
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
+        self._waiting.forget()
 
     def raise_counters(self, counters: Iterable[tuple[str, int]]) -> None:
         """Let AUTOINCREMENT go on where the origin's counters stand."""
@@ -213,65 +207,65 @@ class FileWriter:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
 
+    def _empty(self, net: TableNet) -> None:
+        if net.emptied:
+            self._db.execute(f"DELETE FROM main.{quote_identifier(net.shape.table)}")
+            self._waiting.empty(net.shape)
 
-def _empty(db: apsw.Connection, net: TableNet) -> None:
-    if net.emptied:
-        db.execute(f"DELETE FROM main.{quote_identifier(net.shape.table)}")
+    def _remove(self, net: TableNet) -> None:
+        """Remove every touched row; what is only partly known is read first."""
+        table = f"main.{quote_identifier(net.shape.table)}"
+        for key, row in net.rows.items():
+            if row is not None and row.base is not None:
+                net.rows[key] = Row({**self._read_base(net, row.base), **row.values})
+        if net.rows:
+            where = write_condition(net.shape.key)
+            self._db.executemany(f"DELETE FROM {table} WHERE {where}", list(net.rows))
+            self._waiting.remove(net.shape, net.rows)
+        for values, count in net.loose.items():
+            if count < 0:
+                left = -count - self._waiting.remove_alike(net.shape, values, -count)
+                if left and delete_alike(self._db, table, net.shape, values, left) < left:
+                    raise _missing(net, values)
+
+    def _read_base(self, net: TableNet, base: Key) -> Values:
+        columns = ", ".join(map(quote_identifier, net.shape.columns))
+        table = quote_identifier(net.shape.table)
+        found = self._db.execute(
+            f"SELECT {columns} FROM main.{table} WHERE {write_condition(net.shape.key)}", base
+        ).fetchone() or self._waiting.find(net.shape, base)
+        if found is None:
+            raise _missing(net, base)
+        return dict(zip(net.shape.columns, found, strict=True))
+
+    def _insert(self, net: TableNet) -> None:
+        columns = net.shape.columns
+        rows = [
+            tuple(row.values[name] for name in columns)
+            for row in net.rows.values()
+            if row is not None
+        ]
+        rows += [values for values, count in net.loose.items() for _ in range(count)]
+        if not rows:
+            return
+        names, marks = ", ".join(map(quote_identifier, columns)), ", ".join("?" * len(columns))
+        into = f"INTO main.{quote_identifier(net.shape.table)} ({names}) VALUES ({marks})"
+        self._db.execute("SAVEPOINT rows")
+        try:
+            self._db.executemany(f"INSERT {into}", rows)
+        except apsw.ConstraintError:
+            self._db.execute("ROLLBACK TO rows")
+            for row in rows:
+                self._db.execute(f"INSERT OR IGNORE {into}", row)
+                if not self._db.changes():
+                    self._waiting.add(net.shape, row)
+        self._db.execute("RELEASE rows")
 
 
-def _remove(db: apsw.Connection, net: TableNet) -> None:
-    """Remove every touched row; what is only partly known is read first."""
-    table = f"main.{quote_identifier(net.shape.table)}"
-    for key, row in net.rows.items():
-        if row is not None and row.base is not None:
-            net.rows[key] = Row({**_read_base(db, net, row.base), **row.values})
-    where = _write_condition(net.shape.key)
-    db.executemany(f"DELETE FROM {table} WHERE {where}", list(net.rows)) if net.rows else None
-    for values, count in net.loose.items():
-        if count < 0:
-            _remove_alike(db, net, values, -count)
-
-
-def _read_base(db: apsw.Connection, net: TableNet, base: Key) -> Values:
-    columns = ", ".join(map(quote_identifier, net.shape.columns))
-    table = quote_identifier(net.shape.table)
-    found = db.execute(
-        f"SELECT {columns} FROM main.{table} WHERE {_write_condition(net.shape.key)}", base
-    ).fetchone()
-    if found is None:
-        raise TargetError(
-            f"A row of {net.shape.table} is missing in the target",
-            why=f"the origin changed a part of the row {', '.join(map(str, base))}, which is not "
-            "there",
-            tip="something else changed the file: see what differs with --verify, or copy anew "
-            "with --force",
-        )
-    return dict(zip(net.shape.columns, found, strict=True))
-
-
-def _remove_alike(db: apsw.Connection, net: TableNet, values: Key, count: int) -> None:
-    """Remove so many rows of exactly these values from a table without key."""
-    table = f"main.{quote_identifier(net.shape.table)}"
-    where = " AND ".join(
-        f"{quote_identifier(name)} IS ? COLLATE BINARY" for name in net.shape.columns
+def _missing(net: TableNet, key: Key) -> TargetError:
+    return TargetError(
+        f"A row of {net.shape.table} is missing in the target",
+        why=f"the origin changed the row {', '.join(map(str, key))[:_SHOWN]}, which is not there",
+        tip="something else changed the file: see what differs with --verify, or copy anew "
+        "with --force",
     )
-    db.execute(
-        f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT ?)",
-        (*values, count),
-    )
-
-
-def _insert(db: apsw.Connection, net: TableNet) -> None:
-    table = f"main.{quote_identifier(net.shape.table)}"
-    columns = net.shape.columns
-    names, marks = ", ".join(map(quote_identifier, columns)), ", ".join("?" * len(columns))
-    rows = [
-        tuple(row.values[name] for name in columns) for row in net.rows.values() if row is not None
-    ]
-    rows += [values for values, count in net.loose.items() for _ in range(count)]
-    if rows:
-        db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
-
-
-def _write_condition(key: Iterable[str]) -> str:
-    return " AND ".join(f"{quote_identifier(name)} IS ?" for name in key)

@@ -28,14 +28,14 @@ from edgelift.sources.change_feed import (
     Lag,
     open_followed,
 )
-from edgelift.stages.follow.file_writer import Checkpoint, FileWriter, UnfitError
+from edgelift.stages.follow.file_writer import Checkpoint, FileWriter
 from edgelift.stages.follow.net import Net
 from edgelift.stages.follow.request_writer import LocalRequests
 from edgelift.stages.follow.subjects import Database
 
 T = TypeVar("T")
 _BATCH = 1000  # changes after which whole transactions are committed
-_PART = 20_000  # changes of one transaction that are held in memory
+_PART, _PART_BYTES = 20_000, 16_000_000  # changes of one transaction that are held in memory
 _COMMIT_S = 0.5
 _TELL_S = 1.0
 _TURN_S = 2.0  # that one database may take while others wait
@@ -73,7 +73,6 @@ class Follower:
         self._net = Net(())
         self._end: End | None = None
         self._counted = self._rows = self._open = self._emptied = 0
-        self._room = _PART
         self._committed = self._told = self._checked = time.monotonic()
         self._warned = False
 
@@ -113,7 +112,12 @@ class Follower:
                 marked = self.try_again(self._mark)
             self.advance(0.2)
             self.tell()
+        # What a changed schema did to rows no log tells: nobody may believe to be caught up then.
+        self.try_again(self._check_schema)
         self.tell("caught up", force=True)
+
+    def _check_schema(self) -> None:
+        self.session.feed.check()
 
     def _mark(self) -> Session:
         self.session.feed.mark()
@@ -156,8 +160,8 @@ class Follower:
                 self._net.add(change)
                 self._open += 1
                 self._emptied += isinstance(change, Emptied)
-                if self._net.size >= self._room:
-                    self._apply(last=False)
+                if self._net.size >= _PART or self._net.bytes >= _PART_BYTES:
+                    self._apply()
         if self._open == 0:
             self._commit()
         if time.monotonic() - self._checked > _CHECK_S:
@@ -170,19 +174,14 @@ class Follower:
         self._counted += 1
         self._open = 0
         late = time.monotonic() - self._committed > _COMMIT_S
-        if self._net.size >= _BATCH or (late and before is not None):
+        full = self._net.size >= _BATCH or self._net.bytes >= _PART_BYTES
+        if full or (late and before is not None):
             self._commit()
             self.tell()
 
-    def _apply(self, *, last: bool) -> None:
-        size = self._net.size
-        try:
-            self.writer.apply(self._net, last=last)
-        except UnfitError:
-            self._room = size * 2  # a later change removes what this one conflicts with
-            return
-        self._room = _PART
-        self._rows += size
+    def _apply(self) -> None:
+        self.writer.apply(self._net)
+        self._rows += self._net.size
         self._net.clear()
 
     def _commit(self) -> None:
@@ -190,7 +189,7 @@ class Follower:
         if end is None:
             return
         if self._net.size:
-            self._apply(last=True)
+            self._apply()
         done = self.writer.checkpoint
         self.writer.commit(
             Checkpoint(

@@ -85,7 +85,7 @@ class Net:
     def __init__(self, shapes: Sequence[Shape]) -> None:
         self._shapes = {shape.table: shape for shape in shapes}
         self.tables: dict[str, TableNet] = {}
-        self.size = 0
+        self.size = self.bytes = 0
 
     def add(self, change: Edit | Emptied) -> None:
         """Add one change; raises OriginError for a table that is not followed."""
@@ -103,9 +103,16 @@ class Net:
             net.empty()
         else:
             net.add(change)
+            self.bytes += _measure(change)
         self.size += 1
 
     def clear(self) -> None:
         """Begin anew: all was written."""
         self.tables.clear()
-        self.size = 0
+        self.size = self.bytes = 0
+
+
+def _measure(edit: Edit) -> int:
+    """Return about how many bytes a change's values hold in memory."""
+    values = (*(edit.old or ()), *(edit.new.values() if edit.new else ()))
+    return sum(len(value) for value in values if isinstance(value, str | bytes))

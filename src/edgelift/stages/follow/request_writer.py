@@ -67,9 +67,8 @@ class RequestWriter:
     _waiting: list[Request] = field(default_factory=list)
     _bytes: int = 0
 
-    def apply(self, net: Net, *, last: bool) -> None:
+    def apply(self, net: Net) -> None:
         """Turn a net effect into statements, and send what fills a batch."""
-        del last  # upserts fit or do not: there is nothing to wait for
         tables = [net.tables[shape.table] for shape in self.shapes if shape.table in net.tables]
         for table in reversed(tables):
             self._add_all(_write_removals(table))

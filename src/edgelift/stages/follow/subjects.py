@@ -9,20 +9,26 @@ from pathlib import Path
 from edgelift.errors import UsageError
 from edgelift.model.data_document import DataDocument
 from edgelift.model.follow_state import FollowState
+from edgelift.model.followed_parts import FollowedParts
 from edgelift.model.move_plan import STAYS, MovePlan
 from edgelift.model.plan import Plan
 from edgelift.project import expand_variables
+from edgelift.rows.conversions import Value
 from edgelift.run import Run
 from edgelift.sources.change_feed import Subject
 from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite_changes.feed import read_start
 from edgelift.sources.sqlite_url import find_sqlite_file
 from edgelift.stages.follow.file_writer import read_checkpoint
+from edgelift.targets.object_files import name_object, write_object
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database to follow; `copy` is what data made, `target` the file that is kept up to date."""
+    """A database to follow; `copy` is what data made, `target` the file that is kept up to date.
+
+    `objects` is the folder of the offloaded values, those of data's copy and those of changes.
+    """
 
     name: str
     url: str
@@ -30,6 +36,7 @@ class Database:
     snapshot: Path
     copy: Path
     target: Path
+    objects: Path
     handle: str
 
     @property
@@ -46,15 +53,23 @@ class Database:
                 why="the schema stage has not ended well",
                 tip=f"run: {run.command('schema')}",
             )
+        known = run.journal.read_document(f"followed:{self.name}", FollowedParts)
         return Subject(
             database=self.name,
             url=self.url,
             name=self.handle,
             plan=plan if self.is_server else None,
+            parts=known.parts if known is not None else {},
+            keep=self.keep,
             path=self.path,
             snapshot=self.snapshot,
             consent=consent,
         )
+
+    def keep(self, value: Value) -> str:
+        """Write an offloaded value and return its name, which stands in the row."""
+        write_object(self.objects, value)
+        return name_object(value)
 
     def to_bare_subject(self) -> Subject:
         """Return what is enough to remove what following left at the origin."""
@@ -94,6 +109,7 @@ def list_databases(run: Run) -> list[Database]:
                 snapshot=folder / "data" / "snapshot" / f"{name}.sqlite",
                 copy=folder / "data" / "target" / f"{name}.sqlite",
                 target=folder / "follow" / f"{name}.sqlite",
+                objects=folder / "data" / "objects" / name,
                 handle=_choose_handle(run, name),
             )
         )

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from edgelift.errors import TargetError
 from edgelift.model.findings import Check, Status
 from edgelift.model.move_plan import TableMove
 from edgelift.rows.engine import read_rows
@@ -21,6 +20,7 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server import ledger
 from edgelift.stages.data.server.copy import Copy
 from edgelift.stages.data.server.prove import Proof
+from edgelift.targets.object_files import find_object, write_object
 
 _MOST_DETAILS = 20
 
@@ -38,35 +38,9 @@ def write_objects(copy: Copy, folder: Path) -> int:
                 stream = copy.throttle.pass_bytes(copy.reader.stream_chunk(spec, entry.chunk))
                 for (value,) in read_rows(spec, stream):
                     if value is not None:
-                        written += _write(folder, value)
+                        written += write_object(folder, value)
                         copy.tell("objects written", written, written)
     return written
-
-
-def _write(folder: Path, value: object) -> bool:
-    assert isinstance(value, str | bytes)
-    data = value.encode() if isinstance(value, str) else value
-    path = find_object(folder, hashlib.sha256(data).hexdigest())
-    if path.is_file():
-        return False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise TargetError(
-            f"The object {path.name} cannot be written",
-            why=str(error),
-            tip="free space below the project's .edgelift folder and run the same command again: "
-            "it continues where it stood",
-        ) from error
-    return True
-
-
-def find_object(folder: Path, key: str) -> Path:
-    """Return where the object of a key lies: in 256 folders by its first two digits."""
-    return folder / key[:2] / key
 
 
 def check_objects(proof: Proof, folder: Path) -> Check | None:
