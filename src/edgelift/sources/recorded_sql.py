@@ -17,7 +17,8 @@ from edgelift.sources.estimators import hooked_path
 from edgelift.sources.server_sql import Translation, is_query, translate_sql
 
 RAW, TEXT, ORM = "raw", "text", "orm"
-DOCUMENT = "recorded-sql"  # in the journal: what plan has recorded
+# In the journal: what plan has recorded and read, and what verify's flows have sent.
+DOCUMENT, SEEN_IN_FLOWS = "recorded-sql", "recorded-sql:flows"
 _FORMATTED = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<plain>s)|(?P<percent>%))")
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
@@ -50,7 +51,7 @@ def recording_environment(folder: Path, root: Path) -> dict[str, str]:
     }
 
 
-def read_recordings(folder: Path) -> list[RecordedStatement]:
+def read_recorded(folder: Path) -> list[RecordedStatement]:
     """Return what was recorded, each once, in order of file and line; half a last line is none."""
     found = set()
     for file in sorted(folder.glob("*.jsonl")):

@@ -17,7 +17,7 @@ from edgelift.project import Project, expand_variables
 from edgelift.sources.origin_copy import copy_origin
 from edgelift.sources.origin_server import database_file, prepare_origin, serve_origin
 from edgelift.sources.own_tests import Suite, TestsOutcome
-from edgelift.sources.recorded_sql import RecordedStatement, read_recordings, recording_environment
+from edgelift.sources.recorded_sql import RecordedStatement, read_recorded, recording_environment
 from edgelift.sources.server_copies import name_copies, open_scratch
 from edgelift.sources.sqlite import SqliteSource
 
@@ -65,7 +65,7 @@ def record_own_tests(
                 folder = scratch / "tests"
                 suite = Suite(project, python, folder, tests_log, note, _alone)
                 tests = suite.run(server.url)
-        return Recording(read_recordings(records), tests)
+        return Recording(read_recorded(records), tests)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgelift.sources.estimators import hooked_path
-from edgelift.sources.recorded_sql import RecordedStatement, read_recordings, recording_environment
+from edgelift.sources.recorded_sql import RecordedStatement, read_recorded, recording_environment
 from edgelift.stages.verify.faults import OriginFaults
 from tests.servers.mariadb import MariaDb
 from tests.servers.postgres import PostgresServer
@@ -79,7 +79,7 @@ def test_statements_are_recorded_and_the_app_notices_nothing(
     folder = tmp_path / "sql"
     recorded = run(python, driver, make_url(driver), **recording_environment(folder, APPS))
     assert recorded == plain
-    found = read_recordings(folder)
+    found = read_recorded(folder)
     assert {one.path for one in found} == {f"{driver}_app.py"}, [
         one for one in found if not one.path
     ]
@@ -144,4 +144,4 @@ def test_half_a_line_of_a_killed_process_is_none(tmp_path: Path) -> None:
     one = b'{"engine":"mysql","sql":"SELECT 1","bound":false,"kind":"raw","path":"a.py","line":3}'
     (tmp_path / "7.jsonl").write_bytes(one + b"\n" + one[:40])
     (tmp_path / "8.jsonl").write_bytes(one + b"\n")
-    assert [show(found) for found in read_recordings(tmp_path)] == ["3 raw: SELECT 1"]
+    assert [show(found) for found in read_recorded(tmp_path)] == ["3 raw: SELECT 1"]

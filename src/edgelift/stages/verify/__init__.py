@@ -8,6 +8,7 @@ were made for the current inputs. Files: verify/{flows,differences,noise}.json.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,8 @@ from edgelift.model.catalogue import Catalogue
 from edgelift.model.findings import Check, Status
 from edgelift.model.inventory import Inventory
 from edgelift.model.plan import Plan
-from edgelift.project import hash_files, hash_inputs, list_files
+from edgelift.model.server_url import find_engine
+from edgelift.project import expand_variables, hash_files, hash_inputs, list_files
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.origin_server import database_file
 from edgelift.sources.shard_files import find_members, read_map
@@ -82,12 +84,19 @@ def list_check_ids(run: Run) -> list[str]:
         checks.PARITY_RECORDED,
         *(f"{checks.STATE}{database.name}" for database in (plan.databases if plan else ())),
         checks.FAULTS,
+        *([checks.SQL] if plan and _moves_servers(plan) else []),
         *(f"{checks.JOBS}{job.name}" for job in settings.jobs),
         checks.TESTS,
         checks.MODELS,
         checks.MUTANTS,
         checks.STATIC,
     ]
+
+
+def _moves_servers(plan: Plan) -> bool:
+    """Return whether a database is on a server at the origin, and moved."""
+    urls = [database.url for database in plan.databases if not database.in_place]
+    return any(find_engine(expand_variables(url)) for url in urls)
 
 
 def work(run: Run) -> Result:
@@ -120,6 +129,7 @@ def verify_parts(run: Run, target: Launcher | None = None) -> Result:
     kept = {} if run.only else run.journal.read_checkpoints(STEP)
     if not kept:
         bench.captured.unlink(missing_ok=True)
+        shutil.rmtree(bench.records, ignore_errors=True)
     parts = Parts(bench, run.only, kept)
     try:
         bench.prepare()

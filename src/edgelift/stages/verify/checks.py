@@ -11,21 +11,24 @@ from edgelift.model.flows import Difference, NoiseMask
 from edgelift.model.inventory import Inventory
 from edgelift.run import Run
 from edgelift.sources.own_tests import TestsOutcome, describe
+from edgelift.sources.recorded_sql import RecordedStatement, judge, select_own
 from edgelift.stages.verify.jobs import JobsOutcome
 from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome, read_percentile
 from edgelift.stages.verify.state import StateOutcome
 from edgelift.stages.verify.static import StaticOutcome
 
 MOST_NAMED = 20
+SQL_RULE = "SQL-DIALECT-TEXT"  # plan's rule of the same fault
 DATA, STATIC, TESTS = "verify.data", "verify.static", "verify.tests"
 MODELS, MUTANTS = "verify.models", "verify.mutants"
 PARITY_GENERATED, PARITY_RECORDED = "verify.parity.generated", "verify.parity.recorded"
-FAULTS = "verify.faults"
+FAULTS, SQL = "verify.faults", "verify.sql"
 STATE, JOBS = "verify.state:", "verify.jobs:"
 TITLES = {
     DATA: "Every row of the lifted databases equals the origin's",
     STATIC: "Every static file is served byte by byte",
     TESTS: "The origin's own HTTP tests pass on the Worker, unedited",
+    SQL: "The SQL that the flows send has a form in SQLite",
     MODELS: "Exported models give the origin's scores",
     MUTANTS: "The comparison notices altered replies and rows",
     FAULTS: "A request that fails half-way leaves the same rows on both sides",
@@ -284,6 +287,28 @@ def check_faults(run: Run, outcome: FlowOutcome) -> Check:
     detail = [*_name_cells(cells), *name_differences(outcome.differences), *unequal]
     status = Status.FAIL if failed else Status.PASS
     return build_check(run, FAULTS, status, evidence, detail=detail, counts=counts)
+
+
+def check_sql(run: Run, statements: Sequence[RecordedStatement]) -> Check:
+    """Judge the statements that the origin sent while the flows were replayed there."""
+    own = list(select_own(statements))
+    refused = [(one, why) for one in own if (why := judge(one).problem)]
+    accepted = SQL_RULE in run.project.settings.accept.rules
+    evidence = (
+        f"{len(statements)} statements were recorded, {len(own)} in the app's own words: "
+        f"{len(refused)} of these have no form in SQLite"
+    )
+    return build_check(
+        run,
+        SQL,
+        Status.FAIL if refused and not accepted else Status.PASS,
+        evidence,
+        detail=[
+            f"{one.path}:{one.line} {' '.join(one.sql.split())[:100]} ({why})"
+            for one, why in refused[:MOST_NAMED]
+        ],
+        counts={"statements": len(statements), "own": len(own), "refused": len(refused)},
+    )
 
 
 def check_jobs(run: Run, outcome: JobsOutcome) -> list[Check]:

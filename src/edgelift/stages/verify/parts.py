@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from edgelift.model.findings import Check, Status
 from edgelift.model.flows import Difference, Flow
 from edgelift.project import JobSection
 from edgelift.sources.own_tests import TestsOutcome
+from edgelift.sources.recorded_sql import SEEN_IN_FLOWS, read_recorded
 from edgelift.stages.verify import checks
 from edgelift.stages.verify.browse import BROWSED
 from edgelift.stages.verify.checks import build_check, skip
@@ -38,11 +39,13 @@ from edgelift.stages.verify.outcome import FlowOutcome, MutantOutcome
 from edgelift.stages.verify.parity import Replay
 from edgelift.stages.verify.sides import Bench
 from edgelift.stages.verify.static import check_static
+from edgelift.stages.verify.unrouted import Unrouted, read_unrouted
 
 T = TypeVar("T")
 STEP = "verify"
 _FROM_FLOWS = (
     checks.STATE,
+    checks.SQL,
     checks.MUTANTS,
     checks.MODELS,
 )  # checks that are drawn from the replayed flows
@@ -66,6 +69,11 @@ class Parts:
     _planned: dict[str, list[Flow]] = field(default_factory=dict)
     _replays: dict[str, Replay] = field(default_factory=dict)
     _troubles: dict[str, EdgeliftError] = field(default_factory=dict)
+
+    @cached_property
+    def _unrouted(self) -> Unrouted:
+        """Return what knows the requests that belong to no shard."""
+        return read_unrouted(self.bench.run.project.settings.data, self.bench.shards)
 
     def wants(self, *ids: str) -> bool:
         """Return whether one of these checks was asked for; `id:` means all of its kind."""
@@ -132,6 +140,7 @@ class Parts:
             self._finish_flows()
             self.parity()
             self.states()
+            self.sql()
             self.tests(recording, tests)
             self.models()
             self.mutations(rows)
@@ -249,7 +258,7 @@ class Parts:
                 made = recording.result()
                 self.keep("recorded", Recorded, lambda: made, lambda done: done.tests.ok)
                 flows.insert(0, made.flow)
-            flows = [flow for flow in flows if flow.requests]
+            flows = [flow for flow in map(self._unrouted.drop, flows) if flow.requests]
             self._planned[checks.PARITY_RECORDED] = flows
             if flows:
                 return []
@@ -263,7 +272,8 @@ class Parts:
             flows = [build_generated(self.bench)]
             if browsing is not None:
                 flows.append(self.keep(BROWSED, Flow, browsing.result, lambda _flow: True))
-            self._planned[checks.PARITY_GENERATED] = [flow for flow in flows if flow.requests]
+            flows = [flow for flow in map(self._unrouted.drop, flows) if flow.requests]
+            self._planned[checks.PARITY_GENERATED] = flows
             return []
 
         also = (checks.FAULTS, *_FROM_FLOWS)
@@ -273,16 +283,11 @@ class Parts:
 
     def _plan_faults(self) -> list[Check]:
         """Find the requests during which databases fail, among those of the other flows."""
-        strategies = [
-            d.strategy for d in self.bench.moved if d.name not in self.bench.servers.moves
-        ]
+        strategies = [database.strategy for database in self.bench.moved]
         flows = [flow for flows in self._planned.values() for flow in flows]
         faults = build_faults(flows, self.bench.inventory.routes, strategies)
         if not strategies or not faults.requests:
-            why = "no request of the flows writes"
-            if not strategies:
-                servers = "the failures of databases on servers are not forced"
-                why = servers if self.bench.moved else "no database is moved"
+            why = "no request of the flows writes" if strategies else "no database is moved"
             return [build_check(self.bench.run, checks.FAULTS, Status.SKIPPED, why)]
         self._planned[checks.FAULTS] = [faults]
         return []
@@ -332,7 +337,9 @@ class Parts:
             outcomes = [self.outcomes[flow.name] for flow in flows]
             if check_id == checks.FAULTS:
                 return [checks.check_faults(self.bench.run, outcomes[0])]
-            return [checks.check_parity(self.bench.run, check_id, outcomes, self.bench.inventory)]
+            check = checks.check_parity(self.bench.run, check_id, outcomes, self.bench.inventory)
+            evidence = check.evidence + self._unrouted.describe(flows)
+            return [msgspec.structs.replace(check, evidence=evidence)]
 
         if flows:
             also = () if check_id == checks.FAULTS else _FROM_FLOWS
@@ -377,6 +384,19 @@ class Parts:
         methods = {m for route in self.bench.inventory.routes for m in route.methods}
         states = (state for outcome in self.outcomes.values() for state in outcome.states)
         return bool(methods & set(WRITES)) and not any(state.changed for state in states)
+
+    def sql(self) -> None:
+        """Judge the SQL that the origin sent in the flows; later plans know of it."""
+
+        def work() -> list[Check]:
+            seen = read_recorded(self.bench.records)
+            self.bench.run.journal.write_document(SEEN_IN_FLOWS, seen)
+            if not self.outcomes:
+                return [skip(self.bench.run, checks.SQL, "no flow was replayed")]
+            return [checks.check_sql(self.bench.run, seen)]
+
+        if self.bench.servers.moves:
+            self.attempt((checks.SQL,), work)
 
     def models(self) -> None:
         """Score captured rows with the exported and the original models."""

@@ -37,6 +37,7 @@ from edgelift.sources.origin_server import (
     serve_origin,
 )
 from edgelift.sources.own_tests import Suite, TestsOutcome
+from edgelift.sources.recorded_sql import recording_environment
 from edgelift.sources.server_copies import name_copies
 from edgelift.sources.server_copies.moved import Move
 from edgelift.sources.sqlite_compare import compare_databases
@@ -190,6 +191,11 @@ class Bench:
         """Return the file of what the origin's models were given during replays (JSON lines)."""
         return self.folder / "captured.jsonl"
 
+    @property
+    def records(self) -> Path:
+        """Return the folder of the SQL that the second origin was seen to send."""
+        return self.folder / "sql"
+
     def initial(self, name: str) -> list[TableComparison]:
         """Return the comparison of snapshot and lifted database, made once, on private copies."""
         if name not in self._initial:
@@ -222,8 +228,13 @@ class Bench:
 
     @property
     def origin_again(self) -> Launcher:
-        """Return the launcher of the second origin, which also captures the inputs of models."""
-        return OriginLauncher(self, capture=self.captured if self.inventory.models else None)
+        """Return the launcher of the second origin, which is watched.
+
+        What its models are given is captured, and the SQL that servers are whose databases moved.
+        """
+        capture = self.captured if self.inventory.models else None
+        records = self.records if self.servers.moves else None
+        return OriginLauncher(self, capture=capture, records=records)
 
     @cached_property
     def worker(self) -> Launcher:
@@ -283,12 +294,14 @@ class Bench:
 class OriginLauncher:
     """Starts the origin in a fresh copy of its folder on fresh copies of the snapshots.
 
-    With `capture` the app's models append what they are given to that file. Without `serves` there
-    is only the copy, in which jobs can be run. With `fails` its databases can be made to fail.
+    With `capture` the app's models append what they are given to that file, with `records` the SQL
+    that it sends to servers is written into that folder. Without `serves` there is only the copy,
+    in which jobs can be run. With `fails` its databases can be made to fail.
     """
 
     bench: Bench
     capture: Path | None = None
+    records: Path | None = None
     serves: bool = True
     fails: bool = False
 
@@ -301,15 +314,17 @@ class OriginLauncher:
         with bench.scratch(tag) as folder, bench.servers.open(folder) as copies:
             failing = [copies.urls[name].database for name in bench.servers.moves]
             faults = OriginFaults(folder / "faults", failing) if self.fails else None
+            copy = copy_origin(project, folder / "app")
             place = prepare_origin(
                 project,
-                copy=copy_origin(project, folder / "app"),
+                copy=copy,
                 python=bench.python,
                 databases={
                     database.name: bench.snapshot(database.name) for database in bench.moved
                 },
                 env={
                     **(capture_environment(self.capture) if self.capture else {}),
+                    **(recording_environment(self.records, copy) if self.records else {}),
                     **(faults.prepare() if faults else {}),
                     **name_copies(bench.servers.sections, copies.urls),
                 },

@@ -37,7 +37,11 @@ def _seat(read_database: Callable[[Any], str], run: Callable[[Any, str], Any]) -
 
 # psycopg2: classes in C, so the connection makes cursors of subclasses
 def _run_psycopg2(owner: Any, sql: str) -> None:
-    getattr(owner, "connection", owner).cursor().execute(sql)
+    connection = getattr(owner, "connection", owner)
+    if sql == "ROLLBACK":  # psycopg2 keeps its own account of transactions
+        connection.rollback()
+    else:
+        connection.cursor().execute(sql)
 
 
 _PSYCOPG2 = _seat(lambda owner: str(getattr(owner, "connection", owner).info.dbname), _run_psycopg2)
