@@ -11,6 +11,7 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_rows import find_rowid, read_batches
 from edgelift.sources.sqlite_values import show_value
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
+from edgelift.stages.schema.server.parts import write_toml
 from edgelift.targets import d1_dialect as d1
 
 _ESCAPED = re.compile("[\udc80-\udcff]")  # what bytes that are not UTF-8 are read as
@@ -108,12 +109,22 @@ def _large_rows(db: sqlite3.Connection, table: Table, count: int, size: str) -> 
         (d1.MAX_ROW_BYTES,),
     ).fetchall()
     named = "; ".join(f"{_show_key(key, row[:-1])} has {row[-1]} bytes" for row in rows)
+    column = write_toml(_find_largest(db, table))
     return Issue(
         "SCHEMA-ROW-SIZE", ERROR, "table", table.name,
         f"{count} of {table.rows} rows are larger than the {d1.MAX_ROW_BYTES} bytes D1 takes: "
         f"{named}",
-        "move the large values to files or R2 at the origin first",
+        f"offload the large values to R2: [[schema.cast]] table = {write_toml(table.name)}, column "
+        f"= {column}, as = 'offload'; below an app move them to files or R2 at the origin first",
     )  # fmt: skip
+
+
+def _find_largest(db: sqlite3.Connection, table: Table) -> str:
+    """Return the column that holds the largest value."""
+    sizes = ", ".join(f"max({_size_of(quote_identifier(c.name))})" for c in table.columns)
+    found = db.execute(f"SELECT {sizes} FROM main.{quote_identifier(table.name)}").fetchone()
+    most = max(range(len(found)), key=lambda place: found[place] or 0)
+    return table.columns[most].name
 
 
 def _show_key(key: tuple[str, ...], values: tuple[object, ...]) -> str:

@@ -20,9 +20,10 @@ from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.move_plan import MovePlan, hash_shape
 from edgelift.model.mover_settings import SchemaSection
 from edgelift.rows.engine import hash_stream
+from edgelift.rows.wires import ROW_LIMIT
 from edgelift.sources.origin_database import Chunk, SnapshotReader, TableFacts, open_origin
 from edgelift.sources.sqlite import SqliteSource
-from edgelift.sources.sqlite_catalogue import NOT_OURS, read_catalogue
+from edgelift.sources.sqlite_catalogue import NOT_OURS, quote_identifier, read_catalogue
 from edgelift.sources.sqlite_errors import origin_errors
 from edgelift.sources.sqlite_origin import to_url
 from edgelift.sources.sqlite_origin.catalogue import SCHEMA, to_origin_schema
@@ -43,6 +44,7 @@ from edgelift.stages.schema.sqlite.moves import (
 from edgelift.stages.schema.sqlite.names import decide_names
 from edgelift.stages.schema.sqlite.outcome import Entry, account, find_unaccounted, judge_lost
 from edgelift.stages.schema.sqlite.rewriting import (
+    USED,
     Rewriting,
     build_catalogue,
     find_forms,
@@ -86,6 +88,7 @@ def judge_rewritten(
             f"SELECT type, name, tbl_name FROM sqlite_schema WHERE {NOT_OURS}"
         ).fetchall()
         issues = list(_judge_rows(db, rewriting, violations))
+        issues += _judge_objects(db, rewriting)
     made = _rewrite(rewriting)
     issues += rewriting.issues
     issues += [i for i in judge_catalogue(made) if not _is_told(i, rewriting)]
@@ -131,10 +134,11 @@ def _rewrite(rewriting: Rewriting) -> Catalogue:
 
 
 def _is_told(issue: Issue, rewriting: Rewriting) -> bool:
-    """Return whether a foreign key without parent was told already, as one that stays behind."""
-    return issue.rule == "SCHEMA-FK-TARGET" and any(
-        (i.rule, i.name) == (issue.rule, issue.name) for i in rewriting.issues
-    )
+    """Return whether an issue only says again what the overrides were told to break."""
+    told = {(i.rule, i.kind, i.name) for i in rewriting.issues}
+    if issue.rule == "SCHEMA-FK-TARGET":
+        return (issue.rule, issue.kind, issue.name) in told
+    return issue.kind == "virtual table" and (USED, issue.kind, issue.name) in told
 
 
 def _judge_rows(
@@ -151,6 +155,31 @@ def _judge_rows(
             issue.rule, issue.level, issue.kind, rewriting.name(issue.name), issue.message,
             issue.tip, column, issue.refuses,
         )  # fmt: skip
+
+
+def _judge_objects(db: sqlite3.Connection, rewriting: Rewriting) -> Iterator[Issue]:
+    """Yield columns to offload whose values no file would tell apart, or that are too large."""
+    for (_, table), objects in rewriting.ways.objects.items():
+        for found in objects:
+            name = quote_identifier(found.origin)
+            texts, blobs, most = db.execute(
+                f"SELECT total(typeof({name}) = 'text'), total(typeof({name}) = 'blob'), "
+                f"coalesce(max(length(CAST({name} AS BLOB))), 0) "
+                f"FROM main.{quote_identifier(table)}"
+            ).fetchone()
+            why = ""
+            if texts and blobs:
+                why = (
+                    f"holds {int(texts)} texts and {int(blobs)} blobs, of which files tell nothing"
+                )
+            elif most > ROW_LIMIT:
+                why = f"holds a value of {most} bytes; {ROW_LIMIT} are what one row may bring"
+            if why:
+                yield Issue(
+                    FORM, ERROR, "table", rewriting.name(table), f"column {found.column} {why}",
+                    "leave the column out under [schema] exclude, or mend it at the origin",
+                    column=found.column,
+                )  # fmt: skip
 
 
 def _cut_table(rewriting: Rewriting, table: Table) -> Table | None:
