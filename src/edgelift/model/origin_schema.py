@@ -117,7 +117,8 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
 
     `parent` is the partitioned table of a partition, `inherits` the parents of PostgreSQL's
     inheritance; `row_estimate` and `size_bytes` are the server's own estimates. Without
-    `transactional` its rows are not those of a snapshot but of the time they are read at.
+    `transactional` its rows are not those of a snapshot but of the time they are read at. `local`
+    are the names of a partition's keys, checks and indexes that its parent has not.
     """
 
     schema: str
@@ -136,6 +137,7 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
     row_estimate: int = 0
     size_bytes: int = 0
     transactional: bool = True
+    local: tuple[str, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:

@@ -96,7 +96,11 @@ def read_schema(session: MySqlSession) -> OriginSchema:
             *_list_counters(schema, real, parts),
             *objects.read_sequences(session, schema, named),
         ),
-        others=(*parts.others, *objects.read_hidden(session, schema)),
+        others=(
+            *parts.others,
+            *objects.list_others(session, schema),
+            *objects.read_hidden(session, schema),
+        ),
     )
 
 

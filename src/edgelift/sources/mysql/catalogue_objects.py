@@ -33,6 +33,29 @@ SELECT EVENT_NAME FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {schema} O
 """
 
 
+_PARTITIONS = """
+SELECT 'partition', CONCAT_WS('.', TABLE_SCHEMA, TABLE_NAME, PARTITION_NAME, SUBPARTITION_NAME)
+FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = {schema} AND PARTITION_NAME IS NOT NULL
+ORDER BY TABLE_NAME, PARTITION_ORDINAL_POSITION, SUBPARTITION_ORDINAL_POSITION
+"""
+_COMMENTS = (
+    """
+SELECT DISTINCT 'comment', CONCAT('index ', TABLE_NAME, '.', INDEX_NAME, ': ', INDEX_COMMENT)
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema} AND INDEX_COMMENT <> ''
+ORDER BY 2
+""",
+    """
+SELECT 'comment', CONCAT(LOWER(ROUTINE_TYPE), ' ', ROUTINE_NAME, ': ', ROUTINE_COMMENT)
+FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {schema} AND ROUTINE_COMMENT <> ''
+ORDER BY 2
+""",
+    """
+SELECT 'comment', CONCAT('event ', EVENT_NAME, ': ', EVENT_COMMENT)
+FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {schema} AND EVENT_COMMENT <> '' ORDER BY 2
+""",
+)
+
+
 def read_views(
     session: MySqlSession, schema: str, columns: dict[str, list[OriginColumn]]
 ) -> Iterator[OriginView]:
@@ -126,6 +149,13 @@ def read_sequences(
             start=int(start),
             increment=int(increment),
         )
+
+
+def list_others(session: MySqlSession, schema: str) -> Iterator[tuple[str, str]]:
+    """Yield (kind, name) of partitions, and of comments on what has no place for one here."""
+    for sql in (_PARTITIONS, *_COMMENTS):
+        for kind, name in session.read_texts(sql.format(schema=quote_text(schema))):
+            yield kind or "", name or ""
 
 
 def read_hidden(session: MySqlSession, schema: str) -> Iterator[tuple[str, str]]:

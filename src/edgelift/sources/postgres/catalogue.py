@@ -224,8 +224,10 @@ def _to_table(
     kind = _KINDS[row[3]]
     parents = [names.relation(oid) for oid in row[14] or () if oid in names.relations]
     is_partition = row[5]
-    if kind == "table":
-        kind = "partition" if is_partition else "unlogged" if row[4] == "u" else kind
+    if is_partition:
+        kind = "partition"
+    elif kind == "table" and row[4] == "u":
+        kind = "unlogged"
     pages, rows = row[7], row[6]
     return OriginTable(
         schema=row[1],
@@ -243,6 +245,7 @@ def _to_table(
         comment=row[8] or "",
         row_estimate=max(0, round(rows)),
         size_bytes=pages * _BYTES_A_PAGE,
+        local=tuple(parts.local),
     )
 
 

@@ -104,7 +104,7 @@ SELECT k.conrelid, k.conname, k.contype, k.conkey, k.condeferrable, k.condeferre
        k.confrelid, k.confkey, k.confupdtype, k.confdeltype, k.confmatchtype,
        CASE WHEN k.contype = 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
        CASE WHEN k.contype = 'x' THEN pg_get_constraintdef(k.oid) END,
-       k.conindid, k.conparentid <> 0
+       k.conindid, k.conparentid <> 0, k.coninhcount = 0
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -120,7 +120,7 @@ SELECT i.indrelid, i.indexrelid, c.relname, i.indisunique, i.indisvalid, m.amnam
             THEN (SELECT array_agg(pg_get_indexdef(i.indexrelid, s, true) ORDER BY s)
                   FROM generate_series(1, i.indnkeyatts) s) END,
        i.indcollation::oid[], i.indclass::oid[],
-       $NULLS, pg_get_indexdef(i.indexrelid)
+       $NULLS, pg_get_indexdef(i.indexrelid), c.relispartition
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
@@ -223,6 +223,69 @@ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog
 UNION ALL
 SELECT 'text search configuration', n.nspname || '.' || k.cfgname FROM pg_catalog.pg_ts_config k
 JOIN pg_catalog.pg_namespace n ON n.oid = k.cfgnamespace WHERE {_OWN_SCHEMAS}
+UNION ALL
+SELECT 'schema', n.nspname FROM pg_catalog.pg_namespace n
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_namespace", "n.oid")}
+UNION ALL
+SELECT 'text search dictionary', n.nspname || '.' || k.dictname FROM pg_catalog.pg_ts_dict k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.dictnamespace
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_ts_dict", "k.oid")}
+UNION ALL
+SELECT 'text search parser', n.nspname || '.' || k.prsname FROM pg_catalog.pg_ts_parser k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.prsnamespace
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_ts_parser", "k.oid")}
+UNION ALL
+SELECT 'conversion', n.nspname || '.' || k.conname FROM pg_catalog.pg_conversion k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_conversion", "k.oid")}
+UNION ALL
+SELECT 'operator family', n.nspname || '.' || k.opfname FROM pg_catalog.pg_opfamily k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.opfnamespace
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_opfamily", "k.oid")}
+UNION ALL
+SELECT 'operator class', n.nspname || '.' || k.opcname FROM pg_catalog.pg_opclass k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.opcnamespace
+WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_opclass", "k.oid")}
+UNION ALL
+SELECT 'base type', n.nspname || '.' || k.typname FROM pg_catalog.pg_type k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.typnamespace
+WHERE k.typtype IN ('b', 'p') AND k.typcategory <> 'A'
+  AND {_OWN_SCHEMAS} AND {_not_of_extension("pg_type", "k.oid")}
+UNION ALL
+SELECT 'language', k.lanname FROM pg_catalog.pg_language k
+WHERE k.oid >= 16384 AND {_not_of_extension("pg_language", "k.oid")}
+UNION ALL
+SELECT 'access method', k.amname FROM pg_catalog.pg_am k
+WHERE k.oid >= 16384 AND {_not_of_extension("pg_am", "k.oid")}
+UNION ALL
+SELECT 'foreign data wrapper', k.fdwname FROM pg_catalog.pg_foreign_data_wrapper k
+WHERE {_not_of_extension("pg_foreign_data_wrapper", "k.oid")}
+UNION ALL SELECT 'user mapping', srvname || ' ' || usename FROM pg_catalog.pg_user_mappings
+UNION ALL
+SELECT 'subscription', s.subname FROM pg_catalog.pg_subscription s
+JOIN pg_catalog.pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+UNION ALL
+SELECT 'invalid index', n.nspname || '.' || c.relname FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND {_OWN_SCHEMAS}
+UNION ALL
+SELECT 'row-level security', n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relrowsecurity AND {_OWN_SCHEMAS}
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid)
+UNION ALL
+-- Those of tables, of their columns and of views stand beside them.
+SELECT 'comment', i.type || ' ' || i.identity || ': ' || d.description
+FROM pg_catalog.pg_description d
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) i
+WHERE d.objoid >= 16384 AND d.classoid <> 'pg_catalog.pg_extension'::regclass
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = d.objoid
+                  AND d.classoid = 'pg_catalog.pg_class'::regclass
+                  AND (c.relkind IN ('r', 'p', 'f', 'm')
+                       OR (c.relkind = 'v' AND d.objsubid = 0)))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                  WHERE x.classid = d.classoid AND x.objid = d.objoid AND x.deptype = 'e')
 UNION ALL
 SELECT 'large objects', count(*)::text FROM pg_catalog.pg_largeobject_metadata HAVING count(*) > 0
 ORDER BY 1, 2

@@ -60,6 +60,7 @@ class TableParts:
     checks: list[OriginCheck] = field(default_factory=list)
     excludes: list[str] = field(default_factory=list)
     indexes: list[OriginIndex] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)
 
 
 def read_parts(
@@ -76,9 +77,13 @@ def read_parts(
         if kind in "pux":
             of_constraints.add(row[14])
         _add_constraint(parts[table], row, names, index_rows, is_partition=table in partitions)
+        if table in partitions and (row[16] if kind == "c" else not row[15]):
+            parts[table].local.append(row[1])
     for oid, row in index_rows.items():
         if oid not in of_constraints and row[4] and row[0] in names.columns:
             parts[row[0]].indexes.append(_to_index(row, names))
+            if row[0] in partitions and not row[15]:
+                parts[row[0]].local.append(row[2])
     return parts
 
 
@@ -123,7 +128,7 @@ def _add_constraint(
 
 def _to_index(row: Row, names: Names) -> OriginIndex:
     table, _, name, unique, _, method, key_count, numbers, options = row[:9]
-    where, written_parts, collations, classes, nulls_equal, written = row[9:]
+    where, written_parts, collations, classes, nulls_equal, written = row[9:15]
     columns = names.columns[table]
     parts = tuple(
         IndexPart(

@@ -188,10 +188,11 @@ def list_objects(origin: OriginSchema) -> list[str]:
 
 
 def _list_pieces(table: OriginTable) -> Iterator[str]:
-    """Yield a table's keys, checks and indexes; those of a partition come with its parent's."""
-    if table.kind == "partition":
-        return
+    """Yield a table's keys, checks and indexes; of a partition those that its parent has not."""
     place = f"{table.schema}.{table.name}"
+    if table.kind == "partition":
+        yield from (f"{place}.{name}" for name in table.local)
+        return
     yield from (f"{place}.{column.name}" for column in table.columns)
     yield from (f"{place}.{key.name}" for key in table.keys)
     yield from (f"{place}.{key.name}" for key in table.foreign_keys)

@@ -36,6 +36,7 @@ _IF = re.compile(
 )
 _RETURN = re.compile(r"RETURN\s+(NEW|OLD|NULL)", re.IGNORECASE)
 _BLOCK = re.compile(r"\s*BEGIN\b(?P<body>.*)\bEND\s*;?\s*", re.IGNORECASE | re.DOTALL)
+_DEFERRED = re.compile(r"CREATE CONSTRAINT TRIGGER\b[^;]*\bINITIALLY DEFERRED\b", re.IGNORECASE)
 _DROPPED = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -130,6 +131,8 @@ def _build_trigger(
         raise UnconvertibleError("its table or view stays behind")
     if not trigger.enabled:
         raise UnconvertibleError("it is disabled at the origin")
+    if _DEFERRED.match(trigger.body):
+        raise UnconvertibleError("it waits for the end of the transaction, SQLite's run at once")
     if trigger.level.lower() not in {"row", ""}:
         raise UnconvertibleError("it runs once per statement, SQLite's run once per row")
     event = trigger.events[0]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from edgelift.model.origin_schema import OriginRoutine, OriginSchema, OriginSequence
-from edgelift.stages.schema.issues import ERROR, NOTE, Issue
+from edgelift.model.origin_schema import (
+    OriginRoutine,
+    OriginSchema,
+    OriginSequence,
+    OriginTable,
+)
+from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.names import Names
 from edgelift.stages.schema.server.parts import Part, TableContext
 
@@ -13,8 +18,15 @@ Contexts = Mapping[tuple[str, str], TableContext]
 
 # Kinds of OriginSchema.others that carry no behaviour of the data itself.
 _HARMLESS = frozenset(
-    {"extension", "collation", "publication", "extended statistics", "schema", "foreign server"}
-)
+    {"extension", "collation", "publication", "extended statistics", "foreign server", "conversion",
+     "operator family", "operator class", "access method", "foreign data wrapper", "user mapping",
+     "language", "subscription", "invalid index", "text search dictionary", "text search parser"}
+)  # fmt: skip
+_BECOMES = {
+    "schema": "part of the names of what it holds",
+    "comment": "kept here",
+    "partition": "rows of its table",
+}
 
 
 def list_rest(
@@ -28,6 +40,7 @@ def list_rest(
                 kind="partition", name=name, origin=name,
                 becomes=f"rows of {table.parent or 'its parent'}",
             )  # fmt: skip
+            yield from _list_local(table)
     kept = {part.origin for part in triggers if part.sql and not part.refused}
     for routine in schema.routines:
         yield _judge_routine(routine, schema, names, kept)
@@ -41,6 +54,24 @@ def list_rest(
         )  # fmt: skip
     for kind, name in schema.others:
         yield _judge_other(kind, name)
+
+
+def _list_local(table: OriginTable) -> Iterator[Part]:
+    """Yield the rules and indexes that hold for one partition only: here it has no table."""
+    place = f"{table.schema}.{table.name}"
+    plain = {index.name for index in table.indexes if not index.unique}
+    for name in table.local:
+        rule = name not in plain
+        issue = Issue(
+            "SCHEMA-PARTITION-LOCAL", ERROR if rule else WARNING, "partition", f"{place}.{name}",
+            "holds for one partition only, whose rows lie in one table with all others here",
+            "give it to the whole table at the origin, check it in the app, or accept the rule",
+            refuses=rule,
+        )  # fmt: skip
+        yield Part(
+            kind="partition", name=issue.name, origin=f"{place}.{name}", becomes="left out",
+            issues=(issue,),
+        )  # fmt: skip
 
 
 def _judge_routine(
@@ -92,6 +123,8 @@ def _judge_other(kind: str, name: str) -> Part:
             f"{name} TO the user, or accept the rule when there are none", refuses=True,
         )  # fmt: skip
         return Part(kind=kind, name=name, origin=name, issues=(issue,))
+    if kind in _BECOMES:
+        return Part(kind=kind, name=name, origin=name, becomes=_BECOMES[kind])
     if kind.lower() in _HARMLESS:
         issue = Issue("SCHEMA-OTHER", NOTE, kind, name, "has no counterpart and needs none")
         return Part(kind=kind, name=name, origin=name, becomes="nothing", issues=(issue,))
