@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ __all__ = [
 ENGINES = ("auto", "native", "python")
 OVERRIDE = "EDGELIFT_ROWS_ENGINE"
 _CACHE_KB = 64 * 1024
+_BUSY_MS = 10_000
 
 
 def check_spec(spec: RowSpec) -> None:
@@ -76,11 +78,12 @@ def open_target(path: Path, *, durable: bool) -> apsw.Connection:
     """
     try:
         db = apsw.Connection(str(path))
+        db.set_busy_timeout(_BUSY_MS)
         db.execute(
             f"PRAGMA page_size=4096; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{_CACHE_KB}"
         )
         if durable:
-            db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").fetchall()
+            _write_ahead(db)
         else:
             db.execute(
                 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"
@@ -88,6 +91,23 @@ def open_target(path: Path, *, durable: bool) -> apsw.Connection:
     except apsw.Error as error:
         raise _explain_target(f"{path} cannot be opened", error) from None
     return db
+
+
+def _write_ahead(db: apsw.Connection) -> None:
+    """Let commits survive crashes, also when a reader is just leaving or mending the file's log.
+
+    SQLite does not wait for that by itself where it changes the journal or recovers it.
+    """
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL").fetchall()
+        except (apsw.BusyError, apsw.LockedError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def load_chunk(

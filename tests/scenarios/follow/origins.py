@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,54 +189,58 @@ class Origin:
     @contextlib.contextmanager
     def write(self, seed: int) -> Iterator[Writer]:
         writer = Writer(self, seed)
-        writer.thread.start()
+        writer.start()
         try:
             yield writer
         finally:
             writer.stop()
 
 
+_PROCESSES = multiprocessing.get_context("spawn")
+
+
 class Writer:
-    """Writes random transactions in a thread until it is stopped."""
+    """Writes random transactions in a process of its own until it is stopped."""
 
     def __init__(self, origin: Origin, seed: int) -> None:
-        self.origin = origin
-        self.written = 0
-        self.error: BaseException | None = None
-        self._random = random.Random(seed)
-        self._number = 10_000 * (seed + 1)
-        self._stopped = threading.Event()
-        self.thread = threading.Thread(target=self._work)
+        self._written = _PROCESSES.Value("l", 0)
+        self._stopped = _PROCESSES.Event()
+        self._process = _PROCESSES.Process(
+            target=_write, args=(origin, seed, self._written, self._stopped), daemon=True
+        )
+
+    @property
+    def written(self) -> int:
+        """How many transactions were committed."""
+        return int(self._written.value)
+
+    def start(self) -> None:
+        self._process.start()
 
     def stop(self) -> None:
+        """End it between two transactions; an error of its own fails the test."""
         self._stopped.set()
-        self.thread.join()
-        if self.error is not None:
-            raise self.error
+        self._process.join(60)
+        assert self._process.exitcode == 0, "the writer failed: see its traceback"
 
-    def _work(self) -> None:
-        try:
-            with self.origin.connect() as execute:
-                while not self._stopped.wait(0.004):
-                    for statement in self.choose(self._random.randrange(1, 7)):
-                        execute(statement)
-                    execute("COMMIT")
-                    self.written += 1
-        except (psycopg.Error, pymysql.Error, sqlite3.Error) as error:
-            self.error = error
 
-    def choose(self, count: int) -> Sequence[str]:
-        listed = (*STATEMENTS, *MORE[self.origin.kind])
-        found = []
-        for _ in range(count):
-            self._number += 1
-            rows = [self._random.randrange(1, 1500) for _ in range(2)]
-            found.append(
-                self._random.choice(listed).format(
-                    self._number, *rows, self._random.randrange(1000)
-                )
-            )
-        return found
+def _write(origin: Origin, seed: int, written: Any, stopped: Any) -> None:
+    """Do a writer's work: called in its process."""
+    generator, number = random.Random(seed), 10_000 * (seed + 1)
+    with origin.connect() as execute:
+        while not stopped.wait(0.004):
+            for _ in range(generator.randrange(1, 7)):
+                number += 1
+                execute(choose(origin.kind, generator, number))
+            execute("COMMIT")
+            written.value += 1
+
+
+def choose(kind: str, generator: random.Random, number: int) -> str:
+    """Return a random statement; `number` is new each time."""
+    rows = [generator.randrange(1, 1500) for _ in range(2)]
+    listed = (*STATEMENTS, *MORE[kind])
+    return generator.choice(listed).format(number, *rows, generator.randrange(1000))
 
 
 def kill(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> tuple[str, str]:

@@ -136,17 +136,34 @@ class FileWriter:
     def __init__(self, path: Path) -> None:
         """Open the file; raises TargetError."""
         self.path = path
+        self._open()
         with writing_errors(path):
-            self._db = open_target(path, durable=True)
+            found = self._db.execute(READ_CHECKPOINT).fetchone()
+        assert found is not None
+        self.checkpoint = Checkpoint(*found)
+
+    def _open(self) -> None:
+        with writing_errors(self.path):
+            self._db = open_target(self.path, durable=True)
             self._db.execute(
                 "PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON; "
                 "PRAGMA temp_store=FILE"
             ).fetchall()
             self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
-            found = self._db.execute(READ_CHECKPOINT).fetchone()
-        assert found is not None
-        self.checkpoint = Checkpoint(*found)
         self._waiting = WaitingRows(self._db)
+
+    @contextlib.contextmanager
+    def let_go(self) -> Iterator[None]:
+        """Close the file inside the block, where another library of SQLite reads it.
+
+        What that one closes takes this process's locks along, and a reader that leaves would then
+        take the file's log away from under us (sqlite.org/howtocorrupt.html, 2.2.1).
+        """
+        self.close()
+        try:
+            yield
+        finally:
+            self._open()
 
     def prepare(self, shapes: Sequence[Shape]) -> None:
         """Learn the tables: any of them can be written to a file."""

@@ -145,7 +145,8 @@ class Follower:
             session.feed.mark(moment.position)
             while not session.feed.has_reached_mark():
                 self._advance(0.2)
-            return moment.compare(self.database.target, self.run.progress)
+            with self.writer.let_go():
+                return moment.compare(self.database.target, self.run.progress)
 
     def _advance(self, wait_s: float) -> None:
         feed = self.session.feed

@@ -150,6 +150,16 @@ class LocalRequests(RequestWriter):
         """Return rows whose parent is missing, in words."""
         return self._target.find_orphans()
 
+    @contextlib.contextmanager
+    def let_go(self) -> Iterator[None]:
+        """Close the file inside the block, where another library of SQLite reads it."""
+        self._target.close()
+        try:
+            yield
+        finally:
+            self._target = FileTarget(self._target.path)
+            self.send = self._target.send
+
     def close(self) -> None:
         """Forget what was not sent and close the file."""
         super().close()
