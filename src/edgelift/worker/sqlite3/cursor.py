@@ -9,6 +9,7 @@ from edgelift.worker.sqlite3.adapting import converters
 from edgelift.worker.sqlite3.decltypes import read_types
 from edgelift.worker.sqlite3.errors import ProgrammingError
 from edgelift.worker.sqlite3.execution import Outcome, Plan, read_plan
+from edgelift.worker.sqlite3.local_cursor import LocalConnection, make_local
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.tokens import split_statements
 from edgelift.worker.sqlite3.values import bind_values
@@ -21,7 +22,11 @@ Converter = Callable[[bytes], Any]
 
 
 class _CursorType(type):
-    """Makes cursors of the local sqlite3 instances of Cursor too."""
+    """Makes cursors of the local sqlite3 instances of Cursor too, and cursors for it."""
+
+    def __call__(cls, connection: Any, /, *arguments: Any, **named: Any) -> Any:
+        kind = make_local(cls) if isinstance(connection, LocalConnection) else cls
+        return type.__call__(kind, connection, *arguments, **named)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return super().__instancecheck__(instance) or (

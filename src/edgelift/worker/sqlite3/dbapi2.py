@@ -38,6 +38,7 @@ from edgelift.worker.sqlite3.errors import (
     ProgrammingError,
     Warning,  # noqa: A004 - the module's own name
 )  # fmt: skip
+from edgelift.worker.sqlite3.local_cursor import LocalConnection
 from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
 from edgelift.worker.sqlite3.real import real
 from edgelift.worker.sqlite3.rewrite import SQLITE_VERSION
@@ -79,7 +80,7 @@ def connect(database: Any, *arguments: Any, **named: Any) -> Any:
             raise NotSupportedError(
                 f"{factory.__name__} cannot open {database!r}, which is not in D1"
             )
-        factory = real.Connection
+        factory = LocalConnection
     _warn_of_file(str(database))
     given = dict(zip(options._fields, arguments, strict=False))
     return real.connect(database, **{**given, **named, "factory": factory})

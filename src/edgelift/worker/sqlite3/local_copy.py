@@ -16,7 +16,7 @@ from edgelift.worker.sqlite3.errors import NotSupportedError
 from edgelift.worker.sqlite3.execution import Outcome
 from edgelift.worker.sqlite3.fitting import Fitted
 from edgelift.worker.sqlite3.real import real
-from edgelift.worker.sqlite3.rewrite import flatten_row, wrap_query
+from edgelift.worker.sqlite3.rewrite import OWN_PREFIXES, flatten_row, wrap_query
 from edgelift.worker.sqlite3.statement import Statement, parse
 from edgelift.worker.sqlite3.tokens import QUOTED, STRING, WORD, quote_name, unquote
 from edgelift.worker.sqlite3.transport import JSON, RAW, Database
@@ -25,10 +25,10 @@ from edgelift.worker.sqlite3.values import Value
 # The memory of a Worker is 128 MB (Workers limits page), of which a row of a few hundred bytes
 # takes about one kilobyte twice: as JSON and in SQLite.
 LARGEST_COPIED_ROWS = 20_000
-_SCHEMA = (
-    "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view') "
-    "AND sql IS NOT NULL ORDER BY rowid"
-)
+_SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+_SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
+_MADE_BY_ITSELF = (*OWN_PREFIXES, "sqlite_")
+_READABLE = frozenset({"table", "view"})
 _ORDINARY, _GENERATED = 0, frozenset({2, 3})
 
 
@@ -78,23 +78,33 @@ def to_parameters(statement: Statement, values: Sequence[Value]) -> Any:
 def _copy_tables(
     database: Database, callbacks: Callbacks, statement: Statement, copy: Any, words: set[str]
 ) -> None:
-    """Make the tables and views that `words` name, and add the words of their definitions."""
+    """Make the tables and views that `words` name, and add the words of their definitions.
+
+    Who reads the schema finds all of it, with rows in the tables that are named besides.
+    """
     rows = database.ask([(Fitted(_SCHEMA, []), RAW)]).results[0].rows
-    known = {name.lower(): (kind, name, sql) for kind, name, sql in rows}
+    rows = [row for row in rows if not row[1].startswith(_MADE_BY_ITSELF)]
+    known = {name.lower(): (kind, name, sql) for kind, name, sql in rows if kind in _READABLE}
     wanted = _follow_views(known, words)
     callbacks.register(copy, words)
-    tables = []
-    for key, (kind, name, sql) in known.items():
-        if key not in wanted:
-            continue
+    everything = bool(words & _SCHEMA_TABLES)
+    made = [row for row in rows if row[0] in _READABLE and (everything or row[1].lower() in wanted)]
+    _define(callbacks, statement, copy, made)
+    tables = [name for kind, name, _ in made if kind == "table" and name.lower() in wanted]
+    _copy_rows(database, callbacks, statement, copy, tables)
+    if everything:
+        _define(callbacks, statement, copy, [row for row in rows if row[0] not in _READABLE])
+
+
+def _define(
+    callbacks: Callbacks, statement: Statement, copy: Any, made: Iterable[Sequence[Any]]
+) -> None:
+    for kind, name, sql in made:
         try:
             copy.execute(sql)
         except real.Error as error:  # type: ignore[union-attr]
             reason = f"{kind} {name} cannot be copied: {error}"
             raise _refuse(callbacks, statement, reason) from error
-        if kind == "table":
-            tables.append(name)
-    _copy_rows(database, callbacks, statement, copy, tables)
 
 
 def _follow_views(known: dict[str, tuple[str, str, str]], words: set[str]) -> set[str]:
