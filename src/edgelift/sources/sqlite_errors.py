@@ -11,6 +11,11 @@ from pathlib import Path
 from edgelift.errors import OriginError, OriginUnavailable
 
 _MAGIC = b"SQLite format 3\0"
+_HEAD_BYTES = 100
+_READ_VERSION = 19  # https://www.sqlite.org/fileformat2.html: 1 rollback journal, 2 WAL
+_SCHEMA_FORMAT = slice(44, 48)
+_NEWEST_READ_VERSION, _NEWEST_SCHEMA_FORMAT = 2, 4
+_NOT_A_VERSION = 32  # numbers as large as that come of damage
 
 
 class OriginChanged(OriginUnavailable):
@@ -18,15 +23,21 @@ class OriginChanged(OriginUnavailable):
 
 
 def check_file(path: Path) -> None:
-    """Raise OriginError unless `path` is a readable file, empty or with SQLite's first bytes."""
+    """Raise OriginError unless `path` is a readable file, empty or with a header of SQLite's."""
     what = f"The database {path} cannot be read"
     try:
         if path.is_dir():
             raise OriginError(
                 what, why="it is a folder", tip="name the database file in edgelift.toml"
             )
+        if path.exists() and not path.is_file():
+            raise OriginError(
+                what,
+                why="it is no regular file: a pipe, a socket or a device",
+                tip="name the database file in edgelift.toml",
+            )
         with path.open("rb") as handle:
-            head = handle.read(len(_MAGIC))
+            head = handle.read(_HEAD_BYTES)
     except FileNotFoundError as error:
         raise OriginError(
             f"The database {path} does not exist",
@@ -36,11 +47,30 @@ def check_file(path: Path) -> None:
         ) from error
     except OSError as error:
         raise OriginError(what, why=str(error.strerror), tip="check its permissions") from error
-    if head and head != _MAGIC:
+    if head and head[: len(_MAGIC)] != _MAGIC:
         raise OriginError(
             f"The file {path} is not a SQLite database",
             why="its first 16 bytes are not SQLite's: another format, encrypted or overwritten",
             tip="correct the url in edgelift.toml, or give edgelift a decrypted copy",
+        )
+    if len(head) == _HEAD_BYTES:
+        _check_format(path, head)
+
+
+def _check_format(path: Path, head: bytes) -> None:
+    """Raise OriginError for a file that only a newer SQLite reads."""
+    version = head[_READ_VERSION]
+    schema = int.from_bytes(head[_SCHEMA_FORMAT], "big")
+    if (
+        _NEWEST_READ_VERSION < version < _NOT_A_VERSION
+        or _NEWEST_SCHEMA_FORMAT < schema < _NOT_A_VERSION
+    ):
+        raise OriginError(
+            f"The database {path} has a format that is not known here",
+            why=f"its file format is version {version} and its schema format {schema}; known are "
+            f"{_NEWEST_READ_VERSION} and {_NEWEST_SCHEMA_FORMAT}",
+            tip="write it with VACUUM INTO 'other.sqlite' by the program that made it, and give "
+            "that file",
         )
 
 

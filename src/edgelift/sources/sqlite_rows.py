@@ -34,7 +34,8 @@ class TableShape:
     """How a table is read: `columns` to compare, `key` their positions that name a row.
 
     `rowid` is the alias by which SQLite's rowid can be read (empty for none). With `by_rowid` it
-    stands as an extra last value that names the row and is part of its hash.
+    stands as an extra last value that names the row and is part of its hash. `plain` says that it
+    is read itself: an index may cover the columns, and be damaged where the table is not.
     """
 
     table: str
@@ -42,6 +43,7 @@ class TableShape:
     key: tuple[int, ...]
     rowid: str = ""
     by_rowid: bool = False
+    plain: bool = False
 
     @property
     def select(self) -> str:
@@ -49,7 +51,8 @@ class TableShape:
         names = [f"t.{quote_identifier(name)}" for name in self.columns]
         if self.by_rowid:
             names.append(f"t.{self.rowid}")
-        return f"SELECT {', '.join(names)} FROM main.{quote_identifier(self.table)} AS t"
+        how = " NOT INDEXED" if self.plain else ""
+        return f"SELECT {', '.join(names)} FROM main.{quote_identifier(self.table)} AS t{how}"
 
 
 def find_rowid(table: Table) -> str:
@@ -75,7 +78,11 @@ def to_shape(table: Table, *, ignore: Iterable[str] = (), by_rowid: bool = False
     rowid = find_rowid(table)
     if primary_key and not left_out.intersection(primary_key):
         return TableShape(
-            table.name, columns, tuple(columns.index(name) for name in primary_key), rowid
+            table.name,
+            columns,
+            tuple(columns.index(name) for name in primary_key),
+            rowid,
+            plain=not table.virtual,
         )
     return TableShape(
         table.name,
@@ -83,6 +90,7 @@ def to_shape(table: Table, *, ignore: Iterable[str] = (), by_rowid: bool = False
         (),
         rowid,
         by_rowid=by_rowid and bool(rowid) and table.virtual in {"", "fts5"},
+        plain=not table.virtual,
     )
 
 

@@ -65,9 +65,11 @@ def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -
         for attempt in range(_TRIES):
             _remove(part)
             fingerprint = source.read_fingerprint()
+            number = source.path.stat().st_ino
             try:
                 with source.open(shelter=destination.parent) as origin:
                     _copy_pages(origin, part, source, progress)
+                _check_same_file(source.path, number)
                 break
             except OriginChanged:
                 if attempt == _TRIES - 1:
@@ -83,6 +85,16 @@ def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -
         modified_ns=status.st_mtime_ns,
         violations=tuple(violations),
     )
+
+
+def _check_same_file(path: Path, number: int) -> None:
+    """Raise OriginChanged when another file lies there than the one that was copied."""
+    if path.stat().st_ino != number:
+        raise OriginChanged(
+            f"The database {path} was replaced while it was copied",
+            why="another file lies there now",
+            tip="run the same command again",
+        )
 
 
 def is_intact(snapshot: Snapshot, path: Path) -> bool:

@@ -120,7 +120,9 @@ def _from(spec: RowSpec, chunk: Chunk, *, ordered: bool = True) -> str:
     parts = [f"({part})" for part in (spec.where, chunk.where) if part]
     where = f" WHERE {' AND '.join(parts)}" if parts else ""
     order = f" ORDER BY {', '.join(spec.key)}" if spec.key and ordered else ""
-    return f"FROM {write_source(spec)}{where}{order}"
+    # The table itself is read: an index may cover the columns, and be damaged where it is not.
+    how = " NOT INDEXED" if spec.key else ""
+    return f"FROM {write_source(spec)}{how}{where}{order}"
 
 
 def _write_size(field: FieldSpec) -> str:

@@ -52,6 +52,7 @@ class TableCopy:
         query = f"SELECT {', '.join(self.columns)} FROM {source}.{quote_identifier(self.table)}"
         if not self.keys:
             return query
+        query += " NOT INDEXED"  # the table itself: an index may be damaged where it is not
         order = ", ".join(self._order)
         if behind:
             query += f" WHERE ({order}) > ({', '.join('?' * len(self.keys))})"

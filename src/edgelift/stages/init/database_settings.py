@@ -13,7 +13,7 @@ import tomlkit
 from edgelift.errors import UsageError
 from edgelift.project import FILE_NAME, find_settings, parse_settings
 from edgelift.sources.origin_database import is_server_url, mask_url
-from edgelift.sources.sqlite_url import is_sqlite_url
+from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 
 PASSWORD = "EDGELIFT_DATABASE_PASSWORD"  # noqa: S105 - the variable's name
 _LOGIN = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^:@/]*):(?P<password>.*)@(?P<rest>.*)")
@@ -43,7 +43,7 @@ def write_database_project(
     known = _read_accepted(existing)
     if existing is not None and not force:
         _check_same(existing, written, folder)
-    same = existing is not None and _is_same(existing, written)
+    same = existing is not None and _is_same(existing, written, folder)
     if same and set(accept) <= set(known):
         return
     rules = list(dict.fromkeys([*known, *accept]))
@@ -71,13 +71,17 @@ def hide_password(url: str) -> tuple[str, str]:
 
 
 def _to_absolute(url: str) -> str:
-    """Return a path of a SQLite file as an absolute one: the project is another folder."""
-    return url if "://" in url else str(Path(url).absolute())
+    """Return the path of a SQLite file as an absolute one: the project is another folder."""
+    return str(find_sqlite_file(url, Path.cwd())) if is_sqlite_url(url) else url
 
 
-def _is_same(existing: Path, written: str) -> bool:
+def _is_same(existing: Path, written: str, folder: Path) -> bool:
     settings = parse_settings(existing)
-    return not settings.has_app and [d.url for d in settings.databases] == [written]
+    urls = [
+        str(find_sqlite_file(d.url, folder)) if is_sqlite_url(d.url) else d.url
+        for d in settings.databases
+    ]
+    return not settings.has_app and urls == [written]
 
 
 def _add_rules(path: Path, rules: Sequence[str]) -> str:
@@ -91,7 +95,7 @@ def _add_rules(path: Path, rules: Sequence[str]) -> str:
 
 
 def _check_same(existing: Path, written: str, folder: Path) -> None:
-    if not _is_same(existing, written):
+    if not _is_same(existing, written, folder):
         settings = parse_settings(existing)
         urls = [database.url for database in settings.databases]
         raise UsageError(

@@ -109,7 +109,7 @@ def _unknown(what: str, origin: OriginSchema) -> UsageError:
     return UsageError(
         f"edgelift.toml: {what}, which the database has not",
         why=f"its tables are {shown or 'none'}",
-        tip="write names exactly as the server has them, as table or schema.table",
+        tip="write names exactly as the origin has them, as table or schema.table",
     )
 
 
@@ -127,7 +127,7 @@ def find_column(table: OriginTable, column: str, what: str) -> None:
         raise UsageError(
             f"edgelift.toml: {what} names the column {table.name}.{column}, which is not there",
             why=f"the columns are {', '.join(c.name for c in table.columns)}",
-            tip="write the column's name exactly as the server has it",
+            tip="write the column's name exactly as the origin has it",
         )
 
 
