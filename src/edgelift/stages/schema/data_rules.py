@@ -42,12 +42,17 @@ def _judge_file(db: sqlite3.Connection) -> Iterator[Issue]:
         int(db.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count", "page_size")
     )
-    size = (pages - free) * page_bytes
+    yield from judge_size((pages - free) * page_bytes)
+
+
+def judge_size(size: int) -> Iterator[Issue]:
+    """Yield what the bytes of a whole database break; whoever calls says which are counted."""
     if size > d1.MAX_DATABASE_BYTES:
         yield Issue(
             "SCHEMA-DATABASE-SIZE", ERROR, "database", "",
             f"holds {size} bytes, D1 takes {d1.MAX_DATABASE_BYTES}",
-            "move large blobs to R2, or split the database",
+            "offload large columns to R2 ([[schema.cast]] as = 'offload'), leave tables out under "
+            "[schema] exclude, or split it: [data.shards]",
         )  # fmt: skip
     elif size > d1.FREE_DATABASE_BYTES:
         yield Issue(

@@ -27,7 +27,7 @@ from edgelift.sources.sqlite_catalogue import NOT_OURS, quote_identifier, read_c
 from edgelift.sources.sqlite_errors import origin_errors
 from edgelift.sources.sqlite_origin import to_url
 from edgelift.sources.sqlite_origin.catalogue import SCHEMA, to_origin_schema
-from edgelift.stages.schema.data_rules import judge_rows
+from edgelift.stages.schema.data_rules import judge_rows, judge_size
 from edgelift.stages.schema.issues import ERROR, Issue
 from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
 from edgelift.stages.schema.mapping import Judged, build_mapping, build_schema, lift_catalogue
@@ -62,7 +62,7 @@ from edgelift.stages.schema.sqlite.uses import (
 
 Progress = Callable[[str, int, int], None]
 FORM = "SCHEMA-VALUE-FORM"
-_TAKEN = "SCHEMA-UNIQUE-BROKEN"
+_SIZES = frozenset({"SCHEMA-DATABASE-SIZE", "SCHEMA-DATABASE-SIZE-FREE"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,7 @@ def judge_rewritten(
     ) as reader:  # fmt: skip
         issues += _try_forms(reader, rewriting, order.progress)
         facts = _read_facts(reader, rewriting, order.progress)
+    issues += judge_size(sum(found.total_bytes for found in facts.values()))
     return _settle(order, Found(rewriting, made, facts, entries), issues, engine)
 
 
@@ -150,6 +151,8 @@ def _judge_rows(
         rewriting.catalogue, tables=tuple(table for table in left if table is not None)
     )
     for issue in judge_rows(db, cut, violations):
+        if issue.rule in _SIZES:  # of the whole file, of which only a part moves
+            continue
         column = rewriting.name_column(issue.name, issue.column) if issue.column else ""
         yield Issue(
             issue.rule, issue.level, issue.kind, rewriting.name(issue.name), issue.message,

@@ -19,6 +19,12 @@ def is_overridden(settings: SchemaSection) -> bool:
     return bool(settings.exclude or settings.cast or settings.rename or settings.rewrite)
 
 
+def changes_values(settings: SchemaSection) -> bool:
+    """Return whether tables that move get other columns, names or values than at the origin."""
+    columns = any("." in name.removeprefix(f"{SCHEMA}.") for name in settings.exclude)
+    return bool(columns or settings.cast or settings.rename or settings.rewrite)
+
+
 def select_known(settings: SchemaSection, catalogue: Catalogue) -> SchemaSection:
     """Return the settings without what names no table here: it may be meant for another database.
 
