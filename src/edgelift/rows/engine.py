@@ -173,6 +173,12 @@ def _write_select(plan: RowPlan, where: str) -> str:
 
 
 def _explain_target(what: str, error: apsw.Error) -> TargetError | OriginError:
+    if isinstance(error, apsw.ConstraintError):
+        return OriginError(
+            what,
+            why=f"they break a rule of the target: {error}",
+            tip="they came in after the schema was judged: run `edgelift schema --force`, then again",
+        )
     return TargetError(
         what,
         why=f"SQLite says: {error}",

@@ -51,7 +51,34 @@ class End:
     time: float
 
 
-Change = Edit | Emptied | End
+ACTING = frozenset({"CASCADE", "SET NULL"})  # what a foreign key may do to rows
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A foreign key that acts, in the target's names; what it does at an origin is not logged."""
+
+    parent: str
+    parent_columns: tuple[str, ...]
+    child: str
+    child_columns: tuple[str, ...]
+    on_delete: str
+    on_update: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """What the last Edit of `action.parent` did to the rows that referred to its `old` values.
+
+    `new` are the values since then, None when the row is gone.
+    """
+
+    action: Action
+    old: Key
+    new: Key | None
+
+
+Change = Edit | Emptied | Cascade | End
 
 
 @dataclass(frozen=True)
@@ -141,6 +168,7 @@ class Followed(Protocol):
     handle: str  # what following leaves at the origin, in words; empty for nothing
     shapes: Sequence[Shape]
     offloaded: Sequence[tuple[str, str]]  # (table, column) of the target whose values are objects
+    actions: Sequence[Action]  # foreign keys whose doing comes as Cascade; others come as edits
 
     def find_problems(self) -> list[FollowProblem]:
         """Return what stands in the way."""

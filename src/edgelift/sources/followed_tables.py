@@ -22,7 +22,14 @@ from edgelift.model.row_spec import RowSpec
 from edgelift.rows.conversions import Value
 from edgelift.rows.engine import hash_stream, hash_target
 from edgelift.rows.hashing import MODULUS
-from edgelift.sources.change_feed import Comparison, FollowProblem, Shape, Subject
+from edgelift.sources.change_feed import (
+    ACTING,
+    Action,
+    Comparison,
+    FollowProblem,
+    Shape,
+    Subject,
+)
 from edgelift.sources.origin_database import Chunk, SnapshotReader
 from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
 
@@ -96,6 +103,25 @@ def match_tables(
 def list_offloaded(tables: Sequence[FollowedTable]) -> list[tuple[str, str]]:
     """Return (table, column) of the target where names of objects stand."""
     return [(t.move.spec.target, field.column) for t in tables for field in t.move.objects]
+
+
+def list_actions(tables: Sequence[FollowedTable]) -> list[Action]:
+    """Return the foreign keys that act between tables that move with the columns of the key."""
+    by_name = {(t.origin.schema, t.origin.name): t for t in tables}
+    found = []
+    for child in tables:
+        for key in child.origin.foreign_keys:
+            parent = by_name.get((key.target_schema, key.target_table))
+            columns = child.find_columns(key.columns)
+            if parent is None or not columns or not {key.on_delete, key.on_update} & ACTING:
+                continue
+            found.append(
+                Action(
+                    parent.move.spec.target, parent.find_columns(key.target_columns),
+                    child.move.spec.target, columns, key.on_delete, key.on_update,
+                )
+            )  # fmt: skip
+    return [action for action in found if action.parent_columns]
 
 
 def find_problems(tables: Sequence[FollowedTable]) -> list[FollowProblem]:

@@ -61,7 +61,7 @@ def build(*changes: Edit | Emptied) -> Net:
 def apply(path: Path, *changes: Edit | Emptied, requests: bool = False) -> None:
     writer = LocalRequests(path) if requests else FileWriter(path)
     with contextlib.closing(writer):
-        writer.prepare(SHAPES)
+        writer.prepare(SHAPES, ())
         writer.apply(build(*changes))
         writer.commit(Checkpoint("start", "next", 1, len(changes), 5.0))
 
@@ -292,7 +292,7 @@ def test_batches_fit_the_limits_and_may_run_twice(path: Path) -> None:
         for n in range(100, 900)
     ]
     with contextlib.closing(LocalRequests(path)) as writer:
-        writer.prepare(SHAPES)
+        writer.prepare(SHAPES, ())
         send = writer.send
         writer.send = lambda batch: (batches.append(list(batch)), send(batch), send(batch))
         writer.apply(build(*edits, Edit("parent", (2,), None), Edit("child", (2,), None)))

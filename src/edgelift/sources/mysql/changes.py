@@ -41,14 +41,17 @@ class RowDecoder:
             (field, places[field.origin]) for field in spec.fields if field.op != "refused"
         ]
         named = set(spec.key)
+        self.key_columns = {f.column for f, _ in self._fields if quote_name(f.origin) in named}
         self.key = tuple(f.column for f, _ in self._fields if quote_name(f.origin) in named)
 
     def decode(self, rows: Sequence[Cells], *, key_only: bool = False) -> list[TargetRow]:
-        """Return the rows' values by target column, in their order.
+        """Return the rows' values by target column, in their order; or of `key_columns` alone.
 
         Raises OriginError as the copy does for a value that an op refuses.
         """
-        chosen = [pair for pair in self._fields if not key_only or pair[0].column in self.key]
+        chosen = [
+            pair for pair in self._fields if not key_only or pair[0].column in self.key_columns
+        ]
         if not rows or not chosen:
             return [{} for _ in rows]
         columns = [self._read_column(field, place, rows) for field, place in chosen]

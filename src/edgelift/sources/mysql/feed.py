@@ -15,10 +15,20 @@ from edgelift.errors import OriginError
 from edgelift.model.followed_parts import list_parts
 from edgelift.model.origin_schema import OriginTable
 from edgelift.sources import followed_tables
-from edgelift.sources.change_feed import Change, Edit, Emptied, End, FollowProblem, Lag, Subject
+from edgelift.sources.change_feed import (
+    ACTING,
+    Cascade,
+    Change,
+    Edit,
+    Emptied,
+    End,
+    FollowProblem,
+    Lag,
+    Subject,
+)
 from edgelift.sources.followed_tables import FollowedTable, ServerMoment
 from edgelift.sources.mysql import MySqlDatabase, open_mysql
-from edgelift.sources.mysql.changes import RowDecoder
+from edgelift.sources.mysql.changes import RowDecoder, TargetRow
 from edgelift.sources.mysql.connection import MySqlSession
 from edgelift.sources.mysql.log_statements import is_idle, read_truncate, writes_rows
 from edgelift.sources.mysql.replication import (
@@ -70,6 +80,7 @@ class MySqlFollowed:
             else []
         )
         self.shapes = [table.shape for table in self.tables]
+        self.actions = followed_tables.list_actions(self.tables)
         self.offloaded = followed_tables.list_offloaded(self.tables)
 
     def find_problems(self) -> list[FollowProblem]:
@@ -140,6 +151,10 @@ class MySqlFeed:
             name: RowDecoder(self._side, table.origin, table.decoded)
             for name, table in self._tables.items()
         }
+        for action in followed.actions:
+            table = next(t for t in followed.tables if t.move.spec.target == action.parent)
+            decoder = self._decoders[table.origin.schema, table.origin.name]
+            decoder.key_columns |= set(action.parent_columns)
         self._limit: BinlogPosition | None = None
         self._exact = self._reached = self._inside = False
         self._waiting: Statement | None = None
@@ -279,6 +294,21 @@ class MySqlFeed:
             new = next(news) if change.new is not None else None
             key = None if old is None else tuple(old[name] for name in table.key)
             yield Edit(table.move.spec.target, key, new)
+            if old is not None:
+                yield from self._list_cascades(table, old, new)
+
+    def _list_cascades(
+        self, table: FollowedTable, old: TargetRow, new: TargetRow | None
+    ) -> Iterator[Cascade]:
+        """Yield what foreign keys did when a row went or changed: InnoDB does it unlogged."""
+        for action in self._followed.actions:
+            if action.parent != table.move.spec.target:
+                continue
+            before = tuple(old[name] for name in action.parent_columns)
+            after = None if new is None else tuple(new[name] for name in action.parent_columns)
+            acts = action.on_delete if after is None else action.on_update
+            if None not in before and before != after and acts in ACTING:
+                yield Cascade(action, before, after)
 
 
 def _measure(change: RowChange) -> int:

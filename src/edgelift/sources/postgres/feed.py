@@ -8,14 +8,23 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from edgelift.errors import OriginError
 from edgelift.model.followed_parts import list_parts
 from edgelift.model.origin_schema import OriginTable
 from edgelift.sources import followed_tables
-from edgelift.sources.change_feed import Change, Edit, Emptied, End, FollowProblem, Lag, Subject
+from edgelift.sources.change_feed import (
+    Action,
+    Change,
+    Edit,
+    Emptied,
+    End,
+    FollowProblem,
+    Lag,
+    Subject,
+)
 from edgelift.sources.followed_tables import FollowedTable, ServerMoment
 from edgelift.sources.origin_database import OriginDatabase
 from edgelift.sources.postgres.changes import RowDecoder, check_relation
@@ -88,6 +97,7 @@ class PostgresFollowed:
         )
         self.stored = StoredTables(self.tables, schema.tables if schema is not None else ())
         self.shapes = [table.shape for table in self.tables]
+        self.actions: Sequence[Action] = ()  # what foreign keys do is logged
         self.offloaded = followed_tables.list_offloaded(self.tables)
 
     def _find_key(self, table: OriginTable) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class StoredTables:
         self._tables = dict(self._roots)
         written = {f"{t.schema}.{t.name}": (t.schema, t.name) for t in origins}
         parents = {(t.schema, t.name): written.get(t.parent) for t in origins if t.parent}
+        branches = set(parents.values())
         self._leaves: dict[Name, set[Name]] = {name: set() for name in self._roots}
         for partition in (t for t in origins if t.parent):
             name: Name | None = (partition.schema, partition.name)
@@ -42,7 +43,7 @@ class StoredTables:
                 above = parents[above]
             if name is not None and above in self._roots:
                 self._tables[name] = self._roots[above]
-                if partition.kind != "partitioned":
+                if name not in branches:  # what is partitioned itself holds no rows
                     self._leaves[above].add(name)
 
     def find(self, name: Name) -> FollowedTable | None:

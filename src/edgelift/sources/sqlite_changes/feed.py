@@ -17,6 +17,7 @@ from edgelift.errors import OriginError
 from edgelift.model.findings import Status
 from edgelift.model.followed_parts import describe_changes
 from edgelift.sources.change_feed import (
+    Action,
     Change,
     Comparison,
     Edit,
@@ -63,6 +64,7 @@ class SqliteFollowed:
         self.db = db
         self._catalogue = read_catalogue(db)
         self.tables = triggers.choose_tables(self._catalogue)
+        self.actions: Sequence[Action] = ()  # what foreign keys do is logged
         self.offloaded: Sequence[tuple[str, str]] = ()
         self.shapes = [Shape(t.table.name, t.columns, t.key) for t in self.tables]
 

@@ -17,9 +17,10 @@ import apsw
 
 from edgelift.errors import TargetError
 from edgelift.rows.engine import open_target
-from edgelift.sources.change_feed import Key, Shape, Values
+from edgelift.sources.change_feed import Action, Cascade, Key, Shape, Values
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_snapshot import sync_path
+from edgelift.stages.follow.cascades import run_cascades
 from edgelift.stages.follow.net import Net, Row, TableNet
 from edgelift.stages.follow.waiting_rows import WaitingRows, delete_alike, write_condition
 
@@ -136,6 +137,7 @@ class FileWriter:
     def __init__(self, path: Path) -> None:
         """Open the file; raises TargetError."""
         self.path = path
+        self._actions: Sequence[Action] = ()
         self._open()
         with writing_errors(path):
             found = self._db.execute(READ_CHECKPOINT).fetchone()
@@ -165,8 +167,10 @@ class FileWriter:
         finally:
             self._open()
 
-    def prepare(self, shapes: Sequence[Shape]) -> None:
-        """Learn the tables: any of them can be written to a file."""
+    def prepare(self, shapes: Sequence[Shape], actions: Sequence[Action]) -> None:
+        """Learn the tables, any of which can be written to a file, and how foreign keys act."""
+        del shapes
+        self._actions = actions
 
     def apply(self, net: Net) -> None:
         """Write a net effect inside the open transaction.
@@ -181,6 +185,13 @@ class FileWriter:
                 self._remove(table)
             for table in net.tables.values():
                 self._insert(table)
+
+    def cascade(self, cascades: Iterable[Cascade]) -> None:
+        """Do what foreign keys did at the origin, behind all that was applied."""
+        with writing_errors(self.path):
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            run_cascades(self._db, cascades, self._actions)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and make all that was applied lasting."""

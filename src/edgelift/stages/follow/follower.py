@@ -20,7 +20,9 @@ from edgelift.model.findings import Status
 from edgelift.model.follow_state import FollowState
 from edgelift.run import Run
 from edgelift.sources.change_feed import (
+    Cascade,
     Comparison,
+    Edit,
     Emptied,
     End,
     Feed,
@@ -72,6 +74,7 @@ class Follower:
         self._session: Session | None = None
         self._net = Net(())
         self._end: End | None = None
+        self._cascades: list[Cascade] = []
         self._counted = self._rows = self._open = self._emptied = 0
         self._committed = self._told = self._checked = time.monotonic()
         self._warned = False
@@ -84,7 +87,7 @@ class Follower:
             feed = followed.open(self.writer.checkpoint.position)
             stack.callback(feed.close)
             feed.check()
-            self.writer.prepare(followed.shapes)
+            self.writer.prepare(followed.shapes, followed.actions)
             self._net = Net(followed.shapes)
             self._session = Session(followed, feed, stack.pop_all())
         handle = self.database.handle if self.database.is_server else followed.handle
@@ -158,16 +161,29 @@ class Follower:
                     if time.monotonic() > deadline:  # other databases wait for their turn
                         break
                     continue
-                self._net.add(change)
-                self._open += 1
-                self._emptied += isinstance(change, Emptied)
-                if self._net.size >= _PART or self._net.bytes >= _PART_BYTES:
-                    self._apply()
+                self._take(change)
         if self._open == 0:
             self._commit()
         if time.monotonic() - self._checked > _CHECK_S:
             feed.check()
             self._checked = time.monotonic()
+
+    def _take(self, change: Edit | Emptied | Cascade) -> None:
+        self._open += 1
+        if isinstance(change, Cascade):
+            self._cascades.append(change)
+            return
+        if self._cascades and not self._may_join(change):
+            self._apply()
+        self._net.add(change)
+        self._emptied += isinstance(change, Emptied)
+        if self._net.size >= _PART or self._net.bytes >= _PART_BYTES:
+            self._apply()
+
+    def _may_join(self, change: Edit | Emptied) -> bool:
+        """Return whether cascades that wait may be done behind a change too: rows that go alike."""
+        gone = isinstance(change, Edit) and change.new is None
+        return gone and change.table == self._cascades[-1].action.parent
 
     def _take_end(self, end: End) -> None:
         before = self._end
@@ -184,12 +200,14 @@ class Follower:
         self.writer.apply(self._net)
         self._rows += self._net.size
         self._net.clear()
+        self.writer.cascade(self._cascades)
+        self._cascades.clear()
 
     def _commit(self) -> None:
         end = self._end
         if end is None:
             return
-        if self._net.size:
+        if self._net.size or self._cascades:
             self._apply()
         done = self.writer.checkpoint
         self.writer.commit(
@@ -208,6 +226,7 @@ class Follower:
         self._end = None
         self._counted = self._rows = self._open = 0
         self._net.clear()
+        self._cascades.clear()
         self._committed = time.monotonic()
 
     def try_again(self, work: Callable[[], T]) -> T:

@@ -18,7 +18,7 @@ import apsw
 
 from edgelift.errors import TargetError
 from edgelift.rows.conversions import Value
-from edgelift.sources.change_feed import Key, Shape
+from edgelift.sources.change_feed import Action, Cascade, Key, Shape
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.follow.file_writer import (
     READ_CHECKPOINT,
@@ -74,6 +74,20 @@ class RequestWriter:
             self._add_all(_write_removals(table))
         for table in tables:
             self._add_all(_write_rows(table))
+
+    def cascade(self, cascades: Iterable[Cascade]) -> None:
+        """Leave to the target what its own foreign keys did when a row was removed.
+
+        Raises TargetError for a key that changed: it is sent as removed and written anew.
+        """
+        moved = next((cascade for cascade in cascades if cascade.new is not None), None)
+        if moved is not None:
+            raise TargetError(
+                f"A change of {moved.action.parent} cannot be sent as requests",
+                why=f"rows of {moved.action.child} follow its key, which changed, and the origin "
+                "does not log them",
+                tip="follow into a file, without --requests",
+            )
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Send what is left with the position, all in one batch."""
@@ -134,8 +148,9 @@ class LocalRequests(RequestWriter):
         self._target = FileTarget(path)
         super().__init__(self._target.send, (), self._target.checkpoint)
 
-    def prepare(self, shapes: Sequence[Shape]) -> None:
+    def prepare(self, shapes: Sequence[Shape], actions: Sequence[Action]) -> None:
         """Learn the tables; raises TargetError for what cannot be followed by requests."""
+        del actions  # the target's own foreign keys act alike
         triggers = self._target.count_triggers()
         if triggers:
             raise TargetError(
