@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgelift.model.follow_state import FollowOptions
+    from edgelift.model.upload_state import UploadOptions
     from edgelift.serving import dev, serve
     from edgelift.verbs import (
         Options,
@@ -34,6 +35,7 @@ __all__ = [
     "FollowOptions",
     "Options",
     "Outcome",
+    "UploadOptions",
     "assess",
     "build",
     "data",

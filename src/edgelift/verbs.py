@@ -19,6 +19,7 @@ from edgelift.journal import Journal, RunRecord, hold_project
 from edgelift.model.findings import Check, Finding, Status
 from edgelift.model.follow_state import FollowOptions, FollowState
 from edgelift.model.move_estimate import PaperPlan
+from edgelift.model.upload_state import UploadOptions, UploadState
 from edgelift.project import STATE_FOLDER, check_root, find_settings, read_project
 from edgelift.run import Run, run_stage
 
@@ -38,7 +39,8 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a verb did: state of all stages, checks and findings on record, the report's path.
 
-    `follows` says of each followed database where it stands, `papers` what moving it would take.
+    `follows` says of each followed database where it stands, `papers` what moving it would take,
+    `uploads` what was loaded into SQL objects.
     """
 
     verb: str
@@ -52,6 +54,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     settings_text: str | None = None
     follows: tuple[FollowState, ...] = ()
     papers: tuple[PaperPlan, ...] = ()
+    uploads: tuple[UploadState, ...] = ()
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -133,20 +136,37 @@ def data(
     *,
     options: Options = DEFAULTS,
     import_files: str | Path | None = None,
+    upload: UploadOptions | None = None,
     emit: Emit = ignore,
 ) -> Outcome:
     """Copy every row and prove by hash, on both sides, that none was lost or changed.
 
     With `import_files` each database is also written as SQL files for D1's import, to a folder of
-    its name in there. Raises OriginError, TargetError or VerificationMismatch.
+    its name in there. With `upload` the rows are then loaded into deployed SQL objects and proven
+    there, as the outcome's `uploads` tell. Raises OriginError, TargetError or VerificationMismatch.
     """
     from edgelift.stages.data.import_files import write_all_import_files
+    from edgelift.stages.data.upload import upload_all
 
+    if upload is not None and upload.preview:
+        return _preview_upload(path, upload, emit)
     with open_run("data", path, options, emit) as run:
         _run_stages(run, "data", options, only_if_forced=True)
         if import_files is not None:
             write_all_import_files(run, Path(import_files))
-        return read_outcome(run, "data")
+        states = upload_all(run, upload) if upload is not None else ()
+        return msgspec.structs.replace(read_outcome(run, "data"), uploads=states)
+
+
+def _preview_upload(path: str | Path, upload: UploadOptions, emit: Emit) -> Outcome:
+    """Tell what would be loaded, and how it stands there; nothing is run, sent or written."""
+    from edgelift.stages.data.upload import upload_all
+
+    project = read_project(Path(path))
+    with contextlib.closing(Journal(project.state / "journal.db")) as journal:
+        run = Run(project, journal, 0, Path(path), emit)
+        states = upload_all(run, upload)
+        return msgspec.structs.replace(read_outcome(run, "data"), uploads=states)
 
 
 def move(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from edgelift import events
 from edgelift.cli.display import Display
-from edgelift.cli.main import count_checks
+from edgelift.cli.printing import count_checks
 from edgelift.model.findings import Check, Finding, Level, Status
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,15 +18,14 @@ from rich.console import Console
 from rich.markup import escape
 
 import edgelift
-from edgelift.cli.display import Display, format_check, format_finding
+from edgelift.cli.display import Display, format_check
+from edgelift.cli.printing import finish, print_json, show_plan
 from edgelift.errors import EdgeliftError, Interrupted
 from edgelift.events import Event, FollowLag
-from edgelift.model.findings import Check, Level, Status
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from edgelift.verbs import Outcome
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 bug, 2 usage or configuration, 3 blockers found, 4 origin, 5 target, "
@@ -93,12 +91,12 @@ def stage_verb(name: str, summary: str, example: str) -> None:
     def run(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) -> None:
         del debug
         if dry_run:
-            _show_plan(path, name, as_json=as_json)
+            show_plan(path, name, as_json=as_json)
             return
         function = getattr(edgelift, name)
         with Display() as display:
             outcome = function(path, options=edgelift.Options(force=force), emit=display)
-        _finish(outcome, as_json=as_json, stage=name)
+        finish(outcome, as_json=as_json, stage=name)
 
     run.__doc__ = f"{summary}\n\n\b\nExample:\n  {example}\n"
     cli.command(name)(run)
@@ -142,7 +140,7 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
     with Display() as display:
         outcome = edgelift.init(path, options=options, emit=display)
     if as_json:
-        _print_json(outcome)
+        print_json(outcome)
     elif outcome.settings_text:
         click.echo(outcome.settings_text)
     else:
@@ -156,6 +154,11 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
     "--import-files", type=click.Path(path_type=Path), metavar="FOLDER",
     help="Also write SQL files for D1's import.",
 )  # fmt: skip
+@click.option(
+    "--upload", metavar="URL",
+    help="Then load the rows into the SQL objects deployed at URL; see build/DEPLOY.md.",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="With --upload: delete first what is there.")
 @scaling
 def data(  # noqa: PLR0913 - one parameter per option
     path: Path,
@@ -166,6 +169,8 @@ def data(  # noqa: PLR0913 - one parameter per option
     force: bool,
     paranoid: bool,
     import_files: Path | None,
+    upload: str | None,
+    replace: bool,
     workers: int | None,
     scheduler: str | None,
 ) -> None:
@@ -177,15 +182,23 @@ def data(  # noqa: PLR0913 - one parameter per option
       edgelift data examples/anomaly --import-files upload
       edgelift data path/of/backend --paranoid
       edgelift data path/of/backend --workers 4
+      edgelift data path/of/backend --upload https://shop-sql.example.workers.dev
     """  # noqa: D301
     del debug
-    if dry_run:
-        _show_plan(path, "data", as_json=as_json)
+    wanted = (
+        edgelift.UploadOptions(url=upload, replace=replace, preview=dry_run) if upload else None
+    )
+    if replace and not upload:
+        raise click.UsageError("--replace says what --upload may delete; give it --upload URL")
+    if dry_run and wanted is None:
+        show_plan(path, "data", as_json=as_json)
         return
     options = edgelift.Options(force=force, paranoid=paranoid, workers=workers, scheduler=scheduler)
     with Display() as display:
-        outcome = edgelift.data(path, options=options, import_files=import_files, emit=display)
-    _finish(outcome, as_json=as_json, stage="data")
+        outcome = edgelift.data(
+            path, options=options, import_files=import_files, upload=wanted, emit=display
+        )
+    finish(outcome, as_json=as_json, stage="data")
 
 
 @cli.command("move")
@@ -247,7 +260,7 @@ def move(  # noqa: PLR0913 - one parameter per option
             import_files=import_files,
             emit=display,
         )
-    _finish(outcome, as_json=as_json, summary=not plan_only)
+    finish(outcome, as_json=as_json, summary=not plan_only)
 
 
 @cli.command("follow")
@@ -325,7 +338,7 @@ def follow(  # noqa: PLR0913 - one parameter per option
             emit=emit,
         )
     if as_json:
-        _print_json(outcome)
+        print_json(outcome)
         return
     for check in outcome.checks:
         if check.stage == "follow" and not drop:
@@ -349,12 +362,12 @@ def verify(
     """  # noqa: D301
     del debug
     if dry_run:
-        _show_plan(path, "verify", as_json=as_json)
+        show_plan(path, "verify", as_json=as_json)
         return
     options = edgelift.Options(force=force or only is not None, only=only)
     with Display() as display:
         outcome = edgelift.verify(path, options=options, emit=display)
-    _finish(outcome, as_json=as_json, stage="verify")
+    finish(outcome, as_json=as_json, stage="verify")
 
 
 @cli.command("report")
@@ -369,7 +382,7 @@ def report(path: Path, *, as_json: bool, debug: bool) -> None:
     del debug
     with Display() as display:
         outcome = edgelift.report(path, emit=display)
-    _finish(outcome, as_json=as_json)
+    finish(outcome, as_json=as_json)
 
 
 @cli.command("status")
@@ -384,7 +397,7 @@ def status(path: Path, *, as_json: bool, debug: bool) -> None:
     del debug
     outcome = edgelift.status(path)
     if as_json:
-        _print_json(outcome)
+        print_json(outcome)
         return
     console = Console(highlight=False)
     marks = {"done": "[green]✓[/]", "failed": "[red]✗[/]", "never": "·"}
@@ -421,16 +434,16 @@ def lift(  # noqa: PLR0913 - one parameter per option
     """  # noqa: D301
     del debug
     if dry_run:
-        _show_plan(path, "report", as_json=as_json)
+        show_plan(path, "report", as_json=as_json)
         return
     with Display() as display:
         try:
             outcome = edgelift.lift(path, options=edgelift.Options(force=force), emit=display)
         except EdgeliftError as error:
             if isinstance(error.outcome, edgelift.Outcome) and not as_json:
-                _finish(error.outcome, as_json=False, summary=True)
+                finish(error.outcome, as_json=False, summary=True)
             raise
-        _finish(outcome, as_json=as_json, summary=True)
+        finish(outcome, as_json=as_json, summary=True)
     if exit_ or as_json or not sys.stdout.isatty():
         return
     with (
@@ -464,58 +477,6 @@ def dev(path: Path, *, as_json: bool, debug: bool, port: int) -> None:
 
     with contextlib.suppress(KeyboardInterrupt), Display() as display:
         edgelift.dev(path, port=port, emit=display, ready=ready)
-
-
-def _show_plan(path: Path, until: str, *, as_json: bool) -> None:
-    """Show for a dry run which stages would run and which are done already."""
-    preview = edgelift.preview(path, until)
-    if as_json:
-        click.echo(msgspec.json.encode(preview).decode())
-        return
-    for step in preview:
-        click.echo(f"{step.name:<8} {step.action:<9} {step.reason}")
-
-
-def _print_json(outcome: Outcome) -> None:
-    click.echo(msgspec.json.encode(outcome).decode())
-
-
-def _finish(
-    outcome: Outcome, *, as_json: bool, stage: str | None = None, summary: bool = False
-) -> None:
-    if as_json:
-        _print_json(outcome)
-        return
-    console = Console(highlight=False)
-    if summary:
-        _print_summary(console, outcome)
-    for state in outcome.stages:
-        if state.name == stage:
-            console.print(escape(state.summary), soft_wrap=True)
-    if outcome.report:
-        shown = Path(outcome.report)
-        if shown.is_relative_to(Path.cwd()):
-            shown = shown.relative_to(Path.cwd())
-        console.print(f"Report: {escape(str(shown))}", soft_wrap=True)
-
-
-def _print_summary(console: Console, outcome: Outcome) -> None:
-    console.print("\n[bold]Checks[/]")
-    for check in outcome.checks:
-        console.print("  " + format_check(check), soft_wrap=True)
-    console.print(f"\n{count_checks(outcome.checks)}")
-    findings = [f for f in outcome.findings if f.level is not Level.NOTE]
-    if findings:
-        console.print("\n[bold]Findings[/]")
-    for finding in findings:
-        console.print("  " + format_finding(finding), soft_wrap=True)
-
-
-def count_checks(checks: Sequence[Check]) -> str:
-    """Return how many checks ended how: `21 of 23 checks PASS, 2 SKIPPED`."""
-    counts = collections.Counter(check.status for check in checks)
-    others = [f", {counts[s]} {s}" for s in Status if s is not Status.PASS and counts[s]]
-    return f"{counts[Status.PASS]} of {len(checks)} checks PASS" + "".join(others)
 
 
 def _on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -109,6 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+    (folder / "src" / "loads.mjs").write_text("export const loads = [];\n")  # all begin empty
     text = files["wrangler.jsonc"].decode()
     config = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
     assert config["migrations"][0]["new_sqlite_classes"] == ["Sql_MAIN", "Sql_LOG"]

@@ -10,11 +10,14 @@ import json
 from collections.abc import Mapping
 
 from edgelift.stages.build.parts import Database
+from edgelift.targets.migrations import number_migrations
 from edgelift.targets.workerd.boots import JS_FOLDER
 
 ENTRYPOINT = "SqlGateway"
 MODULES = (
+    "sql_door.mjs",
     "sql_gateway.mjs",
+    "sql_loading.mjs",
     "sql_migrations.mjs",
     "sql_object.mjs",
     "sql_session.mjs",
@@ -22,6 +25,13 @@ MODULES = (
 )
 _ABOUT = """// The SQL objects of {name}, written by edgelift; the file is yours to change.
 // Deploy this Worker before the app's: the app's Worker is bound to its entrypoint {entrypoint}.
+// The order of all commands is in ../DEPLOY.md.
+"""
+_LOADING = """// The same Worker while rows are loaded, with an address: wrangler.jsonc has none.
+"""
+_LOADS = """// @ts-check
+/** Objects that stay closed until their rows were loaded; remove one that is to begin empty. */
+export const loads = {names};
 """
 
 
@@ -39,11 +49,16 @@ def build_sql_files(
     if not databases:
         return {}
     name = sql_worker_name(worker)
-    config = json.dumps(_build_config(name, base, databases), indent=2, ensure_ascii=False)
+    settings = _build_config(name, base, databases)
+    config = json.dumps(settings, indent=2, ensure_ascii=False)
+    loading = json.dumps({**settings, "workers_dev": True}, indent=2, ensure_ascii=False)
+    objects = [member.object_name for database in databases for member in database.members]
     about = _ABOUT.format(name=worker, entrypoint=ENTRYPOINT)
     files = {
         "wrangler.jsonc": f"{about}{config}\n",
+        "wrangler.load.jsonc": f"{about}{_LOADING}{loading}\n",
         "src/index.mjs": _build_index(databases),
+        "src/loads.mjs": _LOADS.format(names=json.dumps(objects, indent=2)),
         ".gitignore": "node_modules/\n.wrangler/\n",
     }
     for database in databases:
@@ -94,19 +109,25 @@ def _build_config(
 
 
 def _build_index(databases: tuple[Database, ...]) -> str:
-    lines = ["// @ts-check", "import { withMigrations } from './sql_migrations.mjs';"]
+    lines = [
+        "// @ts-check",
+        "import { answerDoor } from './sql_door.mjs';",
+        "import { withMigrations } from './sql_migrations.mjs';",
+    ]
     for number, database in enumerate(databases):
         lines.append(
             f"import {{ migrations as m{number} }} from './migrations/{database.name}.mjs';"
         )
+    bindings = [database.binding for database in databases]
     lines += ["", f"export {{ {ENTRYPOINT} }} from './sql_gateway.mjs';", ""]
     for number, database in enumerate(databases):
         lines.append(f"export class {_class_name(database)} extends withMigrations(m{number}) {{}}")
     lines += [
         "",
         "export default {",
-        "  // Reached by service bindings only.",
-        "  fetch: () => new Response('Not Found\\n', { status: 404 }),",
+        "  // Reached by service bindings only, but for rows that are loaded before the app.",
+        "  /** @param {Request} request @param {any} env */",
+        f"  fetch: (request, env) => answerDoor(request, env, {json.dumps(bindings)}),",
         "};",
         "",
     ]
@@ -114,10 +135,7 @@ def _build_index(databases: tuple[Database, ...]) -> str:
 
 
 def _build_migrations(schema: Mapping[str, bytes]) -> str:
-    listed = [
-        {"name": f"{number:04}_{name}", "sql": content.decode()}
-        for number, (name, content) in enumerate(schema.items(), 1)
-    ]
+    listed = [made._asdict() for made in number_migrations(schema)]
     text = json.dumps(listed, indent=2, ensure_ascii=False)
     about = "// @ts-check\n/** The database's schema; each entry is applied once, in order. */\n"
     return f"{about}export const migrations = {text};\n"

@@ -5,6 +5,7 @@
  * (sql_session.mjs), so that a caller that is stuck in a loop cannot keep the object from the others.
  */
 import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
+import { loads } from './loads.mjs';
 import { SqlSession } from './sql_session.mjs';
 
 /** A transaction in the hands of a caller elsewhere; when that is gone, so is the transaction. */
@@ -35,7 +36,18 @@ export class SqlGateway extends WorkerEntrypoint {
     const name = this.ctx.props?.object;
     if (!name) throw new Error('the binding does not name its object (props.object)');
     const namespace = /** @type {any} */ (this.env)[name];
-    return namespace.get(namespace.idFromName(shard ? `${name}/${shard}` : name));
+    const object = shard ? `${name}/${shard}` : name;
+    const stub = namespace.get(namespace.idFromName(object));
+    const expects = loads.includes(object);
+    return {
+      /** @param {string} message */
+      query: (message) => stub.query(message, expects),
+      /**
+       * @param {((answer: string) => Promise<string>) | undefined} next
+       * @param {string} first
+       */
+      transact: (next, first) => stub.transact(next, first, expects),
+    };
   }
 
   /**

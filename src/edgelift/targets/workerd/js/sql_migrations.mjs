@@ -1,14 +1,11 @@
 // @ts-check
 /**
  * The production form of a database's SQL object: its class applies the migrations beside it, in order and each once,
- * before it answers anybody. The local runtime needs none: there edgelift puts the lifted file in the object's place.
+ * before it answers anybody, and takes its rows from the door before it is open (sql_loading.mjs). The local runtime needs
+ * neither: there edgelift puts the lifted file in the object's place.
  */
+import { Loading, answerLoad } from './sql_loading.mjs';
 import { SqlObject } from './sql_object.mjs';
-
-const TABLE = '_edgelift_migrations';
-
-/** @param {string} sql */
-const isEmpty = (sql) => sql.replace(/^\s*--.*/gm, '').trim() === '';
 
 /**
  * @param {{ name: string, sql: string }[]} migrations
@@ -16,22 +13,48 @@ const isEmpty = (sql) => sql.replace(/^\s*--.*/gm, '').trim() === '';
  */
 export function withMigrations(migrations) {
   return class extends SqlObject {
+    /** @type {Loading} */
+    #loading;
+
     /**
      * @param {any} context
      * @param {unknown} env
      */
     constructor(context, env) {
       super(context, env);
-      const { storage } = context;
-      storage.transactionSync(() => {
-        storage.sql.exec(`CREATE TABLE IF NOT EXISTS ${TABLE}(name TEXT PRIMARY KEY) WITHOUT ROWID`);
-        for (const { name, sql } of migrations) {
-          if (storage.sql.exec(`SELECT 1 FROM ${TABLE} WHERE name = ?`, name).toArray().length > 0) continue;
-          if (!isEmpty(sql)) storage.sql.exec(sql);
-          storage.sql.exec(`INSERT INTO ${TABLE} VALUES(?)`, name);
-        }
-      });
+      this.#loading = new Loading(context.storage, migrations);
+      this.#loading.prepare();
       this.readSchema();
+    }
+
+    /**
+     * @param {string} message
+     * @param {boolean} [expects] see whyClosed
+     */
+    query(message, expects = false) {
+      const why = this.#loading.whyClosed(expects);
+      return why ? JSON.stringify({ results: [], error: why }) : super.query(message);
+    }
+
+    /**
+     * @param {((answer: string) => Promise<string>) | undefined} next
+     * @param {string} first
+     * @param {boolean} [expects]
+     */
+    async transact(next, first, expects = false) {
+      const why = this.#loading.whyClosed(expects);
+      return why ? JSON.stringify({ results: [], error: why, ended: true }) : super.transact(next, first);
+    }
+
+    /**
+     * Load rows; called by the door.
+     * @param {string} verb
+     * @param {string} text
+     */
+    async load(verb, text) {
+      const answer = await answerLoad(this.#loading, verb, text);
+      if (verb !== 'rows' && verb !== 'proof') this.readSchema();
+      return answer;
     }
   };
 }

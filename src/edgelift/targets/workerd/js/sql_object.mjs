@@ -160,6 +160,7 @@ export class SqlObject extends DurableObject {
     const deferring = "SELECT count(*) FROM sqlite_master WHERE sql LIKE '%deferrable%'";
     const [[found]] = this.ctx.storage.sql.exec(deferring).raw().toArray();
     if (found) this.#prepareProbe();
+    else this.#defers = false;
   }
 
   get #version() {
