@@ -105,7 +105,7 @@ def test_converters_and_the_plain_interface(module: Any, mariadb_server: MariaDb
     assert result.fetch_row(0, 1) == ({"t": "10:00:00", "b": "x"},)
     assert (result.num_rows(), result.num_fields(), opened.field_count()) == (1, 2, 2)
     assert opened.literal("a'b") == b"'a\\'b'"
-    assert module.escape_string("a'b") == b"a\\'b"
+    assert module._mysql.escape_string("a'b") == b"a\\'b"
     opened.query("SELECT 1; SELECT 2")
     assert opened.next_result() == 0
     assert opened.store_result().fetch_row() == ((2,),)

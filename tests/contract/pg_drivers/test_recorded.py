@@ -20,7 +20,7 @@ CASES = Path(__file__).resolve().parents[2] / "cases" / "pg_drivers"
 
 def replay(driver: str, url: str, *options: str, file: Path | None = None) -> dict[str, Any]:
     """Return the number of lines and the differences; runs in a process of its own."""
-    command = [sys.executable, str(CASES / "replay.py"), driver, url]
+    command = [sys.executable, str(CASES.parent / "replay.py"), driver, url]
     command += [str(file or CASES / f"{driver}.txt"), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

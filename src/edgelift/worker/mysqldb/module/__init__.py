@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from MySQLdb import _mysql
+from MySQLdb import _mysql as _mysql
 from MySQLdb._exceptions import (
     DatabaseError,
     DataError,
@@ -18,9 +18,9 @@ from MySQLdb._exceptions import (
     ProgrammingError,
     Warning,  # noqa: A004 - the name that PEP 249 gives it
 )
-from MySQLdb._mysql import escape, escape_string, get_client_info, string_literal
+from MySQLdb._mysql import get_client_info, string_literal
 from MySQLdb.constants import FIELD_TYPE
-from MySQLdb.release import __version__, version_info
+from MySQLdb.release import version_info
 from MySQLdb.times import (
     Date,
     DateFromTicks,
@@ -33,7 +33,6 @@ from MySQLdb.times import (
 threadsafety = 1
 apilevel = "2.0"
 paramstyle = "format"
-NULL = _mysql.NULL
 
 
 class DBAPISet(frozenset):
@@ -74,12 +73,17 @@ def Connect(*args: Any, **kwargs: Any) -> Any:
 
 connect = Connection = Connect
 
+
+def debug(_options: str) -> None:
+    """Do nothing: there is no client library whose steps could be traced."""
+
+
 __all__ = [
-    "BINARY", "DATE", "DATETIME", "FIELD_TYPE", "NULL", "NUMBER", "ROWID", "STRING", "TIME",
-    "TIMESTAMP", "Binary", "Connect", "Connection", "DBAPISet", "DataError", "DatabaseError",
-    "Date", "DateFromTicks", "Error", "IntegrityError", "InterfaceError", "InternalError",
-    "MySQLError", "NotSupportedError", "OperationalError", "ProgrammingError", "Time",
-    "TimeFromTicks", "Timestamp", "TimestampFromTicks", "Warning", "__version__", "apilevel",
-    "connect", "escape", "escape_string", "get_client_info", "paramstyle", "string_literal",
-    "threadsafety", "version_info",
+    "BINARY", "DATE", "FIELD_TYPE", "NUMBER", "ROWID", "STRING", "TIME", "TIMESTAMP", "Binary",
+    "Connect", "Connection", "DBAPISet", "DataError", "DatabaseError", "Date", "DateFromTicks",
+    "Error", "IntegrityError", "InterfaceError", "InternalError", "MySQLError",
+    "NotSupportedError", "OperationalError", "ProgrammingError", "Time", "TimeFromTicks",
+    "Timestamp", "TimestampFromTicks", "Warning", "apilevel", "connect", "connections",
+    "constants", "converters", "cursors", "debug", "get_client_info", "paramstyle",
+    "string_literal", "threadsafety", "version_info",
 ]  # fmt: skip

@@ -17,8 +17,8 @@ from MySQLdb._exceptions import (
     ProgrammingError,
     Warning,  # noqa: A004 - the name that PEP 249 gives it
 )
+from MySQLdb.columns import describe, read_flags
 from MySQLdb.release import __version__, version_info
-from pymysql.converters import escape_item
 from pymysql.converters import escape_string as _escape_text
 
 NULL = "NULL"
@@ -45,20 +45,23 @@ def connect(*args: Any, **kwargs: Any) -> Any:
 
 def escape_string(text: str | bytes) -> bytes:
     """Return text with special characters escaped, without quotes."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")
-    return _escape_text(text).encode("utf-8", "surrogateescape")
+    content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    # Only ASCII characters are escaped, so bytes can pass as Latin-1.
+    return _escape_text(content.decode("latin-1")).encode("latin-1")
 
 
 def string_literal(value: object) -> bytes:
-    """Return a value's text as a quoted literal."""
+    """Return a value's text as a quoted literal; bytes as they are."""
     shown = value if isinstance(value, str | bytes) else str(value)
     return b"'" + escape_string(shown) + b"'"
 
 
 def escape(value: Any, encoders: Any = None) -> bytes:
-    """Return a value as a literal, by the conversions given."""
-    literal = escape_item(value, "utf8mb4", encoders)
+    """Return a value as a literal by the conversions given, its text as a string without one."""
+    encoder = (encoders or {}).get(type(value))
+    if encoder is None:
+        return string_literal(value)
+    literal = encoder(value, encoders)
     return literal if isinstance(literal, bytes) else literal.encode("utf-8", "surrogateescape")
 
 
@@ -67,8 +70,7 @@ class Result:
 
     def __init__(self, result: Any) -> None:
         self._rows: list[tuple[Any, ...]] = list(result.rows or ())
-        self._description = result.description or ()
-        self._fields = getattr(result, "fields", None) or ()
+        self._result = result
         self._place = 0
 
     def fetch_row(self, maxrows: int = 1, how: int = 0) -> tuple[Any, ...]:
@@ -81,15 +83,15 @@ class Result:
         return tuple(dict(zip(names, row, strict=True)) for row in taken)
 
     def _names(self, *, qualified: bool) -> list[str]:
-        names = [column[0] for column in self._description]
+        names = [column[0] for column in self._result.description or ()]
         if not qualified:
             return names
-        tables = [field.table_name for field in self._fields]
+        tables = [field.table_name for field in self._result.fields]
         return [f"{t}.{n}" if t else n for t, n in zip(tables, names, strict=True)]
 
     def describe(self) -> tuple[Any, ...]:
         """Return the columns as PEP 249 describes them."""
-        return tuple(self._description)
+        return describe(self._result) or ()
 
     def num_rows(self) -> int:
         """Return the number of rows."""
@@ -97,11 +99,11 @@ class Result:
 
     def num_fields(self) -> int:
         """Return the number of columns."""
-        return len(self._description)
+        return len(self._result.description or ())
 
     def field_flags(self) -> tuple[int, ...]:
         """Return the flags of each column (constants.FLAG)."""
-        return tuple(field.flags for field in self._fields)
+        return read_flags(self._result) or ()
 
     def data_seek(self, n: int) -> None:
         """Go to a row."""

@@ -1,4 +1,4 @@
-"""Runs recorded lines through a PostgreSQL driver and compares what each gives.
+"""Runs recorded lines through a database driver and compares what each gives.
 
 A case file has lines `> expression or statement`, each followed by what the real driver gave:
 `= repr` or `! error`. The lines of a file share one connection and one namespace.
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SOURCE = Path(__file__).resolve().parents[3] / "src"
+_SOURCE = Path(__file__).resolve().parents[2] / "src"
 # What differs from run to run: addresses in memory, the server's port.
 _VOLATILE = ((re.compile(r"( at)? 0x[0-9a-f]{6,}"), ""), (re.compile(r"port \d+|port=\d+"), "port N"))
 
@@ -38,6 +38,7 @@ def describe_error(error: BaseException) -> str:
     """Return an error's classes, code and text."""
     names = [f"{k.__module__}.{k.__qualname__}" for k in type(error).__mro__[:3]]
     code = getattr(error, "pgcode", None) or getattr(error, "sqlstate", None) or "-"
+    code = "-" if names[0].startswith("MySQLdb.") else code  # PyMySQL has it besides
     return steady(f"! {' < '.join(names)} {code} {str(error)!r}")
 
 
@@ -83,15 +84,25 @@ async def replay(driver: str, url: str, file: Path, *, record: bool) -> list[dic
     return differences
 
 
+def install_modules(driver: str) -> None:
+    """Put edgelift's modules where the driver would be imported from."""
+    if driver == "mysqldb":
+        from edgelift.worker import mysqldb
+
+        mysqldb.install()
+    else:
+        from edgelift.worker import postgres
+
+        postgres.install(blocking="--blocking" in sys.argv)
+
+
 def main() -> int:
     """Replay a file and print the number of lines and the differences as JSON."""
     driver, url, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     record = "--record" in sys.argv
     if not record:
         sys.path.insert(0, str(_SOURCE))
-        from edgelift.worker.postgres import install
-
-        install(blocking="--blocking" in sys.argv)
+        install_modules(driver)
     differences = asyncio.run(replay(driver, url, file, record=record))
     count = sum(line.startswith("> ") for line, _ in read_lines(file))
     print(json.dumps({"lines": count, "differences": differences}))
