@@ -226,6 +226,8 @@ class Statement:
         before = self.tokens[end - 2]
         if before.upper == "AS" and before.kind == WORD:
             return unquote(last), end - 2
+        if before.upper == "OVER" and before.kind == WORD and self.tokens[end - 3].text == ")":
+            return None, end  # a window's name
         ends_operand = before.text == ")" or (
             before.kind in {QUOTED, STRING, NUMBER, BLOB, PARAM}
             or (before.kind == WORD and before.upper not in _BEFORE_OPERAND)
