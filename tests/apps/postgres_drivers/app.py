@@ -1,8 +1,11 @@
 """An ASGI app that keeps a connection or a pool of every PostgreSQL driver there is."""
 
+import asyncio
 import os
+import time
 from contextlib import asynccontextmanager
 
+import aiopg
 import asyncpg
 import psycopg
 import psycopg2
@@ -22,6 +25,7 @@ async def lifespan(app):
     app.state.single = await asyncpg.connect(URL)
     app.state.psycopg = ConnectionPool(URL, min_size=2, open=True)
     app.state.psycopg2 = psycopg2.pool.ThreadedConnectionPool(1, 10, URL)
+    app.state.aiopg = await aiopg.create_pool(URL, minsize=1, maxsize=3)
     yield
 
 
@@ -78,3 +82,51 @@ def use_psycopg2_pool(request: Request):
             return cursor.fetchone()[0]
     finally:
         pool.putconn(connection)
+
+
+@app.get("/aiopg")
+async def use_aiopg():
+    if "aiopg" not in kept:
+        kept["aiopg"] = await aiopg.connect(URL)
+    async with kept["aiopg"].cursor() as cursor:
+        await cursor.execute("select pg_backend_pid()")
+        return (await cursor.fetchone())[0]
+
+
+@app.get("/aiopg-pool")
+async def use_aiopg_pool(request: Request):
+    async with request.app.state.aiopg.acquire() as connection:
+        async with connection.cursor() as cursor:
+            async with cursor.begin():
+                await cursor.execute("select pg_backend_pid() + %s", (0,))
+                return (await cursor.fetchone())[0]
+
+
+@app.post("/aiopg-words/{first}/{second}")
+async def write_by_aiopg(request: Request, first: str, second: str):
+    """Two words in a transaction; of two equal ones nothing stays."""
+    async with request.app.state.aiopg.acquire() as connection:
+        async with connection.cursor() as cursor:
+            try:
+                async with cursor.begin():
+                    await cursor.execute("insert into words values (%s, now())", (first,))
+                    await cursor.execute("insert into words values (%s, now())", (second,))
+            except psycopg2.IntegrityError as error:
+                return {"refused": error.pgcode}
+            await cursor.execute("select word from words order by word")
+            return [word async for (word,) in cursor]
+
+
+@app.get("/aiopg-together")
+async def wait_together_by_aiopg(request: Request, times: int = 3, s: float = 0.4):
+    """Several statements at once, each on a connection of its own; the longest one decides."""
+    started = time.monotonic()
+
+    async def ask(number):
+        async with request.app.state.aiopg.acquire() as connection:
+            async with connection.cursor() as cursor:
+                await cursor.execute("select %s, pg_sleep(%s)", (number, s))
+                return (await cursor.fetchone())[0]
+
+    found = await asyncio.gather(*(ask(number) for number in range(times)))
+    return {"found": found, "elapsed": time.monotonic() - started}

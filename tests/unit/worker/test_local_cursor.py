@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3 as real
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +27,9 @@ def connection() -> Iterator[Any]:
     opened.close()
 
 
-@pytest.fixture(params=[Wrapper, driver.Cursor, lambda made: Wrapper(made)], ids=["own", "ours", "made"])
+@pytest.fixture(
+    params=[Wrapper, driver.Cursor, functools.partial(Wrapper)], ids=["own", "ours", "made"]
+)
 def cursor(request: Any, connection: Any) -> Any:
     return connection.cursor(request.param)
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from edgelift.model.server_url import ServerUrl, parse_server_url
-from edgelift.targets.packages import install_packages, resolve_packages
+from edgelift.targets.packages import OriginUse, install_packages, resolve_packages
 from edgelift.targets.workerd import Bundle, BundleSpec, Worker, build_bundle, start_worker
 from edgelift.toolchain import Toolchain
 from tests.servers.mariadb import MariaDb, start_mariadb
@@ -20,7 +20,7 @@ from tests.servers.postgres import PostgresServer, require_postgres, start_postg
 APPS = Path(__file__).parents[2] / "apps"
 PACKAGES = (
     "flask", "sqlalchemy", "pg8000", "pymysql", "fastapi", "aiomysql", "psycopg", "psycopg-pool",
-    "workers-runtime-sdk", "tzdata",
+    "aiopg", "workers-runtime-sdk", "tzdata",
 )  # fmt: skip
 PATIENCE_S = 60
 
@@ -76,7 +76,10 @@ def make_certificate(folder: Path) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain) -> Path:
     cache = toolchain.root.parent
     folder = tmp_path_factory.mktemp("site") / "packages"
-    install_packages(resolve_packages(PACKAGES, cache=cache, note=print), folder, cache=cache)
+    use = OriginUse(engines=("mysql", "postgresql"))
+    resolution = resolve_packages(PACKAGES, cache=cache, note=print, use=use)
+    assert [plan.name for plan in resolution.packages if plan.outcome == "refused"] == []
+    install_packages(resolution, folder, cache=cache)
     return folder
 
 

@@ -56,6 +56,24 @@ def test_a_table_is_rebuilt(prepared: Any) -> None:
     assert names == [("child",), ("parent",)]
 
 
+def test_a_table_is_rebuilt_where_no_pragma_was_given(prepared: Any) -> None:
+    """CPython checks no foreign keys by itself, so Alembic's batch mode turns none off."""
+    for sql in (*REBUILD[1:], "COMMIT"):
+        prepared.execute(sql)
+    assert prepared.execute("SELECT age FROM parent").fetchall() == [(1.0,), (1.0,)]
+    assert prepared.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_who_asks_for_checks_gets_them_at_once(prepared: Any) -> None:
+    prepared.execute("PRAGMA foreign_keys = ON")
+    for sql in REBUILD[1:4]:
+        prepared.execute(sql)
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY constraint failed"):
+        prepared.execute("DROP TABLE parent")
+    prepared.execute("ROLLBACK")
+    assert prepared.execute("SELECT count(*) FROM parent").fetchone() == (2,)
+
+
 def test_what_is_violated_at_the_end_is_refused(prepared: Any) -> None:
     for sql in (*REBUILD, "DELETE FROM parent WHERE id = 2"):
         prepared.execute(sql)

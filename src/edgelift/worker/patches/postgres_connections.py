@@ -18,7 +18,9 @@ from edgelift.worker.hyperdrive import Endpoint, UnreachableError, find_database
 from edgelift.worker.loop import run_coroutine
 
 _PSYCOPG2_METHODS = (
-    "cancel", "commit", "cursor", "lobject", "poll", "reset", "rollback", "set_client_encoding",
+    "cancel", "commit", "cursor", "get_backend_pid", "get_parameter_status",
+    "get_transaction_status", "isexecuting", "lobject", "poll", "reset", "rollback",
+    "set_client_encoding",
     "set_isolation_level", "set_session", "tpc_begin", "tpc_commit", "tpc_prepare", "tpc_recover",
     "tpc_rollback", "_check_open",
 )  # fmt: skip
@@ -67,8 +69,16 @@ def _remember_psycopg2(unconnected: Any, name: str, value: Any) -> bool:
     return True
 
 
+def _open_psycopg2(kind: Any, args: Any, kwargs: Any) -> Any:
+    """Open a connection; an asynchronous one (aiopg's) is connected when it is handed out."""
+    made = kind(*args, **kwargs)
+    while made.async_ and made.poll():
+        pass  # a poll waits for the server, suspending its request only
+    return made
+
+
 PSYCOPG2 = Driver(
-    open=lambda kind, args, kwargs: kind(*args, **kwargs),
+    open=_open_psycopg2,
     close=lambda connection: connection.close(),
     is_open=lambda connection: not connection.closed,
     carry=_carry_psycopg2,

@@ -27,6 +27,7 @@ from edgelift.worker.sqlite3.expressions import REFUSAL
 from edgelift.worker.sqlite3.features import Features
 from edgelift.worker.sqlite3.foreign_keys import defer_checks, run_rename
 from edgelift.worker.sqlite3.local_copy import run_locally
+from edgelift.worker.sqlite3.local_cursor import LocalConnection
 from edgelift.worker.sqlite3.local_writes import run_write_locally
 from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
 from edgelift.worker.sqlite3.options import LEGACY_TRANSACTION_CONTROL, read_options
@@ -55,7 +56,7 @@ class _ConnectionType(type):
         uri = read_options(arguments, named).uri if cls is Connection else False
         is_local = cls is Connection and registry.find_database(database, uri=uri) is None
         if is_local and real is not None:
-            return real.Connection(database, *arguments, **named)
+            return LocalConnection(database, *arguments, **named)
         return super().__call__(database, *arguments, **named)
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -142,8 +143,22 @@ class Connection(Features, metaclass=_ConnectionType):
             return Outcome()
         if source.is_query:
             return self._read(plan, values)
-        self.check_schema(plan)
-        return self._run_pragma(source) or self._run_schema(plan, values)
+        return self._run_pragma(source) or self._define(plan, values)
+
+    def _define(self, plan: Plan, values: Sequence[Value]) -> Outcome:
+        """Run what is no query and no write; definitions have no calls of Python in them.
+
+        Those of Django (DEFAULT, CHECK, generated columns) are kept as plain SQL.
+        """
+        kept = self._expand(plan, values) if plan.source.first == "CREATE" else None
+        if kept is None or kept is plan or "VIEW" in {t.upper for t in plan.source.tokens[:3]}:
+            self.check_schema(plan)
+            return self._run_schema(plan, values)
+        try:
+            return self._run_schema(kept, values)
+        except errors.OperationalError:
+            self.check_schema(plan)  # names the function that has no such form
+            raise
 
     def _read(self, plan: Plan, values: Sequence[Value]) -> Outcome:
         """Run a query, on a copy of its tables where D1 cannot."""
@@ -220,7 +235,8 @@ class Connection(Features, metaclass=_ConnectionType):
         changes_schema = plan.source.first not in {"EXPLAIN", "PRAGMA"}
         if changes_schema:
             self._check_writable()
-            if self._defers_checks() and run_rename(self.database, plan.source):
+            # CPython checks none unless it was told to: schema editors drop what others refer to.
+            if self._defers_checks(unless_asked=True) and run_rename(self.database, plan.source):
                 self._transaction.note_write()
                 return Outcome()
         outcome = run_other(self.database, plan, values)
@@ -228,11 +244,14 @@ class Connection(Features, metaclass=_ConnectionType):
             self._transaction.note_write()
         return outcome
 
-    def _defers_checks(self) -> bool:
-        """Return whether foreign keys wait for the end of the transaction, and make it so."""
+    def _defers_checks(self, *, unless_asked: bool = False) -> bool:
+        """Return whether foreign keys wait for the end of the transaction, and make it so.
+
+        They do after PRAGMA foreign_keys=OFF; with `unless_asked` also where none was given.
+        """
         transaction = self._transaction
         if (
-            self.pragma_values.get("foreign_keys") != 0
+            self.pragma_values.get("foreign_keys", not unless_asked) != 0
             or not transaction.open
             or not isinstance(transaction, ObjectTransaction)
         ):
