@@ -107,7 +107,7 @@ class SchemaSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """
 
     exclude: tuple[str, ...] = ()
-    timestamps: Literal["sqlalchemy", "django", "unix", "unix_ms"] = "sqlalchemy"
+    timestamps: Literal["auto", "sqlalchemy", "django", "unix", "unix_ms"] = "auto"
     uuid: Literal["auto", "text", "hex", "blob"] = "auto"
     cast: tuple[CastSection, ...] = ()
     rename: tuple[RenameSection, ...] = ()

@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from edgelift.model.move_plan import MovePlan
 from edgelift.model.row_spec import FieldSpec
+from edgelift.rows.ops import read_settings
 from edgelift.sources.server_sql import DIALECTS
 
 Columns = Mapping[str, Mapping[str, str]]
@@ -37,6 +38,16 @@ def read_columns(plan: MovePlan) -> dict[str, dict[str, str]]:
         kinds = {field.column: _read_kind(field) for field in table.spec.fields}
         found[table.spec.target] = kinds
     return found
+
+
+def read_uuid_style(plan: MovePlan) -> str:
+    """Return the form of a moved database's UUIDs: `text`, `hex` or `blob`.
+
+    Without any column of that type it is that of the ORMs, which then keep 32 digits in texts.
+    """
+    fields = [field for table in plan.tables for field in table.spec.fields]
+    styles = [read_settings(f.op, f.argument)["style"] for f in fields if f.op == "uuid"]
+    return styles[0] if styles else ("hex" if plan.dialect == "mysql" else "text")
 
 
 def _read_kind(field: FieldSpec) -> str:

@@ -147,6 +147,9 @@ def _install_shims(settings: dict[str, Any]) -> None:
         importlib.import_module("edgelift.worker.sqlite3").install(files)
     if any(database.get("origin") for database in files):
         importlib.import_module("edgelift.worker.sqlalchemy_moved").install(files)
+        importlib.import_module("edgelift.worker.django_moved").install(files)
+    if any(database.get("catalogue") for database in files):
+        importlib.import_module("edgelift.worker.moved").install(files)
     if settings.get("models"):
         importlib.import_module("edgelift.worker.models").install()
 

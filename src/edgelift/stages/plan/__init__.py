@@ -41,6 +41,7 @@ from edgelift.stages.plan.decisions import (
     keep_transactions,
     plan_databases,
 )
+from edgelift.stages.plan.django_code import check_django
 from edgelift.stages.plan.recorded import check_recorded, judge_recorded, record_sql
 from edgelift.stages.plan.rules import RULES
 from edgelift.stages.plan.server_code import check_server_code
@@ -104,7 +105,10 @@ def work(run: Run) -> Result:
     )
     plan = build_plan(run.project, inventory, databases, resolution.packages, assessed)
     engines = {engine for s in moved if (engine := read_engine(s))}
-    spoken = _accept(list(check_server_code(view, engines)) if engines else [], accepted)
+    said = [*check_server_code(view, engines)] if engines else []
+    if engines:
+        said += check_django(view, engines, run.project.settings.schema.timestamps)
+    spoken = _accept(said, accepted)
     if engines:
         seen = record_sql(run, python, engines)
         literals = {text for _site, text in read_texts(view)}

@@ -10,7 +10,7 @@ from django.db.utils import IntegrityError
 
 from edgelift.worker.django_moved.assignment import assign
 from edgelift.worker.django_moved.operations import DISTINCT_MARK, DISTINCT_SPLIT
-from edgelift.worker.django_moved.rules import find_rule
+from edgelift.worker.django_moved.registry import find_rule
 from edgelift.worker.sqlalchemy_moved import counters
 
 _ON = re.compile(f"{DISTINCT_MARK}(.*?){DISTINCT_MARK}", re.DOTALL)
@@ -61,7 +61,8 @@ class Moved:
 
     def compile(self, node: Any) -> Any:
         """Return SQL and parameters of a node."""
-        rule = find_rule(type(node))
+        kind: Any = type(node)
+        rule = find_rule(kind)
         made = rule(node, self, self.connection) if rule is not None else None
         return super().compile(node) if made is None else made  # type: ignore[misc]
 

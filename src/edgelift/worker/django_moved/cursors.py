@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+from django.db.backends.sqlite3 import base as sqlite
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from edgelift.worker.django_moved.values import write_parameter
@@ -19,7 +19,7 @@ Read = Callable[[Any], Any]
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-class MovedCursor(SQLiteCursorWrapper):
+class MovedCursor(sqlite.SQLiteCursorWrapper):
     """Runs the app's SQL, and that of the ORM, in the moved database."""
 
     wrapper: Any = None
@@ -30,12 +30,22 @@ class MovedCursor(SQLiteCursorWrapper):
         self.wrapper.check_transaction(query)
         self.row_factory = self._choose_reader(query)
         try:
-            super().execute(texts.read_text(query) or query, self._write(params))
+            self._run(query, self._write(params))
         except self.wrapper.Database.Error:
             self.wrapper.note_failure()
             raise
         self.wrapper.note_statement(query)
         return self
+
+    def _run(self, query: str, params: Any) -> None:
+        """Run a statement; a translated one has SQLite's own places for its parameters."""
+        known = texts.read_text(query)
+        if known is None:
+            super().execute(query, params)
+        elif params is None:
+            sqlite.Database.Cursor.execute(self, known)
+        else:
+            sqlite.Database.Cursor.execute(self, known, params)
 
     def _choose_reader(self, query: str) -> Any:
         """Return what reads rows as the server's driver gives them; the ORM reads its own."""
@@ -50,7 +60,11 @@ class MovedCursor(SQLiteCursorWrapper):
         self.wrapper.check_transaction(query)
         try:
             rows = [self._write(params) for params in param_list]
-            super().executemany(texts.read_text(query) or query, rows)
+            known = texts.read_text(query)
+            if known is None:
+                super().executemany(query, rows)
+            else:
+                sqlite.Database.Cursor.executemany(self, known, rows)
         except self.wrapper.Database.Error:
             self.wrapper.note_failure()
             raise
@@ -86,7 +100,7 @@ def find_reader(kind: str, wrapper: Any) -> Read | None:
     """Return what reads values of a kind (see sources/server_kinds.py), None for plain ones."""
     name, _, scale = kind.partition(":")
     if name == "numeric":
-        return lambda value: read_decimal(value, int(scale) if scale else None)
+        return lambda value: read_places(value, int(scale) if scale else None)
     readers: dict[str, Read] = {
         "boolean": bool,
         "timestamp": read_moment,
@@ -99,6 +113,13 @@ def find_reader(kind: str, wrapper: Any) -> Read | None:
     return readers.get(name)
 
 
+def read_places(value: Any, scale: int | None) -> Any:
+    """Return a decimal with the places of its column."""
+    if isinstance(value, Decimal) and scale is not None and value.is_finite():
+        return value.quantize(Decimal(1).scaleb(-scale))
+    return read_decimal(value, scale)
+
+
 def read_moment(value: Any) -> Any:
     """Return the datetime of a text."""
     return parse_datetime(value) if isinstance(value, str) else value
@@ -106,5 +127,7 @@ def read_moment(value: Any) -> Any:
 
 def read_number(value: bytes) -> Decimal:
     """Return what a NUMERIC column holds: a converter of sqlite3, for raw statements."""
-    found: Decimal = read_decimal(float(value) if not value.lstrip(b"-").isdigit() else int(value), None)
+    found: Decimal = read_decimal(
+        float(value) if not value.lstrip(b"-").isdigit() else int(value), None
+    )
     return found

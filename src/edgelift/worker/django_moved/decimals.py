@@ -35,9 +35,10 @@ class Scales(NamedTuple):
     literals: tuple[Decimal, ...] = ()
 
 
-def make_converter(expression: Any) -> Callable[[Any, Any, Any], Any]:
+def make_converter(expression: Any, connection: Any) -> Callable[[Any, Any, Any], Any]:
     """Return a converter of a decimal result."""
     scales = find_scales(expression)
+    keeps = connection.origin == "postgresql"  # where each value has places of its own
 
     def convert(value: Any, _expression: Any, _connection: Any) -> Any:
         if value is None:
@@ -47,7 +48,7 @@ def make_converter(expression: Any) -> Callable[[Any, Any, Any], Any]:
         elif not isinstance(value, Decimal):
             value = Decimal(str(value))
         for literal in scales.literals:
-            if value == literal:
+            if keeps and value == literal:
                 return literal
         if scales.places is None or not value.is_finite():
             return value
@@ -58,20 +59,17 @@ def make_converter(expression: Any) -> Callable[[Any, Any, Any], Any]:
 
 def find_scales(expression: Any) -> Scales:
     """Return how many places the server's result of an expression has."""
+    for kinds, rule in _KINDS:
+        if isinstance(expression, kinds):
+            return rule(expression)
+    return _of_function(expression)
+
+
+def _of_function(expression: Any) -> Scales:
     name = type(expression).__name__
-    if isinstance(expression, Col):
-        return Scales(_places_of(expression.target))
-    if isinstance(expression, Value):
-        return _of_value(expression.value)
-    if isinstance(expression, CombinedExpression):
-        return _combine(expression)
-    if isinstance(expression, ExpressionWrapper | Window):
-        return find_scales(expression.get_source_expressions()[0])
-    if isinstance(expression, Subquery):
-        return _of_subquery(expression)
-    if name == "Coalesce" or isinstance(expression, Case):
+    if name == "Coalesce":
         return _of_choice(expression)
-    sources = expression.get_source_expressions() if hasattr(expression, "get_source_expressions") else []
+    sources: list[Any] = getattr(expression, "get_source_expressions", list)()
     if name in _SAME and sources:
         return Scales(find_scales(sources[0]).places)
     if name == "Round" and len(sources) > 1 and isinstance(sources[1], Value):
@@ -81,9 +79,15 @@ def find_scales(expression: Any) -> Scales:
     return Scales(_places_of(expression.output_field)) if name == "Cast" else Scales(None)
 
 
+def _of_inner(expression: Any) -> Scales:
+    return find_scales(expression.get_source_expressions()[0])
+
+
 def _places_of(field: Any) -> int | None:
     if isinstance(field, models.ForeignObject):
         field = field.target_field
+    if type(field).__name__ == "GeneratedField":
+        field = field.output_field
     if isinstance(field, models.DecimalField):
         places: int | None = field.decimal_places
         return places
@@ -129,3 +133,13 @@ def is_decimal(expression: Any) -> bool:
         return isinstance(expression.output_field, models.DecimalField)
     except (AttributeError, FieldError):
         return False
+
+
+_KINDS: tuple[tuple[Any, Callable[[Any], Scales]], ...] = (
+    (Col, lambda expression: Scales(_places_of(expression.target))),
+    (Value, lambda expression: _of_value(expression.value)),
+    (CombinedExpression, _combine),
+    ((ExpressionWrapper, Window), _of_inner),
+    (Subquery, _of_subquery),
+    (Case, _of_choice),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.db import DataError
 from django.db.backends.sqlite3.features import DatabaseFeatures
 
@@ -49,3 +48,5 @@ class PostgresFeatures(MovedFeatures):
 
 class MysqlFeatures(MovedFeatures):
     """Features of MySQL and MariaDB."""
+
+    supports_update_conflicts_with_target = False

@@ -1,4 +1,4 @@
-"""Finds our backends under the names of Django's, and patches what they need of contrib.postgres."""
+"""Finds our backends under the names of Django's, and patches fields of contrib.postgres."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.backends.sqlite3.introspection import DatabaseIntrospection, FlexibleFieldLookupDict
 
@@ -10,7 +10,7 @@ from django.db.backends.sqlite3.introspection import DatabaseIntrospection, Flex
 class MovedLookup(FlexibleFieldLookupDict):
     """Fields by declared types, those that the move writes included."""
 
-    base_data_types_reverse = {
+    base_data_types_reverse: ClassVar[dict[str, str]] = {
         **FlexibleFieldLookupDict.base_data_types_reverse,
         "boolean": "BooleanField",
         "numeric": "DecimalField",

@@ -6,11 +6,12 @@ import datetime as dt
 import functools
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col
 from django.db.models.functions.datetime import TruncBase
 from django.utils import timezone
@@ -75,7 +76,7 @@ class MovedOperations(DatabaseOperations):
 
     def get_decimalfield_converter(self, expression: Any) -> Any:
         """Return what reads decimals with the places that the server gives them."""
-        return decimals.make_converter(expression)
+        return decimals.make_converter(expression, self.connection)
 
     def convert_uuidfield_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Read UUIDs of any form."""
@@ -199,7 +200,7 @@ class PostgresOperations(MovedOperations):
 class MysqlOperations(MovedOperations):
     """Operations of what was MySQL: moments as Django writes them there, documents as text."""
 
-    _RANGES = {
+    _RANGES: ClassVar[dict[str, tuple[int, int]]] = {
         "PositiveSmallIntegerField": (0, 65535),
         "PositiveIntegerField": (0, 4294967295),
         "PositiveBigIntegerField": (0, 18446744073709551615),
@@ -208,6 +209,15 @@ class MysqlOperations(MovedOperations):
     def integer_field_range(self, internal_type: str) -> Any:
         """Return the range of the server's type."""
         return self._RANGES.get(internal_type) or super().integer_field_range(internal_type)
+
+    def on_conflict_suffix_sql(
+        self, fields: Any, on_conflict: Any, update_fields: Any, unique_fields: Any
+    ) -> str:
+        """Return ON DUPLICATE KEY UPDATE in SQLite's words: whatever unique key is met."""
+        if on_conflict != OnConflict.UPDATE:
+            return ""
+        terms = [f"{name} = excluded.{name}" for name in map(self.quote_name, update_fields)]
+        return f"ON CONFLICT DO UPDATE SET {', '.join(terms)}"
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         """Return a moment in the connection's time zone."""

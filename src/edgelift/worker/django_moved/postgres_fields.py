@@ -91,7 +91,7 @@ def write_items(field: Any, values: list[Any], connection: Any) -> Any:
 
 def _prepare(base: Any, values: Any, connection: Any) -> list[Any]:
     nested = hasattr(base, "base_field") and hasattr(base, "size")
-    made = []
+    made: list[Any] = []
     for value in values:
         if value is None:
             made.append(None)

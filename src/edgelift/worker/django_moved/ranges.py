@@ -23,7 +23,7 @@ class Range:
             raise ValueError(f"bound flags not valid: {bounds!r}")
         self.lower = None if empty else lower
         self.upper = None if empty else upper
-        self._bounds = None if empty else bounds
+        self._bounds: Any = None if empty else bounds
 
     @property
     def isempty(self) -> bool:
@@ -53,7 +53,9 @@ class Range:
     def __contains__(self, value: Any) -> bool:
         if not self._bounds:
             return False
-        if self.lower is not None and (value < self.lower or (value == self.lower) > self.lower_inc):
+        if self.lower is not None and (
+            value < self.lower or (value == self.lower) > self.lower_inc
+        ):
             return False
         return self.upper is None or value < self.upper or (value == self.upper and self.upper_inc)
 
@@ -78,7 +80,7 @@ class Range:
             return "empty"
         return f"{self._bounds[0]}{self.lower}, {self.upper}{self._bounds[1]}"
 
-    def _parts(self) -> tuple[Any, Any, str]:
+    def _parts(self) -> tuple[Any, Any, Any]:
         return self.lower, self.upper, self._bounds
 
 

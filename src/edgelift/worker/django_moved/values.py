@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -48,16 +49,11 @@ def write_parameter(value: Any, uuid_form: str = "text") -> Any:
     """Return what stands for a parameter in the moved database."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
-    if isinstance(value, Decimal):
-        return write_decimal(value)
     if isinstance(value, UUID):
         return write_uuid(value, uuid_form)
-    if isinstance(value, dt.datetime):
-        return write_moment(value)
-    if isinstance(value, dt.date | dt.time):
-        return str(value)
-    if isinstance(value, dt.timedelta):
-        return value // _MICROSECOND
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value)
     return _write_collected(value)
 
 
@@ -73,3 +69,12 @@ def _write_collected(value: Any) -> Any:
     if isinstance(value, Jsonb) or type(value).__name__ in {"Json", "Jsonb"}:
         return write_jsonb(getattr(value, "obj", None) or value.adapted)
     return str(value) if isinstance(value, _ADDRESSES) else value
+
+
+_WRITERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (Decimal, write_decimal),
+    (dt.datetime, write_moment),
+    (dt.date, str),
+    (dt.time, str),
+    (dt.timedelta, lambda value: value // _MICROSECOND),
+)

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import zoneinfo
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -39,7 +39,7 @@ class MovedWrapper(sqlite.DatabaseWrapper):
     origin = "postgresql"
     # An error inside a transaction of PostgreSQL leaves nothing to do but to roll back.
     errors_abort = True
-    data_types = {
+    data_types: ClassVar[dict[str, Any]] = {
         **sqlite.DatabaseWrapper.data_types,
         "BooleanField": "boolean",
         "UUIDField": "char(36)",
@@ -68,7 +68,7 @@ class MovedWrapper(sqlite.DatabaseWrapper):
         return place.uuid if place else "text"
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return where the moved database is; what was meant for the server's driver is left out."""
+        """Return where the moved database is, without what was meant for the server's driver."""
         place = places.find_place(self.origin, str(self.settings_dict["NAME"] or ""))
         if place is None:
             raise ImproperlyConfigured(f"No {self.display_name} was moved for {self.alias!r}.")

@@ -356,6 +356,19 @@ class Connection(Features, metaclass=_ConnectionType):
 
     # Transactions
 
+    def read_committed(self) -> None:
+        """Let reads inside a transaction see what others commit, until its first write.
+
+        That is the READ COMMITTED of servers: the first write then never fails for having read.
+        """
+        if isinstance(self._transaction, ObjectTransaction):
+            self._transaction.watches = False
+
+    def lock(self) -> None:
+        """Take the database for the open transaction before its next statement, a read too."""
+        if isinstance(self._transaction, ObjectTransaction):
+            self._transaction.lock()
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction would be open in SQLite."""

@@ -243,5 +243,6 @@ def read_django_databases() -> list[dict[str, str]]:
             found.append({"name": alias, "url": f"sqlite:///{name}"})
         elif engine and engine != "dummy":
             host = options.get("HOST") or "localhost"
-            found.append({"name": alias, "url": f"{engine}://{host}/{name}"})
+            port = f":{options['PORT']}" if options.get("PORT") else ""
+            found.append({"name": alias, "url": f"{engine}://{host}{port}/{name}"})
     return found

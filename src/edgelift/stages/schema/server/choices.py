@@ -55,7 +55,7 @@ def build_choices(origin: OriginSchema, settings: SchemaSection, names: Names) -
         tables=names.tables,
         columns=names.columns,
         excluded=frozenset(names.excluded_columns),
-        timestamps=settings.timestamps,
+        timestamps="sqlalchemy" if settings.timestamps == "auto" else settings.timestamps,
         uuid="text" if settings.uuid == "auto" else settings.uuid,
     )
 

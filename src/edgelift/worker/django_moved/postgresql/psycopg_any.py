@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
-import sqlite3 as Database
+import sqlite3
 from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
@@ -38,14 +38,14 @@ RANGE_TYPES = (Range,)
 # As Django itself decides: psycopg 3 is taken where it is installed.
 is_psycopg3 = importlib.util.find_spec("psycopg") is not None
 errors = SimpleNamespace(
-    Error=Database.Error,
-    DataError=Database.DataError,
-    IntegrityError=Database.IntegrityError,
-    OperationalError=Database.OperationalError,
-    UniqueViolation=Database.IntegrityError,
-    ForeignKeyViolation=Database.IntegrityError,
-    CheckViolation=Database.IntegrityError,
-    NotNullViolation=Database.IntegrityError,
+    Error=sqlite3.Error,
+    DataError=sqlite3.DataError,
+    IntegrityError=sqlite3.IntegrityError,
+    OperationalError=sqlite3.OperationalError,
+    UniqueViolation=sqlite3.IntegrityError,
+    ForeignKeyViolation=sqlite3.IntegrityError,
+    CheckViolation=sqlite3.IntegrityError,
+    NotNullViolation=sqlite3.IntegrityError,
 )
 
 

@@ -60,7 +60,7 @@ def _text(node: Any, compiler: Any, connection: Any) -> Any:
     sql, params = compiler.compile(source)
     if node.distinct and isinstance(delimiter, Value):
         array, values = _collect(node, compiler, sql, params)
-        inner = f"SELECT GROUP_CONCAT(value, %s) FROM JSON_EACH(j)"
+        inner = "SELECT GROUP_CONCAT(value, %s) FROM JSON_EACH(j)"
         return f"(SELECT ({inner}) FROM (SELECT {array} AS j))", (delimiter.value, *values)
     joined, more = compiler.compile(delimiter)
     made, values = f"GROUP_CONCAT({sql}, {joined}", [*params, *more]

@@ -18,7 +18,7 @@ _LOOKUPS = "django.contrib.postgres.lookups."
 def _compile_array(lookup: Any, compiler: Any, connection: Any) -> Any:
     """Return the right side of a lookup as JSON text."""
     field, rhs = lookup.lhs.output_field, lookup.rhs
-    if isinstance(rhs, Func) and rhs.function == "ARRAY":
+    if isinstance(rhs, Func) and rhs.extra.get("function") == "ARRAY":
         sources = rhs.get_source_expressions()
         if all(isinstance(source, Value) for source in sources):
             return "%s", (write_items(field, [s.value for s in sources], connection),)
@@ -80,7 +80,9 @@ def _index(node: Any, compiler: Any, connection: Any) -> Any:
 def _slice(node: Any, compiler: Any, connection: Any) -> Any:
     sql, params = compiler.compile(node.get_source_expressions()[0])
     last = "" if node.end is None else f" AND key < {int(node.end)}"
-    rows = f"SELECT value FROM JSON_EACH({sql}) WHERE key >= {int(node.start) - 1}{last} ORDER BY key"
+    rows = (
+        f"SELECT value FROM JSON_EACH({sql}) WHERE key >= {int(node.start) - 1}{last} ORDER BY key"
+    )
     return f"(SELECT JSON_GROUP_ARRAY(value) FROM ({rows}))", params
 
 
@@ -124,11 +126,19 @@ def _list(column: str) -> Any:
 
 
 def _contains_pairs(node: Any, compiler: Any, connection: Any) -> Any:
-    return documents.contains(node, compiler, connection) if _is_hstore(node) else _refuse(node, compiler, connection)
+    return (
+        documents.contains(node, compiler, connection)
+        if _is_hstore(node)
+        else _refuse(node, compiler, connection)
+    )
 
 
 def _contained_pairs(node: Any, compiler: Any, connection: Any) -> Any:
-    return documents.contained(node, compiler, connection) if _is_hstore(node) else _refuse(node, compiler, connection)
+    return (
+        documents.contained(node, compiler, connection)
+        if _is_hstore(node)
+        else _refuse(node, compiler, connection)
+    )
 
 
 def _refuse(node: Any, compiler: Any, connection: Any) -> Any:
@@ -158,7 +168,9 @@ RULES = {
         (
             f"{_LOOKUPS}Overlap", f"{_LOOKUPS}Unaccent", f"{_LOOKUPS}SearchLookup",
             f"{_LOOKUPS}TrigramSimilar", f"{_LOOKUPS}TrigramWordSimilar",
-            f"{_LOOKUPS}TrigramStrictWordSimilar", "django.db.models.lookups.PostgresOperatorLookup",
+            f"{_LOOKUPS}TrigramStrictWordSimilar",
+            "django.db.models.lookups.PostgresOperatorLookup",
+            "django.contrib.postgres.aggregates.statistics.StatAggregate",
             "django.contrib.postgres.search.SearchVector",
             "django.contrib.postgres.search.SearchQuery",
             "django.contrib.postgres.search.SearchRank",

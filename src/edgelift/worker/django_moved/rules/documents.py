@@ -42,7 +42,8 @@ def holds(sql: str, params: Any, value: Any) -> Part:
     if not isinstance(value, dict | list):
         # An array contains a primitive that is one of its elements.
         inner, more = _holds_item("e", value)
-        made = f"({made} OR (JSON_TYPE({sql}) = 'array' AND EXISTS (SELECT 1 FROM JSON_EACH({sql}) e WHERE {inner})))"
+        element = f"EXISTS (SELECT 1 FROM JSON_EACH({sql}) e WHERE {inner})"
+        made = f"({made} OR (JSON_TYPE({sql}) = 'array' AND {element}))"
         values = [*values, *params, *params, *more]
     return made, values
 
@@ -102,7 +103,11 @@ def _encode(lookup: Any, value: Any) -> Any:
 
 def contains(node: Any, compiler: Any, connection: Any) -> Any:
     """Return @>."""
-    lhs, params = compiler.compile(node.lhs) if not isinstance(node.lhs, KeyTransform) else _as_json(node.lhs, compiler)
+    lhs, params = (
+        compiler.compile(node.lhs)
+        if not isinstance(node.lhs, KeyTransform)
+        else _as_json(node.lhs, compiler)
+    )
     plain, value = _plain_value(node)
     if plain:
         sql, values = holds(lhs, params, _encode(node, value))
@@ -113,7 +118,11 @@ def contains(node: Any, compiler: Any, connection: Any) -> Any:
 
 def contained(node: Any, compiler: Any, connection: Any) -> Any:
     """Return <@."""
-    lhs, params = compiler.compile(node.lhs) if not isinstance(node.lhs, KeyTransform) else _as_json(node.lhs, compiler)
+    lhs, params = (
+        compiler.compile(node.lhs)
+        if not isinstance(node.lhs, KeyTransform)
+        else _as_json(node.lhs, compiler)
+    )
     plain, value = _plain_value(node)
     if plain:
         rhs, rhs_params = "%s", (json.dumps(_encode(node, value), ensure_ascii=False),)
@@ -169,8 +178,10 @@ def _key(node: Any, compiler: Any, connection: Any) -> Any:
     """Return the value of a path, its JSON word where SQLite has no such value."""
     sql, params, keys = node.preprocess_lhs(compiler, connection)
     path = write_path(keys)
-    words = "('null', 'false', 'true')"
-    made = f"(CASE WHEN JSON_TYPE({sql}, %s) IN {words} THEN JSON_TYPE({sql}, %s) ELSE JSON_EXTRACT({sql}, %s) END)"
+    made = (
+        f"(CASE WHEN JSON_TYPE({sql}, %s) IN ('null', 'false', 'true') "
+        f"THEN JSON_TYPE({sql}, %s) ELSE JSON_EXTRACT({sql}, %s) END)"
+    )
     return made, (*params, path) * 3
 
 
@@ -206,9 +217,7 @@ def _compare(sign: str) -> Callable[[Any, Any, Any], Any]:
         own, name = (_NUMBERS, "number") if number else ("('text')", "text")
         others = (_ABOVE if ">" in sign else _BELOW)[name]
         kind = f"JSON_TYPE({sql}, %s)"
-        made = (
-            f"(({kind} IN {own} AND JSON_EXTRACT({sql}, %s) {sign} %s) OR {kind} IN {others})"
-        )
+        made = f"(({kind} IN {own} AND JSON_EXTRACT({sql}, %s) {sign} %s) OR {kind} IN {others})"
         return made, (*params, path, *params, path, value, *params, path)
 
     return rule

@@ -79,7 +79,8 @@ def _to_text(sql: str, source: Any, target: Any) -> str | None:
         text = f"PRINTF('%%.{places}f', {sql})" if places is not None else None
     elif isinstance(field, models.FloatField):
         whole = f"{sql} = CAST({sql} AS INTEGER) AND ABS({sql}) < 1e15"
-        text = f"CASE WHEN {whole} THEN CAST(CAST({sql} AS INTEGER) AS TEXT) ELSE CAST({sql} AS TEXT) END"
+        digits = f"CAST(CAST({sql} AS INTEGER) AS TEXT)"
+        text = f"CASE WHEN {whole} THEN {digits} ELSE CAST({sql} AS TEXT) END"
     elif isinstance(field, models.DateTimeField):
         text = f"{sql} || '+00'"
     if text is None:

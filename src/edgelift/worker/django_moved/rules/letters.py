@@ -1,4 +1,4 @@
-"""Upper and lower case beyond ASCII in plain SQL, as towupper and towlower of the servers know it."""
+"""Upper and lower case beyond ASCII in plain SQL, as the servers' towupper and towlower."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from collections.abc import Callable
 # Letters with cases below U+2000: Latin, Greek, Cyrillic, Armenian, Georgian and their extensions.
 _LAST = 0x2000
 # Letters whose upper case is that of another letter too.
-_SHARED = {"Σ": "ς", "Μ": "µ", "Β": "ϐ", "Θ": "ϑ", "Φ": "ϕ", "Π": "ϖ", "Κ": "ϰ", "Ρ": "ϱ", "Ε": "ϵ", "Ṡ": "ẛ"}
+_SHARED = {
+    chr(upper): chr(lower)
+    for upper, lower in (
+        (0x3A3, 0x3C2), (0x39C, 0xB5), (0x392, 0x3D0), (0x398, 0x3D1), (0x3A6, 0x3D5),
+        (0x3A0, 0x3D6), (0x39A, 0x3F0), (0x3A1, 0x3F1), (0x395, 0x3F5), (0x1E60, 0x1E9B),
+    )
+}  # fmt: skip
 
 
 def _single(letter: str, other: str) -> str:

@@ -1,4 +1,4 @@
-"""Arithmetic as the server does it: decimals are divided as such, whatever SQLite stored them as."""
+"""Arithmetic as the server does it: decimals are divided as such, however they are stored."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lookups of texts with the origin's care for case: contains, startswith, endswith, exact.
 
-Both servers look at case in `contains` and its like; `icontains` and `iexact` compare the upper case
-of all letters, where SQLite's LIKE and UPPER know those of ASCII alone.
+Both servers look at case in `contains` and its like; `icontains` and `iexact` compare the upper
+case of all letters, where SQLite's LIKE and UPPER know those of ASCII alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def _compile_sides(lookup: Any, compiler: Any, connection: Any) -> tuple[Any, An
     lhs, lhs_params = lookup.process_lhs(compiler, connection)
     base: Any = PatternLookup if isinstance(lookup, PatternLookup) else IExact
     rhs, rhs_params = super(base, lookup).process_rhs(compiler, connection)
-    plain = lookup.rhs_is_direct_value() and len(rhs_params) == 1 and not lookup.bilateral_transforms
+    plain = (
+        lookup.rhs_is_direct_value() and len(rhs_params) == 1 and not lookup.bilateral_transforms
+    )
     text = str(rhs_params[0]) if plain else None
     return (lhs, tuple(lhs_params)), (rhs, (text,) if plain else tuple(rhs_params)), text
 
