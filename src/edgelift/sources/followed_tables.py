@@ -30,7 +30,7 @@ from edgelift.sources.change_feed import (
     Shape,
     Subject,
 )
-from edgelift.sources.origin_database import Chunk, SnapshotReader
+from edgelift.sources.origin_database import Chunk, RowReader
 from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
 
 _CHUNK_ROWS = 50_000
@@ -170,7 +170,7 @@ def changed(database: str, changes: Sequence[str]) -> OriginError:
 class ServerMoment:
     """A snapshot to compare a followed file with."""
 
-    def __init__(self, reader: SnapshotReader, tables: Sequence[FollowedTable]) -> None:
+    def __init__(self, reader: RowReader, tables: Sequence[FollowedTable]) -> None:
         self.position = reader.position
         self._reader = reader
         self._tables = tables

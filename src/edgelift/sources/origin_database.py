@@ -34,7 +34,9 @@ class Capabilities:
     foreign keys can be checked at commit.
     `trusts_rules` says whether every valid constraint holds for all rows (MySQL's can be switched
     off), `pads_texts` that collations ignore spaces at the end; `coarse` are the SQL of a value as
-    SQLite compares it in another form, `real` and `nocase`, with `{}` for it.
+    SQLite compares it in another form, `real`, `nocase`, `binary` and, counted since 1970, `unix`
+    and `unix_ms`, with `{}` for it. `coarser_collations` matches the names of collations that take
+    as equal whatever NOCASE does, so that nobody has to look.
     `hash_bytes` and `hash_text` are the SQL of the SHA-256 of bytes and of a text's UTF-8, in
     hexadecimal, with `{}` for the value; empty when the server has none. `as_text` is the SQL of a
     value as exact text, which differs where the values do.
@@ -52,6 +54,7 @@ class Capabilities:
     trusts_rules: bool = True
     pads_texts: bool = False
     coarse: Mapping[str, str] = field(default_factory=dict)
+    coarser_collations: str = ""
     hash_bytes: str = ""
     hash_text: str = ""
     as_text: str = "CAST({} AS TEXT)"
@@ -146,7 +149,8 @@ class ColumnFacts:
     significant digits of a decimal; `outside_dates` are years beyond 1..9999, `infinities` are
     infinite numbers, dates and timestamps, `months` intervals with a part in months, `nul_texts`
     texts that hold a NUL, `non_ascii` texts that hold more than ASCII, `unmappable` those that the
-    server cannot turn into UTF-8 and back.
+    server cannot turn into UTF-8 and back, `fractions` moments with parts of a second that a count
+    since 1970 drops.
     """
 
     nulls: int = 0
@@ -162,6 +166,7 @@ class ColumnFacts:
     nul_texts: int = 0
     non_ascii: int = 0
     unmappable: int = 0
+    fractions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,16 +182,10 @@ class TableFacts:
     columns: Mapping[str, ColumnFacts] = field(default_factory=dict)
 
 
-class SnapshotReader(Protocol):
-    """One consistent moment of the origin.
-
-    `position` is where following the changes starts (empty when that is impossible), `ticket` what
-    `OriginDatabase.join_snapshot` takes (empty when none can join). All methods raise OriginError,
-    and OriginUnavailable when the connection is cut.
-    """
+class RowReader(Protocol):
+    """What reads the rows of one consistent moment; its `position` is that moment's."""
 
     position: str
-    ticket: str
 
     def plan_chunks(self, spec: RowSpec, rows_per_chunk: int) -> list[Chunk]:
         """Cut a table into chunks by its key, by physical place, or not at all."""
@@ -196,6 +195,17 @@ class SnapshotReader(Protocol):
 
         Rows come in the order of the key where there is one. Memory is bounded.
         """
+
+
+class SnapshotReader(RowReader, Protocol):
+    """One consistent moment of the origin.
+
+    `position` is where following the changes starts (empty when that is impossible), `ticket` what
+    `OriginDatabase.join_snapshot` takes (empty when none can join). All methods raise OriginError,
+    and OriginUnavailable when the connection is cut.
+    """
+
+    ticket: str
 
     def read_facts(self, spec: RowSpec) -> TableFacts:
         """Return what limits and losses are judged on, before the first byte moves."""

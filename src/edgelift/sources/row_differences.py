@@ -17,7 +17,7 @@ from edgelift.model.move_plan import TableMove
 from edgelift.model.row_spec import RowSpec
 from edgelift.rows.engine import read_rows
 from edgelift.rows.hashing import hash_row
-from edgelift.sources.origin_database import Chunk, SnapshotReader
+from edgelift.sources.origin_database import Chunk, RowReader
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_compare import Search
 from edgelift.sources.sqlite_rows import Row, TableShape
@@ -63,7 +63,7 @@ def _collect(rows: Iterable[Row], wanted: dict[int, int], search: Search) -> dic
     return found
 
 
-def origin_reader(reader: SnapshotReader, spec: RowSpec, chunk: Chunk) -> Reader:
+def origin_reader(reader: RowReader, spec: RowSpec, chunk: Chunk) -> Reader:
     """Return what reads a chunk's rows at the origin, decoded in Python, as often as called."""
     return lambda: read_rows(spec, reader.stream_chunk(spec, chunk))
 

@@ -23,7 +23,9 @@ from edgelift.sources.change_feed import (
     Edit,
     End,
     FollowProblem,
+    Key,
     Lag,
+    Moment,
     Shape,
     Subject,
 )
@@ -62,8 +64,8 @@ class SqliteFollowed:
         self._subject = subject
         self.path = subject.path
         self.db = db
-        self._catalogue = read_catalogue(db)
-        self.tables = triggers.choose_tables(self._catalogue)
+        self.catalogue = read_catalogue(db)
+        self.tables = triggers.choose_tables(self.catalogue)
         self.actions: Sequence[Action] = ()  # what foreign keys do is logged
         self.offloaded: Sequence[tuple[str, str]] = ()
         self.shapes = [Shape(t.table.name, t.columns, t.key) for t in self.tables]
@@ -76,7 +78,7 @@ class SqliteFollowed:
             tip = "allow edgelift to add a table and triggers to it: --install-triggers"
             found.append(FollowProblem("", why, tip))
         known = {t.table.name for t in self.tables}
-        for table in self._catalogue.tables:
+        for table in self.catalogue.tables:
             if table.name not in known:
                 why = "no trigger can be put on it" if table.virtual else "no name for its rows"
                 found.append(FollowProblem(table.name, why, "copy it again instead of following"))
@@ -119,12 +121,28 @@ class SqliteFollowed:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as copied:
             return triggers.read_shape(copied)
 
+    def moves(self, logged: LoggedTable) -> bool:
+        """Return whether a logged table is one that the copy has."""
+        return logged in self.tables
+
+    def prepare_connection(self, db: sqlite3.Connection) -> None:
+        """Make a connection fit to read rows by."""
+
+    def read_change(self, db: sqlite3.Connection, logged: LoggedTable, key: Key) -> Edit | None:
+        """Return what became of a logged row: its values now, or that it is gone."""
+        columns = ", ".join(map(quote, logged.columns))
+        where = " AND ".join(f"{quote(column)} IS ?" for column in logged.key)
+        query = f"SELECT {columns} FROM main.{quote(logged.table.name)} WHERE {where}"
+        row = db.execute(query, key).fetchone()
+        new = None if row is None else dict(zip(logged.columns, row, strict=True))
+        return Edit(logged.table.name, key, new)
+
     def open(self, position: str) -> SqliteFeed:
         """Open the log behind a position; raises OriginError when it is another log."""
         return SqliteFeed(self, position)
 
     @contextlib.contextmanager
-    def open_moment(self, feed: object) -> Iterator[SqliteMoment]:
+    def open_moment(self, feed: object) -> Iterator[Moment]:
         """Begin a read transaction, which the feed reads in too."""
         assert isinstance(feed, SqliteFeed)
         with origin_errors(self.path):
@@ -157,6 +175,7 @@ class SqliteFeed:
         self._confirmed = self._last
         self._shape = followed.read_copied_shape()
         self.db = open_file(followed.path)
+        followed.prepare_connection(self.db)
         with origin_errors(followed.path):
             self.check()
 
@@ -249,7 +268,8 @@ class SqliteFeed:
                 why="its table or triggers were removed or changed, so changes were missed",
                 tip="copy anew: run the same command with --install-triggers --force",
             )
-        renumbered = [t.table.name for t in self.tables if t.by_rowid]
+        followed = [t for t in self.tables if self._followed.moves(t)]
+        renumbered = [t.table.name for t in followed if t.by_rowid]
         if renumbered and not triggers.keeps_numbers(self.db):
             raise OriginError(
                 f"The rows of {', '.join(renumbered)} may have new numbers",
@@ -287,16 +307,13 @@ class SqliteFeed:
     def _read_table(self, logged: LoggedTable) -> Iterator[Change]:
         name = logged.table.name
         keys = ", ".join(f"k{number}" for number in range(len(logged.key)))
-        columns = ", ".join(map(quote, logged.columns))
-        where = " AND ".join(f"{quote(column)} IS ?" for column in logged.key)
-        query = f"SELECT {columns} FROM main.{quote(name)} WHERE {where}"
         listed = self.db.execute(
             f"SELECT DISTINCT {keys} FROM {LOG} WHERE n > ? AND tbl = ?", (self._last, name)
         )
         for key in listed:
-            row = self.db.execute(query, key).fetchone()
-            new = None if row is None else dict(zip(logged.columns, row, strict=True))
-            yield Edit(name, key, new)
+            change = self._followed.read_change(self.db, logged, key)
+            if change is not None:
+                yield change
 
 
 class SqliteMoment:
@@ -337,8 +354,11 @@ class SqliteMoment:
 def open_followed(subject: Subject) -> Iterator[SqliteFollowed]:
     """Open the file of a subject."""
     assert subject.path is not None
+    from edgelift.sources.sqlite_changes.rewritten import RewrittenFollowed
+
+    made = SqliteFollowed if subject.plan is None else RewrittenFollowed
     with origin_errors(subject.path), contextlib.closing(open_file(subject.path)) as db:
-        yield SqliteFollowed(subject, db)
+        yield made(subject, db)
 
 
 def read_start(snapshot: Path) -> str:

@@ -58,7 +58,7 @@ class Database:
             database=self.name,
             url=self.url,
             name=self.handle,
-            plan=plan if self.is_server else None,
+            plan=plan,
             parts=known.parts if known is not None else {},
             keep=self.keep,
             path=self.path,
