@@ -83,5 +83,6 @@ def _find_fault(source: str) -> str:
         if not _PATTERN.fullmatch(place):
             return "needs one {place} for the key"
         return "does not begin with a slash" if kind == "path" and place[0] != "/" else ""
-    known = _HEADER if kind == "header" else _NAME
-    return "" if known.fullmatch(place) else "has no name"
+    if kind == "header":
+        return "" if _HEADER.fullmatch(place) else "needs a header's name, without underscores"
+    return "" if _NAME.fullmatch(place) else "has no name"

@@ -70,7 +70,7 @@ class Account:
         ({}, "needs either from or call"),
         ({"from": "header:X", "call": "a:b"}, "needs either from or call"),
         ({"from": "jwt:tenant"}, "a claim that nobody has verified"),
-        ({"from": "header:X_Y"}, "has no name"),
+        ({"from": "header:X_Y"}, "a header's name, without underscores"),
         ({"from": "query:"}, "has no name"),
         ({"from": "cookie:a;b"}, "has no name"),
         ({"from": "host:example.org"}, "needs one {place}"),
