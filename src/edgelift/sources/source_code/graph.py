@@ -70,6 +70,8 @@ class CodeGraph:
         self.functions: dict[str, Function] = {}
         # The later definitions of a name, by the id of the first: any of them may be meant.
         self._again: defaultdict[str, list[str]] = defaultdict(list)
+        # The functions that stand in a function or module, by its id.
+        self._inner: defaultdict[str, set[str]] = defaultdict(set)
         self.classes: dict[str, ast.ClassDef] = {}
         self._methods: defaultdict[str, list[Function]] = defaultdict(list)
         for file in self.files:
@@ -96,6 +98,8 @@ class CodeGraph:
             function = replace(function, qualname=f"{function.qualname}~{len(again) + 2}")
             again.append(function.id)
         self.functions[function.id] = function
+        if not function.owner:
+            self._inner[function.id.rpartition(".")[0]].add(function.id)
         return function
 
     def _all(self, name: str) -> list[str]:
@@ -129,12 +133,7 @@ class CodeGraph:
             for node in walk_own(function.node):
                 if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
                     known |= set(self.find_targets(node, function))
-            nested = f"{function.id}."
-            known |= {
-                name
-                for name, other in self.functions.items()
-                if name.startswith(nested) and "." not in name[len(nested) :] and not other.owner
-            }
+            known |= self._inner.get(function.id, set())
             self._callees[function.id] = known - {function.id}
         return known
 

@@ -116,25 +116,32 @@ class Vocabulary:
         self, call: ast.Call, function: Function, given: Mapping[str, str], method: str
     ) -> Kind:
         argument = call.args[0] if call.args else None
-        text = self._read_sql(argument, function, given)
+        text = self._read_sql(argument, function, given, frozenset())
         if text:
             return _classify_sql(text, many=method == "executescript")
         return Kind.WRITE if self._makes_write(argument, function) else Kind.READ
 
-    def _read_sql(self, node: ast.expr | None, function: Function, given: Mapping[str, str]) -> str:
+    def _read_sql(
+        self,
+        node: ast.expr | None,
+        function: Function,
+        given: Mapping[str, str],
+        seen: frozenset[str],
+    ) -> str:
+        """Return the text an expression begins with; `seen` are the names that led to it."""
         if isinstance(node, ast.Call) and node.args:  # text("..."), "...".format(...)
             inner = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
             if isinstance(node.func, ast.Attribute) and node.func.attr != "format":
                 inner = node.args[0] if node.func.attr == "text" else inner
-            return self._read_sql(inner, function, given)
+            return self._read_sql(inner, function, given, seen)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod | ast.Add):
-            return self._read_sql(node.left, function, given)
+            return self._read_sql(node.left, function, given, seen)
         if isinstance(node, ast.Name) and node.id in given:
             return given[node.id]
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and node.id not in seen:  # sql = sql.strip()
             bound = self.names.read_locals(function.node).get(node.id)
             if isinstance(bound, ast.Call | ast.BinOp):
-                return self._read_sql(bound, function, given)
+                return self._read_sql(bound, function, given, seen | {node.id})
         value = self.names.constant(node, function.file.module, function.node) if node else None
         return value if isinstance(value, str) else ""
 
