@@ -17,7 +17,7 @@ import msgspec
 
 from edgelift.errors import BlockersFound, UsageError
 from edgelift.model.catalogue import Catalogue
-from edgelift.model.findings import Check, Status
+from edgelift.model.findings import Check, Level, Status
 from edgelift.model.move_plan import STAYS, MovePlan
 from edgelift.model.mover_settings import SchemaSection
 from edgelift.model.plan import Plan
@@ -30,7 +30,7 @@ from edgelift.sources.sqlite_catalogue import NOT_OURS, read_catalogue
 from edgelift.sources.sqlite_errors import origin_errors
 from edgelift.sources.sqlite_snapshot import is_intact
 from edgelift.sources.sqlite_url import find_sqlite_file
-from edgelift.stages.schema.data_rules import judge_rows
+from edgelift.stages.schema.data_rules import judge_rows, judge_size
 from edgelift.stages.schema.issues import Issue
 from edgelift.stages.schema.load_check import Engine, build_probes, run_load_check
 from edgelift.stages.schema.mapping import (
@@ -45,7 +45,7 @@ from edgelift.stages.schema.rules import judge_catalogue
 from edgelift.stages.schema.server.inquiry import Listener, select_settings
 from edgelift.stages.schema.server.judgement import ServerJudgement, judge_server
 from edgelift.stages.schema.sqlite.judgement import Order, judge_rewritten
-from edgelift.stages.schema.sqlite.names import is_overridden, select_known
+from edgelift.stages.schema.sqlite.names import changes_values, is_overridden, select_known
 from edgelift.stages.schema.statements import to_script
 
 FORMAT = 2  # raised when the stage's output changes, so that old results are made anew
@@ -130,7 +130,7 @@ def select_overrides(run: Run, name: str) -> SchemaSection | None:
     is_split = shards is not None and shards.database in {"", name}
     if not is_overridden(own) and not is_split:
         return None
-    if settings.has_app and (is_split or own.cast or own.rename or own.rewrite):
+    if settings.has_app and (is_split or changes_values(own)):
         raise UsageError(
             f"The app's own SQL does not know what edgelift.toml makes of {name}",
             why="it is lifted unmodified, so its tables and columns must keep their names and "
@@ -138,6 +138,24 @@ def select_overrides(run: Run, name: str) -> SchemaSection | None:
             tip="change the app and its database first, or move the database alone: edgelift move",
         )
     return own
+
+
+def choose_styles(run: Run) -> SchemaSection:
+    """Return [schema] with moments in the style of the app's ORM, where the file leaves it open.
+
+    An app of Django writes them as Django does on SQLite, all others as SQLAlchemy does.
+    """
+    settings = run.project.settings.schema
+    plan = run.journal.read_document("plan", Plan)
+    names = {package.name for package in plan.packages} if plan is not None else set()
+    framework = run.project.settings.app.framework
+    if (
+        settings.timestamps == "auto"
+        and "django" in names
+        and (framework == "django" or "sqlalchemy" not in names)
+    ):
+        return msgspec.structs.replace(settings, timestamps="django")
+    return settings
 
 
 def snapshot_path(run: Run, name: str) -> Path:
@@ -155,7 +173,7 @@ def _inputs(run: Run) -> str:
             databases[database.name] = [str(database.file), fingerprint, asked]
         else:
             # A server is not asked: data notices when its catalogue is no longer the judged one.
-            choices = hash_inputs(settings.schema)
+            choices = hash_inputs(choose_styles(run))
             databases[database.name] = [mask_url(database.url), choices]
     return hash_inputs(FORMAT, databases, settings.accept.rules)
 
@@ -231,6 +249,9 @@ def judge_database(
 def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
     name = database.name
     if database.file is not None:
+        large = _judge_large(run, database.file, name, accepted)
+        if large is not None:
+            return large
         snapshot = _take_snapshot(run, name, database.file)
         run.note(f"judging the schema and data of {name}")
         path = snapshot_path(run, name)
@@ -243,9 +264,32 @@ def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
     run.note(f"judging the schema and data of {name} at {database.shown}")
     listener = Listener(run.progress, run.note)
     found = judge_server(
-        name, database.url, run.project.settings.schema, accepted, _start_engine(run), listener
+        name, database.url, choose_styles(run), accepted, _start_engine(run), listener
     )
     return _to_judgement(run, database, found)
+
+
+def _judge_large(run: Run, file: Path, name: str, accepted: frozenset[str]) -> Judgement | None:
+    """Return the judgement of a file that is too large whatever is in it, before it is copied.
+
+    None where it is not, or where settings may make it smaller: then its rows are counted.
+    """
+    settings = run.project.settings
+    if is_overridden(select_settings(settings.schema, name)) or settings.data.shards is not None:
+        return None
+    issues = [i for i in judge_size(SqliteSource(file).read_size()) if i.rule not in accepted]
+    if not any(issue.level is Level.ERROR for issue in issues):
+        return None
+    rules = tuple(issue.rule for issue in issues)
+    return Judgement(
+        name=name,
+        mapping=DatabaseMapping(database=name, objects=(), rules=rules),
+        schema=TargetSchema(database=name, tables=(), after=()),
+        catalogue=Catalogue(dialect="sqlite", tables=()),
+        issues=tuple(issues),
+        entries=0,
+        statements=0,
+    )
 
 
 def _to_judgement(run: Run, database: Listed, found: ServerJudgement) -> Judgement:
