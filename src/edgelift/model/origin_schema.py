@@ -15,7 +15,8 @@ class OriginType(msgspec.Struct, frozen=True, kw_only=True):
     range or multirange. `arguments` are its modifiers (precision, scale, length); `members` the
     labels of an enum or SET or the field names of a composite; `element` the type inside an array
     or range or under a domain; `charset` and `collation` are empty where they do not apply.
-    `folds_case` says that two different texts can be equal (citext, collations that ignore case).
+    `folds_case` says that texts are equal whatever their case (citext, collations that ignore it),
+    `folds_more` that others may be too, as of different accents.
     """
 
     name: str
@@ -28,6 +29,7 @@ class OriginType(msgspec.Struct, frozen=True, kw_only=True):
     charset: str = ""
     collation: str = ""
     folds_case: bool = False
+    folds_more: bool = False
 
 
 class OriginColumn(msgspec.Struct, frozen=True, kw_only=True):

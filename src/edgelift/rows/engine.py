@@ -177,7 +177,7 @@ def _explain_target(what: str, error: apsw.Error) -> TargetError | OriginError:
         return OriginError(
             what,
             why=f"they break a rule of the target: {error}",
-            tip="they came in after the schema was judged: run `edgelift schema --force`, then again",
+            tip="they came in after the schema was judged: judge it anew, edgelift schema --force",
         )
     return TargetError(
         what,

@@ -20,6 +20,21 @@ from edgelift.sources.mysql.replication import check_following
 from edgelift.sources.mysql.url import MySqlPlace, read_place
 from edgelift.sources.origin_database import Capabilities, Choices, SnapshotReader
 
+_BYTES = "CAST(CONVERT({} USING utf8mb4) AS BINARY)"
+_COARSE = {
+    "real": "({} + 0e0)",
+    # TIS-620 knows no capitals but A to Z: its LOWER leaves every other byte alone.
+    "nocase": f"LOWER(CONVERT({_BYTES} USING tis620)) COLLATE tis620_bin",
+    "binary": _BYTES,
+    "unix": "FLOOR(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {}) / 1000000)",
+    "unix_ms": "FLOOR(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {}) / 1000)",
+}
+# The others follow a language: Turkish tells I from i, Czech cH from ch, Danish aA from aa.
+_COARSER = (
+    r"(utf8(mb3|mb4)?|ucs2|utf16(le)?|utf32|ascii|latin1)_"
+    r"(general|unicode(_520)?|0900_a[is]|uca1400(_nopad)?_a[is]|swedish|german[12])(_nopad)?_ci"
+)
+
 
 class MySqlDatabase:
     """An open MySQL or MariaDB database (sources/origin_database.py:OriginDatabase)."""
@@ -37,7 +52,8 @@ class MySqlDatabase:
             follows=not check_following(self.session, ()),
             trusts_rules=False,
             pads_texts=True,
-            coarse={"real": "({} + 0e0)"},
+            coarse=_COARSE,
+            coarser_collations=_COARSER,
             hash_bytes="SHA2({}, 256)",
             as_text="CAST({} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin",
             hash_text="SHA2(CONVERT({} USING utf8mb4), 256)",

@@ -230,6 +230,10 @@ def _ask_text(column: FieldSpec) -> Iterator[tuple[str, str]]:
 
 def _ask_day(column: FieldSpec) -> Iterator[tuple[str, str]]:
     yield "days", f"COUNT({column.read} + INTERVAL 0 DAY)"  # NULL for what is no day
+    words = column.argument.split()
+    if "fraction=floor" in words:
+        unit = 1000 if "style=unix_ms" in words else 1_000_000
+        yield "fractions", _count(f"MICROSECOND({column.read}) % {unit} <> 0")
 
 
 def _ask_days(column: FieldSpec) -> Iterator[tuple[str, str]]:

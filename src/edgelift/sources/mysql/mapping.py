@@ -140,7 +140,7 @@ def _as_count(kind: OriginType, style: str) -> Way:
         write_argument(style=style, **floor),
         "INTEGER",
         loss=lost if floor else "",
-        undo=f"{unit} since 1970{zone}",
+        undo="" if floor else f"{unit} since 1970{zone}",
     )
 
 

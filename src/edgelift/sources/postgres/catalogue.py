@@ -25,7 +25,7 @@ from edgelift.sources.postgres.connection import (
     Connection,
     begin_reading,
 )
-from edgelift.sources.postgres.constraints import Names, TableParts, read_parts
+from edgelift.sources.postgres.constraints import Collation, Names, TableParts, read_parts
 from edgelift.sources.postgres.types import TypeBook
 
 Row = tuple[Any, ...]
@@ -76,7 +76,7 @@ class CatalogueReader:
             {row[0]: (row[1], row[2]) for row in relations},
             {oid: {row[1]: row[2] for row in rows} for oid, rows in column_rows.items()},
             {oid: {row[1]: row[10] for row in rows} for oid, rows in column_rows.items()},
-            {oid: (name, folds) for oid, name, folds in self._query(catalogue_sql.COLLATIONS)},
+            self._read_collations(),
             dict(self._query(catalogue_sql.OPERATOR_CLASSES)),
         )
         partitions = frozenset(row[0] for row in relations if row[5])
@@ -122,6 +122,21 @@ class CatalogueReader:
             types=types.define(domain_checks),
             others=others,
         )
+
+    def _read_collations(self) -> dict[int, Collation]:
+        """Return all collations; those that take different texts as equal are asked which."""
+        rows = self._query(catalogue_sql.COLLATIONS)
+        selects = [
+            sql.SQL("SELECT {0}::oid, 'a' COLLATE {1} = 'A', 'a' COLLATE {1} = '\u00e1'").format(
+                sql.Literal(oid), sql.Identifier(schema, name)
+            )
+            for oid, name, schema, folds in rows
+            if folds
+        ]
+        asked = sql.SQL(" UNION ALL ").join(selects)
+        found = self._connection.execute(asked).fetchall() if selects else []
+        folding = {oid: (case, accents) for oid, case, accents in found}
+        return {oid: Collation(name, *folding.get(oid, (False, False))) for oid, name, _, _ in rows}
 
     def _read_sequences(
         self, names: Names, partitions: frozenset[int]
@@ -188,7 +203,7 @@ def _group(rows: Iterable[Row]) -> dict[int, list[Row]]:
 def _to_column(row: Row, types: TypeBook, names: Names, owners: dict[Place, str]) -> OriginColumn:
     table, number, name, type_oid, modifier, written, not_null, expression = row[:8]
     generated, identity, collation_oid, own_collation, comment = row[8:]
-    collation, folds_case = names.collations.get(collation_oid, ("", False))
+    collation, folds_case, folds_more = names.collations.get(collation_oid, Collation())
     sequence = owners.get((table, number), "")
     kind = {"a": "always", "d": "by default"}.get(identity, "")
     if not kind and sequence and _PLAIN_NEXTVAL.fullmatch(expression or ""):
@@ -202,6 +217,7 @@ def _to_column(row: Row, types: TypeBook, names: Names, owners: dict[Place, str]
             written=written,
             collation=collation if collation_oid != own_collation else "",
             folds_case=folds_case,
+            folds_more=folds_more,
         ),
         not_null=not_null or domain_not_null,
         default=None if generated else expression or domain_default,

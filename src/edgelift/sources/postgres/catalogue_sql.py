@@ -26,8 +26,9 @@ SELECT current_database(), current_schemas(false), getdatabaseencoding(),
 
 # Small tables of names, looked up here: joining them row by row costs more than all the rest.
 COLLATIONS = """
-SELECT oid, CASE WHEN collname = 'default' THEN '' ELSE collname END, NOT collisdeterministic
-FROM pg_catalog.pg_collation
+SELECT k.oid, CASE WHEN k.collname = 'default' THEN '' ELSE k.collname END, n.nspname,
+       NOT k.collisdeterministic
+FROM pg_catalog.pg_collation k JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace
 """
 OPERATOR_CLASSES = """
 SELECT oid, CASE WHEN opcdefault THEN '' ELSE opcname END FROM pg_catalog.pg_opclass

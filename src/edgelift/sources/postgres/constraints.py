@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgelift.model.origin_schema import (
     IndexPart,
@@ -28,18 +28,28 @@ _MATCHES = {"f": "FULL", "p": "PARTIAL", "s": "SIMPLE"}
 _DESCENDING, _NULLS_FIRST = 1, 2  # pg_index.indoption
 
 
+class Collation(NamedTuple):
+    """A collation's name, '' for the database's own, and what it takes as equal.
+
+    `folds_case`: texts that differ in case; `folds_more`: perhaps other texts too, of accents.
+    """
+
+    name: str = ""
+    folds_case: bool = False
+    folds_more: bool = False
+
+
 @dataclass(frozen=True)
 class Names:
     """Names of relations, columns, collations and operator classes by the catalogue's numbers.
 
-    `column_collations` are the collations of columns; a collation is its name ('' for the
-    database's own) and whether it takes different texts as equal.
+    `column_collations` are the numbers of the collations of columns.
     """
 
     relations: dict[int, tuple[str, str]]
     columns: dict[int, dict[int, str]]
     column_collations: dict[int, dict[int, int]]
-    collations: dict[int, tuple[str, bool]]
+    collations: dict[int, Collation]
     operator_classes: dict[int, str]
 
     def relation(self, oid: int) -> str:
@@ -157,4 +167,4 @@ def _name_collation(names: Names, table: int, column: int, collation: int) -> st
     """Return an index part's collation where it is not that of its column."""
     if collation == names.column_collations[table].get(column):
         return ""
-    return names.collations.get(collation, ("", False))[0]
+    return names.collations.get(collation, Collation()).name

@@ -126,7 +126,12 @@ def _measure(name: str, spec: FieldSpec, oid: int) -> Measure:
         bounds = {"min_int": f"min({name}::int8)", "max_int": f"max({name}::int8)"}
         return Measure(f"{_INTEGERS[oid]}", bounds)
     if oid in _DATES:
-        return _measure_date(name, _DATES[oid])
+        found = _measure_date(name, _DATES[oid])
+        words = spec.argument.split()
+        if "fraction=floor" in words:
+            unit = "milliseconds" if "style=unix_ms" in words else "second"
+            found.aggregates["fractions"] = _count(f"date_trunc('{unit}', {name}) <> {name}")
+        return found
     if oid in _FIXED:
         return Measure(f"CASE WHEN {name} IS NOT NULL THEN {_FIXED[oid]} END")
     if oid in _TEXTS or spec.op == "text":

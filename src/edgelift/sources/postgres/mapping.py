@@ -101,7 +101,7 @@ def choose_way(kind: OriginType, choices: Choices, money_scale: int) -> Way:
         )
     if base.kind == "enum":
         return Way("text")
-    return _choose_moment(base.name, choices) or _choose_other(base, choices, money_scale)
+    return _choose_moment(base, choices) or _choose_other(base, choices, money_scale)
 
 
 def _declare_text(base: OriginType) -> str:
@@ -124,17 +124,29 @@ def _as_decimal(base: OriginType) -> Way:
     return Way("decimal_real15", target=f"NUMERIC{precision}")
 
 
-def _choose_moment(name: str, choices: Choices) -> Way | None:
-    style = choices.timestamps
+def _as_count(base: OriginType, style: str) -> Way:
+    """Return a moment as a count since 1970, as fine as the style is."""
+    digits = base.arguments[0] if base.arguments else 6
+    kept = 3 if style == "unix_ms" else 0
+    floor = {"fraction": "floor"} if digits > kept else {}
+    lost = f"{base.written} has {digits} digits of a second; {kept} of them are kept"
+    return Way(
+        "timestamp",
+        write_argument(style=style, **floor),
+        "INTEGER",
+        loss=lost if floor else "",
+        undo="" if floor else "it counts from 1970 in UTC",
+    )
+
+
+def _choose_moment(base: OriginType, choices: Choices) -> Way | None:
+    style, name = choices.timestamps, base.name
     text_style = style if style == "django" else "sqlalchemy"
     if name in {"timestamp", "timestamptz"}:
-        as_text = style in {"sqlalchemy", "django"}
-        return Way(
-            "timestamp",
-            write_argument(style=style),
-            "TIMESTAMP" if as_text else "INTEGER",
-            undo="its values are in UTC" if name == "timestamptz" else "",
-        )
+        if style != text_style:
+            return _as_count(base, style)
+        utc = "its values are in UTC" if name == "timestamptz" else ""
+        return Way("timestamp", write_argument(style=style), "TIMESTAMP", undo=utc)
     if name == "interval":
         if style == "sqlalchemy":
             return Way("interval", write_argument(style="sqlalchemy"), "TIMESTAMP")
@@ -311,8 +323,9 @@ def _to_json(_base: OriginType, way: Way, _cast: Cast) -> Way | None:
 def _to_unix(base: OriginType, _way: Way, cast: Cast) -> Way | None:
     if base.name not in _DAYS:
         return None
-    op = "date" if base.name == "date" else "timestamp"
-    return Way(op, write_argument(style=cast.to), "INTEGER", undo="it counts from 1970 in UTC")
+    if base.name != "date":
+        return _as_count(base, cast.to)
+    return Way("date", write_argument(style=cast.to), "INTEGER", undo="it counts from 1970 in UTC")
 
 
 _CASTS = {

@@ -17,7 +17,7 @@ class TypeBook:
 
     def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._rows: dict[int, tuple[Any, ...]] = {row[0]: row for row in rows}
-        self._built: dict[tuple[int, int, str, str, bool], OriginType] = {}
+        self._built: dict[tuple[int, int, str, str, bool, bool], OriginType] = {}
 
     def build(
         self,
@@ -27,15 +27,19 @@ class TypeBook:
         written: str = "",
         collation: str = "",
         folds_case: bool = False,
+        folds_more: bool = False,
     ) -> OriginType:
         """Return a type with the modifier (pg_attribute.atttypmod) and collation of its column."""
-        key = (oid, modifier, written, collation, folds_case)
+        key = (oid, modifier, written, collation, folds_case, folds_more)
         found = self._built.get(key)
         if found is None:
             row = self._rows.get(oid)
             found = self._make(row, modifier, written) if row else _to_row_type(oid, written)
             self._built[key] = found = replace(
-                found, collation=collation, folds_case=folds_case or found.folds_case
+                found,
+                collation=collation,
+                folds_case=folds_case or found.folds_case,
+                folds_more=folds_more,
             )
         return found
 

@@ -61,7 +61,7 @@ def find_form(splitting: Splitting) -> str:
 def _read_form(kind: OriginType) -> str:
     while kind.kind == "domain" and kind.element is not None:
         kind = kind.element
-    if kind.kind != "base" or kind.folds_case:
+    if kind.kind != "base" or kind.folds_case or kind.folds_more:
         return ""
     name = kind.name.lower()
     if _INTEGERS.fullmatch(name):

@@ -10,16 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edgelift.errors import OriginError, Transient
-from edgelift.model.origin_schema import OriginForeignKey, OriginKey, OriginSchema, OriginTable
+from edgelift.model.origin_schema import IndexPart, OriginForeignKey, OriginSchema, OriginTable
 from edgelift.model.row_spec import RowSpec
 from edgelift.sources.origin_database import Capabilities, SnapshotReader, TableFacts
 from edgelift.stages.schema.server.convert import Ways
-from edgelift.stages.schema.server.parts import Broken, is_text
-from edgelift.stages.schema.server.tables import folds_case
+from edgelift.stages.schema.server.forms import Forms
+from edgelift.stages.schema.server.parts import Broken
 
 Name = tuple[str, str]
 _EXAMPLES = 3
-_DIGITS = 15  # significant decimal digits that a double always keeps (DBL_DIG)
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,8 @@ def find_broken(
         known = facts.get((table.schema, table.name))
         if spec is None or known is None or not known.rows:
             continue
-        asker = _Asker(table, spec, known, ways, capabilities)
+        forms = Forms(table, spec, ways, capabilities, known)
+        asker = _Asker(table, forms, ways, capabilities)
         for question in (*asker.ask_keys(origin), *asker.ask_checks(), *asker.ask_unique()):
             broken = _answer(reader, spec, question)
             if broken is not None:
@@ -78,8 +78,7 @@ class _Asker:
     """Makes the questions about one table."""
 
     table: OriginTable
-    spec: RowSpec
-    facts: TableFacts
+    forms: Forms
     ways: Ways
     capabilities: Capabilities
 
@@ -98,22 +97,33 @@ class _Asker:
         return tuple(f"c.{self._quote(name)}" for name in names)
 
     def ask_keys(self, origin: OriginSchema) -> Iterator[_Question]:
-        """Yield the foreign keys that the server did not keep all the time."""
+        """Yield the foreign keys whose rows may not find their parents here.
+
+        The server may not have kept them all the time, or compares as SQLite does not.
+        """
         for key in self.table.foreign_keys:
             parent = origin.read_table(key.target_schema, key.target_table)
-            moves = (key.target_schema, key.target_table) in self.ways.specs
+            spec = self.ways.specs.get((key.target_schema, key.target_table))
+            if parent is None or spec is None:
+                continue
+            forms = Forms(parent, spec, self.ways, self.capabilities)
+            pairs = list(zip(key.columns, key.target_columns, strict=True))
+            apart = any(not self.forms.agree(of, forms, to) for of, to in pairs)
+            exact = [self.forms.compare(of, forms, to) for of, to in pairs]
             trusted = key.validated and self.capabilities.trusts_rules
-            if parent is not None and moves and not trusted:
-                yield self._ask_key(key)
+            if apart or not trusted or any(exact):
+                yield self._ask_key(key, [] if apart else exact, apart=apart)
 
-    def _ask_key(self, key: OriginForeignKey) -> _Question:
+    def _ask_key(self, key: OriginForeignKey, exact: list[str], *, apart: bool) -> _Question:
+        """Return the question for rows without a parent; all have none where forms differ."""
         pairs = zip(key.columns, key.target_columns, strict=True)
-        same = " AND ".join(f"p.{self._quote(to)} = c.{self._quote(of)}" for of, to in pairs)
+        equal = [f"p.{self._quote(to)} = c.{self._quote(of)}" for of, to in pairs]
+        same = " AND ".join([*equal, *filter(None, exact)])
         filled = " AND ".join(f"c.{self._quote(name)} IS NOT NULL" for name in key.columns)
         parent = self._quote(key.target_schema, key.target_table)
-        source = (
-            f"{self._from} WHERE {filled} AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {same})"
-        )
+        source = f"{self._from} WHERE {filled}"
+        if not apart:
+            source += f" AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {same})"
         shown = tuple(f"c.{self._quote(name)}" for name in key.columns)
         return _Question(self._piece(key.name), "SCHEMA-FK-BROKEN", shown, source)
 
@@ -135,40 +145,34 @@ class _Asker:
                 )
 
     def ask_unique(self) -> Iterator[_Question]:
-        """Yield the unique keys with a column whose form here tells fewer values apart."""
+        """Yield the unique keys and indexes whose values here are told apart less finely."""
         for key in self.table.keys:
-            forms = [self._form(name) for name in key.columns]
-            if all(forms) and any(coarse for _, coarse in forms):
-                yield self._ask_unique(key, [form for form, _ in forms])
+            found = [self.forms.make(name) for name in key.columns]
+            if any(coarse for _, coarse in found):
+                yield self._ask_unique(self._piece(key.name), [form for form, _ in found])
+        for index in self.table.indexes:
+            if index.unique and index.method.lower() in {"btree", "hash", ""}:
+                found = [self._form_part(part) for part in index.parts]
+                if any(coarse for _, coarse in found):
+                    forms = [form for form, _ in found]
+                    yield self._ask_unique(self._index(index.name), forms, index.where)
 
-    def _form(self, name: str) -> tuple[str, bool]:
-        """Return a column's values as unique keys will compare them, and whether that is new."""
-        own = f"c.{self._quote(name)}"
-        column = self.table.read_column(name)
-        target = self.ways.choices.name_column(self.table, name)
-        field = next((f for f in self.spec.fields if f.column == target), None)
-        known = self.facts.columns.get(target)
-        if field is None or column is None:
-            return own, False
-        real = self.capabilities.coarse.get("real", "")
-        digits = known.digits if known else 0
-        if real and (
-            (field.op == "decimal_real15" and digits > _DIGITS)
-            or (field.op == "float" and column.type.name in {"numeric", "decimal"})
-        ):
-            return real.format(own), True
-        folded = self.capabilities.coarse.get("nocase", "")
-        if folded and is_text(field) and folds_case(column.type):
-            return folded.format(own), True
-        return own, False
+    def _form_part(self, part: IndexPart) -> tuple[str, bool]:
+        if not part.column:
+            return f"({part.expression})", False
+        return self.forms.make(part.column, part.length)
 
-    def _ask_unique(self, key: OriginKey, forms: list[str]) -> _Question:
+    def _index(self, name: str) -> str:
+        return f"{self.table.schema}.{self.table.name} {name}"
+
+    def _ask_unique(self, piece: str, forms: list[str], where: str = "") -> _Question:
         listed = ", ".join(f"{form} AS v{number}" for number, form in enumerate(forms))
         shown = tuple(f"g.v{number}" for number in range(len(forms)))
         filled = " AND ".join(f"{form} IS NOT NULL" for form in forms)
         groups = ", ".join(str(number + 1) for number in range(len(forms)))
+        condition = f"{filled} AND ({where})" if where else filled
         source = (
-            f"FROM (SELECT {listed} {self._from} WHERE {filled} GROUP BY {groups} "
+            f"FROM (SELECT {listed} {self._from} WHERE {condition} GROUP BY {groups} "
             "HAVING count(*) > 1) g"
         )
-        return _Question(self._piece(key.name), "SCHEMA-UNIQUE-BROKEN", shown, source)
+        return _Question(piece, "SCHEMA-UNIQUE-BROKEN", shown, source)

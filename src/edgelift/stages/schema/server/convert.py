@@ -242,7 +242,7 @@ def _build_context(
         broken=broken,
         issues=[i for i in ways.names.issues if i.name == spec.target and i.kind == "table"],
     )
-    whole.issues.extend(judge_way(whole))
+    whole.issues.extend(judge_way(whole, facts))
     if facts is not None:
         whole.issues.extend(judge_facts(whole, facts))
     gone = {issue.column for issue in whole.issues if issue.refuses and issue.column}

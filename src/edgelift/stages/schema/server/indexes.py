@@ -14,8 +14,9 @@ from edgelift.stages.schema.server.constraints import (
 )
 from edgelift.stages.schema.server.expressions import convert_expression
 from edgelift.stages.schema.server.names import Names
-from edgelift.stages.schema.server.parts import Part, TableContext
+from edgelift.stages.schema.server.parts import Broken, Part, TableContext
 from edgelift.stages.schema.server.scope import UnconvertibleError
+from edgelift.stages.schema.server.tables import folds_case
 
 _ORDERED = frozenset({"btree", "hash", ""})
 _BINARY = frozenset({"", "C", "POSIX", "default", "ucs_basic"})
@@ -57,6 +58,10 @@ def _convert_index(context: TableContext, index: OriginIndex, names: Names) -> I
         f"CREATE {unique}INDEX {quote_identifier(name)} ON {quote_identifier(context.target)} "
         f"({', '.join(columns)}){where}"
     )
+    broken = context.broken.get(origin)
+    if broken is not None:
+        yield _refuse_broken(part, broken)
+        return
     yield replace(part, sql=sql, issues=tuple(_judge(index, name)))
     plain = all(piece.column for piece in index.parts)
     if index.nulls_equal and index.unique and plain and not index.where:
@@ -77,6 +82,9 @@ def _convert_part(context: TableContext, index: OriginIndex, piece: IndexPart) -
         sql = context.name_of(piece.column)
         if piece.length and index.unique:
             sql = f"substr({sql}, 1, {piece.length})"
+            column = context.table.read_column(piece.column)
+            if column is not None and folds_case(column.type):
+                sql += " COLLATE NOCASE"  # an expression has not its column's
     else:
         sql = f"({convert_expression(piece.expression, replace(context.scope, lasting=True))})"
     return f"{sql} DESC" if piece.descending else sql
@@ -100,6 +108,16 @@ def _refuse(part: Part, index: OriginIndex, reason: str) -> Part:
         "SCHEMA-INDEX", ERROR if index.unique else WARNING, "index", part.name,
         f"cannot be kept: {reason}{unique}", "make one that SQLite can have, or accept the rule",
         refuses=index.unique,
+    )  # fmt: skip
+    return replace(part, issues=(issue,), becomes="left out")
+
+
+def _refuse_broken(part: Part, broken: Broken) -> Part:
+    issue = Issue(
+        broken.rule, ERROR, "index", part.name,
+        f"is broken by {broken.count} values at the origin, such as {broken.examples}",
+        "mend these rows at the origin, or accept the rule: the target then goes without it",
+        refuses=True,
     )  # fmt: skip
     return replace(part, issues=(issue,), becomes="left out")
 

@@ -12,7 +12,7 @@ from edgelift.rows.ops import OPS, read_affinity, read_settings
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.parts import TableContext, is_text, write_toml
-from edgelift.stages.schema.server.tables import folds_case
+from edgelift.stages.schema.server.tables import folds_case, folds_more
 from edgelift.targets import d1_dialect as d1
 
 _MOST = 2**63 - 1
@@ -24,9 +24,12 @@ _OUTSIDE_TIMES = "times that are none of a day, 00:00:00 to 23:59:59.999999"
 _OUTSIDE = {"time": _OUTSIDE_TIMES, "timetz": _OUTSIDE_TIMES}
 
 
-def judge_way(context: TableContext) -> Iterator[Issue]:
-    """Yield what the way of each column gives up, whatever the data."""
+def judge_way(context: TableContext, facts: TableFacts | None = None) -> Iterator[Issue]:
+    """Yield what the way of each column gives up, whatever the data; but fractions, if none is."""
     for field in context.spec.fields:
+        floors = field.op == "timestamp" and "fraction=floor" in field.argument.split()
+        if floors and facts is not None and not facts.columns[field.column].fractions:
+            continue
         if field.op == "refused":
             yield Issue(
                 field.argument or "SCHEMA-TYPE", ERROR, "table", context.target,
@@ -190,10 +193,13 @@ def _judge_text(context: TableContext, field: FieldSpec, found: ColumnFacts) -> 
             "to; the server sends a question mark for each", _cast_tip(context, field, "blob"),
         )  # fmt: skip
     column = next((c for c in context.table.columns if context.fields.get(c.name) is field), None)
-    if column is not None and folds_case(column.type) and is_text(field) and found.non_ascii:
+    if column is None or not is_text(field) or not found.non_ascii:
+        return
+    if folds_case(column.type) or folds_more(column.type):
+        regard = "case" if folds_case(column.type) else "accents"
         yield Issue(
             "SCHEMA-COLLATION-ASCII", ERROR, "table", context.target,
-            f"column {field.column} compares without regard to case "
+            f"column {field.column} compares without regard to {regard} "
             f"({column.type.collation or column.type.name}) and holds {found.non_ascii} texts "
             "beyond ASCII; NOCASE folds A to Z only, and no accents",
             "fold such texts in the app, and accept the rule", column=field.column,

@@ -178,8 +178,8 @@ def _find_source(trigger: OriginTrigger, schema: OriginSchema) -> str:
         r for r in schema.routines if r.name == bare or f"{r.schema}.{r.name}" == trigger.routine
     ]
     if not found or found[0].language.lower() != "plpgsql":
-        language = found[0].language if found else "an unknown language"
-        raise UnconvertibleError(f"it runs {trigger.routine}() in {language}")
+        language = found[0].language if found else "the server's own language"
+        raise UnconvertibleError(f"it runs {trigger.routine} in {language}")
     parted = trigger.body.partition(f"language {found[0].language}\n")
     return parted[2] or found[0].body
 

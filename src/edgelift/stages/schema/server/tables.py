@@ -145,11 +145,22 @@ def _declare(context: TableContext, column: OriginColumn, field: FieldSpec) -> s
 
 
 def folds_case(type_: OriginType) -> bool:
-    """Return whether the origin compares the type's texts without regard to case."""
-    own = type_.folds_case or re.search(r"_ci(_|$)", type_.collation.lower()) is not None
-    return own or (
-        type_.element is not None and type_.kind == "domain" and folds_case(type_.element)
+    """Return whether the origin compares the type's texts without regard to case.
+
+    Only MySQL's collations say so by their names.
+    """
+    own = type_.charset and re.search(r"_ci(_|$)", type_.collation.lower())
+    return (
+        type_.folds_case
+        or bool(own)
+        or (type_.element is not None and type_.kind == "domain" and folds_case(type_.element))
     )
+
+
+def folds_more(type_: OriginType) -> bool:
+    """Return whether other texts than those of another case may be equal at the origin."""
+    named = type_.charset and re.search(r"_ai(_|$)", type_.collation.lower())
+    return type_.folds_more or bool(named)
 
 
 def _list_column(context: TableContext, column: OriginColumn) -> Iterator[Part]:
