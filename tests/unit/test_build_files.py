@@ -79,7 +79,7 @@ def test_the_generated_files(tmp_path: Path) -> None:
     parts = make_parts(tmp_path)
     files = generated.build_files(parts, Resolution(wheels=(WHEEL,)), ["app.py", "t/a.html"])
     assert set(files) == {
-        "wrangler.jsonc", "pyproject.toml", "src/entry.py", ".gitignore",
+        "wrangler.jsonc", "pyproject.toml", "src/entry.py", ".gitignore", "DEPLOY.md",
         "migrations/0001_schema.sql", "migrations/0002_after_load.sql",
     }  # fmt: skip
     assert files["migrations/0001_schema.sql"] == b"CREATE TABLE t(a);"

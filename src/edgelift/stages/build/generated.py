@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import tomlkit
 
+from edgelift.stages.build.deploy_steps import STEPS as DEPLOY
+from edgelift.stages.build.deploy_steps import write_deploy_steps
 from edgelift.stages.build.parts import Parts
 from edgelift.stages.build.shard_steps import STEPS, write_steps
 from edgelift.stages.build.sql_project import build_services, build_sql_files
@@ -41,6 +43,7 @@ def build_files(parts: Parts, resolution: Resolution, source: Iterable[str]) -> 
     }
     encoded = {name: text.encode() for name, text in files.items()}
     encoded |= {f"src/{name}": content for name, content in parts.read_maps().items()}
+    encoded[DEPLOY] = write_deploy_steps(parts, name_worker(parts), name_d1(parts)).encode()
     if steps := write_steps(parts, f"{worker_name(parts.project.settings.name)}-{{}}"):
         encoded[STEPS] = steps.encode()
     for database in parts.select("d1"):
@@ -48,6 +51,17 @@ def build_files(parts: Parts, resolution: Resolution, source: Iterable[str]) -> 
             file = f"{migrations_folder(parts, database.name)}/{number:04}_{name}.sql"
             encoded[file] = content
     return encoded
+
+
+def name_worker(parts: Parts) -> str:
+    """Return the name of the app's Worker."""
+    return worker_name(parts.project.settings.name)
+
+
+def name_d1(parts: Parts) -> dict[str, str]:
+    """Return the names of databases and shards in D1, by their own."""
+    members = [member.name for database in parts.select("d1") for member in database.members]
+    return {name: worker_name(f"{parts.project.settings.name}-{name}") for name in members}
 
 
 def build_objects(parts: Parts) -> dict[str, bytes]:

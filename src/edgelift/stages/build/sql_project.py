@@ -14,6 +14,7 @@ from edgelift.targets.migrations import number_migrations
 from edgelift.targets.workerd.boots import JS_FOLDER
 
 ENTRYPOINT = "SqlGateway"
+SECRET = "EDGELIFT_LOAD_SECRET"  # noqa: S105 - a variable's name
 MODULES = (
     "sql_door.mjs",
     "sql_gateway.mjs",
@@ -25,7 +26,7 @@ MODULES = (
 )
 _ABOUT = """// The SQL objects of {name}, written by edgelift; the file is yours to change.
 // Deploy this Worker before the app's: the app's Worker is bound to its entrypoint {entrypoint}.
-// The order of all commands is in ../DEPLOY.md.
+// The order of all commands is in ../worker/DEPLOY.md.
 """
 _LOADING = """// The same Worker while rows are loaded, with an address: wrangler.jsonc has none.
 """

@@ -8,7 +8,7 @@ parents come before children, so that references across files hold.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -27,11 +27,16 @@ from edgelift.sources.sqlite_ddl import read_fts_content
 from edgelift.sources.sqlite_rows import Row, find_rowid, read_batches
 from edgelift.stages.data.literals import to_blob_literal, to_bytes, to_literal
 from edgelift.targets.d1_dialect import MAX_COLUMNS, MAX_STATEMENT_BYTES
+from edgelift.targets.migrations import read_migrations
 
 FILE_BYTES = 64 * 1024 * 1024  # far below the import limit of 5 GiB (d1.import_bytes)
 STATEMENT_BYTES = MAX_STATEMENT_BYTES - 2_000  # some room below the limit
 _PART_BYTES = 40_000  # of a large value per statement; two hexadecimal digits a byte
 PARTS = "_edgelift_parts"
+MIGRATIONS = (
+    "CREATE TABLE IF NOT EXISTS d1_migrations(id INTEGER PRIMARY KEY AUTOINCREMENT, "
+    "name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)"
+)
 
 
 @dataclass
@@ -75,11 +80,14 @@ def write_import_files(
     folder: Path,
     *,
     file_bytes: int = FILE_BYTES,
+    applied: Sequence[str] = (),
 ) -> list[Path]:
     """Write the database file as numbered SQL files and return their paths in order of import.
 
-    Old files of the folder are removed first. A file grows beyond `file_bytes` only where rows
-    refer to each other in a circle (a table to itself), since D1 checks at the end of each file.
+    `applied` are file names of migrations that wrangler need not apply afterwards: the files make
+    all that these make. Old files of the folder are removed first. A file grows beyond `file_bytes`
+    only where rows refer to each other in a circle (a table to itself), since D1 checks at the end
+    of each file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("[0-9][0-9][0-9][0-9].sql*"):
@@ -88,8 +96,18 @@ def write_import_files(
     with SqliteSource(database).open() as db:
         for statement, together in _write(db, schema, catalogue):
             files.add(statement, together=together)
+    for statement in _mark_applied(applied):
+        files.add(statement, together=False)
     files.close()
     return files.paths
+
+
+def _mark_applied(names: Sequence[str]) -> Iterator[str]:
+    """Yield what wrangler itself would note (d1/migrations of workers-sdk: helpers.ts)."""
+    if names:
+        yield MIGRATIONS
+    for name in names:
+        yield f"INSERT INTO d1_migrations (name) VALUES ({to_literal(name)})"
 
 
 def write_all_import_files(run: Run, folder: Path) -> None:
@@ -104,7 +122,8 @@ def write_all_import_files(run: Run, folder: Path) -> None:
             continue
         schema = run.journal.read_document(f"schema:{database.name}", TargetSchema)
         for name in _list_files(run, database.name):
-            _write_one(run, name, schema, folder / name)
+            applied = _list_migrations(run, database.name) if plan is not None else []
+            _write_one(run, name, schema, folder / name, applied)
 
 
 def _list_files(run: Run, name: str) -> list[str]:
@@ -113,7 +132,18 @@ def _list_files(run: Run, name: str) -> list[str]:
     return [member.name for member in list_members(name, "", "", found)]
 
 
-def _write_one(run: Run, name: str, schema: TargetSchema | None, folder: Path) -> None:
+def _list_migrations(run: Run, database: str) -> list[str]:
+    """Return the files of migrations that build puts into the app's project for a database."""
+    try:
+        made = read_migrations(run.project.state / "schema", database)
+    except OSError:  # what is missing is told where the database is read
+        return []
+    return [f"{name}.sql" for name, _ in made]
+
+
+def _write_one(
+    run: Run, name: str, schema: TargetSchema | None, folder: Path, applied: Sequence[str]
+) -> None:
     catalogue = run.journal.read_document(f"catalogue:{name}", Catalogue)
     target = run.project.state / "data" / "target" / f"{name}.sqlite"
     if schema is None or catalogue is None or not target.is_file():
@@ -124,7 +154,7 @@ def _write_one(run: Run, name: str, schema: TargetSchema | None, folder: Path) -
         )
     run.note(f"writing the import files of {name}")
     try:
-        paths = write_import_files(target, schema, catalogue, folder)
+        paths = write_import_files(target, schema, catalogue, folder, applied=applied)
     except OSError as error:
         raise TargetError(
             f"The import files of {name} cannot be written",

@@ -125,7 +125,7 @@ class Door:
                 f"There is no door for rows at {self.url}",
                 why=f"it answers HTTP {reply.status_code}: not a deployed sql project, or one "
                 f"without the secret {SECRET_VARIABLE}",
-                tip="deploy .edgelift/build/sql and put the secret as DEPLOY.md beside it says",
+                tip="deploy .edgelift/build/sql and put the secret: see build/worker/DEPLOY.md",
             ) from error
         if answer.failed:
             raise TargetError(

@@ -25,7 +25,8 @@ const STATE = '_edgelift_load';
 const MIGRATIONS = '_edgelift_migrations';
 /** Migrations that make tables; those behind them want the rows to be there. */
 const BEFORE_ROWS = 1;
-const OURS = /^(sqlite_|_cf_|_edgelift_)/i;
+/** Tables that are nobody's of the app: SQLite's, the runtime's, ours, and those of wrangler's local simulation. */
+const OURS = /^(sqlite_|_cf_|_edgelift_|__miniflare_)/i;
 const VALUE = { '-': '?', i: 'CAST(? AS INTEGER)', t: 'CAST(? AS TEXT)', f: '(? * 9e999)' };
 
 /** @param {string} name */
