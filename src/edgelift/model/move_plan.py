@@ -6,6 +6,7 @@ import msgspec
 
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.row_spec import FieldSpec, RowSpec
+from edgelift.model.vocabulary import Vocabulary
 
 STAYS = "hyperdrive"  # the strategy of a database that stays on its server
 
@@ -45,6 +46,7 @@ class MovePlan(msgspec.Struct, frozen=True, kw_only=True):
     shape: str
     tables: tuple[TableMove, ...] = ()
     views: tuple[RowSpec, ...] = ()
+    vocabulary: Vocabulary = Vocabulary()
     finishing: tuple[str, ...] = ()
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgelift.sources.driver_sql import ENGINES, find_unknown
 from edgelift.sources.estimators import hooked_path
 from edgelift.sources.server_sql import Translation, is_query, translate_sql
 
@@ -92,5 +93,10 @@ def _replace(text: str) -> str:
 
 
 def judge(statement: RecordedStatement) -> Translation:
-    """Return what becomes of a statement in SQLite, or the problem that keeps it from that."""
+    """Return what becomes of a statement in SQLite, or the problem that keeps it from that.
+
+    What the app gives to its driver is translated in the Worker, with the tables that it names.
+    """
+    if statement.kind == RAW and statement.engine in ENGINES:
+        return Translation(statement.sql, find_unknown(statement.sql, statement.engine))
     return translate_sql(to_plain(statement), statement.engine)

@@ -11,7 +11,8 @@ from edgelift.sources.source_code.server_texts import find_kinds, translate_text
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.stages.plan.server_code import check_server_code
 
-HEAD = """import psycopg2
+HEAD = """import mysql.connector
+import psycopg2
 import psycopg2.errors
 from flask import Flask
 from sqlalchemy import func, select, text
@@ -36,7 +37,7 @@ def read(folder: Path, line: str) -> CodeView:
         ("text('SELECT a FROM t WHERE a = ANY(:x)')", "SQL-DIALECT-TEXT"),
         ("text('SELECT a::int FROM t')", "SQL-DIALECT-CHANGED"),
         ("func.to_tsvector('x')", "SQL-DIALECT-FUNCTION"),
-        ("psycopg2.connect('')", "SQL-DIALECT-DRIVER"),
+        ("mysql.connector.connect()", "SQL-DIALECT-DRIVER"),
         ("error.orig.pgcode", "SQL-DIALECT-ERRORS"),
         ("isinstance(x, psycopg2.errors.UniqueViolation)", "SQL-DIALECT-ERRORS"),
         ("select(a).distinct(b)", "SQL-DIALECT-DISTINCT-ON"),
@@ -44,7 +45,7 @@ def read(folder: Path, line: str) -> CodeView:
 )
 def test_each_rule_names_its_line(tmp_path: Path, line: str, rule: str) -> None:
     found = list(check_server_code(read(tmp_path, line), {"postgresql"}))
-    assert [(f.rule, f.path, f.line) for f in found] == [(rule, "app.py", 11)]
+    assert [(f.rule, f.path, f.line) for f in found] == [(rule, "app.py", 12)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import ssl as ssl_module
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from edgelift.worker.postgres.conninfo import (
 from edgelift.worker.postgres.results import Result, Status
 from edgelift.worker.postgres.session import ProtocolError as SessionError
 from edgelift.worker.postgres.session import ScramError, Session
+from edgelift.worker.postgres.transport import MOVED
 
 from .exceptions import (
     ConnectionDoesNotExistError,
@@ -210,6 +212,11 @@ class Wire:
 
 
 async def _dial(address: Address) -> tuple[Any, Any]:
+    if address.host.endswith(MOVED):
+        streams: tuple[Any, Any] = importlib.import_module(
+            "edgelift.worker.moved.servers"
+        ).dial_streams(address.host)
+        return streams
     if address.is_socket:
         return await asyncio.open_unix_connection(f"{address.host}/.s.PGSQL.{address.port}")
     return await asyncio.open_connection(address.address or address.host, address.port)

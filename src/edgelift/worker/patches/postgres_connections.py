@@ -16,6 +16,7 @@ from edgelift.worker.connections import Driver, adopt, guard, may_postpone, post
 from edgelift.worker.flows import at_end
 from edgelift.worker.hyperdrive import Endpoint, UnreachableError, find_database, read_endpoint
 from edgelift.worker.loop import run_coroutine
+from edgelift.worker.moved.finding import find_moved
 
 _PSYCOPG2_METHODS = (
     "cancel", "commit", "cursor", "get_backend_pid", "get_parameter_status",
@@ -30,12 +31,19 @@ _PSYCOPG2_SETTINGS = ("cursor_factory", "_autocommit", "_level", "_readonly", "_
 def aim(options: Mapping[str, str]) -> dict[str, str]:
     """Return libpq options that lead through the binding that serves their server, if one does.
 
-    Raises UnreachableError.
+    Those of a moved database lead to the server in this process (worker/moved). Raises
+    UnreachableError.
     """
     host = options.get("host") or options.get("hostaddr")
     port = options.get("port", "").partition(",")[0]
     database = find_database("postgresql", host, port or None, options.get("dbname"))
-    return dict(options) if database is None else lead(options, read_endpoint(database))
+    if database is not None:
+        return lead(options, read_endpoint(database))
+    moved = find_moved("postgresql", (host, options.get("dbname")))
+    if moved is None:
+        return dict(options)
+    kept = {name: value for name, value in options.items() if name != "hostaddr"}
+    return {**kept, "host": moved.host, "port": "5432", "sslmode": "disable"}
 
 
 def lead(options: Mapping[str, str], endpoint: Endpoint) -> dict[str, str]:

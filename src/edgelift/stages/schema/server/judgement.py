@@ -33,6 +33,7 @@ from edgelift.stages.schema.server.outcome import (
     list_objects,
 )
 from edgelift.stages.schema.server.parts import Part
+from edgelift.stages.schema.server.vocabulary import build_vocabulary
 from edgelift.targets import d1_dialect as d1
 
 
@@ -108,6 +109,7 @@ def _settle(
             shape=hash_shape(origin),
             tables=moves,
             views=ways.views,
+            vocabulary=build_vocabulary(origin, moves, ways.views),
         ),
         objects=len(list_objects(origin)),
         lost=tuple(find_unaccounted(origin, mapping, ways.names)),

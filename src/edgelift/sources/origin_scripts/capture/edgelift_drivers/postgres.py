@@ -64,9 +64,14 @@ def _watched_connection(base: Any) -> Any:
         return base.cursor(self, **named)
 
     def leave(self: Any, kind: Any, error: Any, traceback: Any) -> Any:
-        if kind is None and is_due("commit", _PSYCOPG2.read_database(self)):
-            with at_work():
-                _PSYCOPG2.fail(self, "commit")
+        open_now = kind is None and self.info.transaction_status
+        if open_now and is_due("commit", _PSYCOPG2.read_database(self)):
+            try:
+                with at_work():
+                    _PSYCOPG2.fail(self, "commit")
+            except BaseException as failure:  # the block is left, or it can never be entered again
+                base.__exit__(self, type(failure), failure, None)
+                raise
         return base.__exit__(self, kind, error, traceback)
 
     made = {

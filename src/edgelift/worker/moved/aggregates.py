@@ -1,0 +1,202 @@
+"""Rules of aggregates and windows: their kinds, their order, what is put together afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from edgelift.worker.moved.arithmetic import round_to
+from edgelift.worker.moved.builder import (
+    Builder,
+    Typed,
+    call,
+    case,
+    number,
+    rule,
+    text,
+    wrap,
+)
+from edgelift.worker.moved.failures import refuse
+from edgelift.worker.moved.functions import no_function
+from edgelift.worker.moved.kinds import (
+    BOOL,
+    FLOAT8,
+    INT4,
+    INT8,
+    INTEGERS,
+    NUMERIC,
+    TEXT,
+    UNKNOWN,
+    Kind,
+    array_of,
+    category,
+)
+from edgelift.worker.moved.operators import condition
+from edgelift.worker.moved.queries import build_window_order, fill_window
+from edgelift.worker.moved.scopes import Scope
+
+Node = Any
+
+
+@rule(exp.Count)
+def _count(builder: Builder, node: Node, scope: Scope) -> Typed:
+    inner = node.this
+    if inner is None or isinstance(inner, exp.Star):
+        return Typed(exp.Count(this=exp.Star()), INT8)
+    if isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star):
+        return Typed(exp.Count(this=exp.Star()), INT8)
+    if isinstance(inner, exp.Distinct):
+        return Typed(exp.Count(this=_distinct(builder, inner, scope)[0]), INT8)
+    return Typed(exp.Count(this=builder.settle(builder.build(inner, scope))), INT8)
+
+
+def _distinct(builder: Builder, node: Node, scope: Scope) -> tuple[Node, Kind]:
+    if len(node.expressions) != 1:
+        raise refuse("DISTINCT of several values in an aggregate")
+    typed = builder.build(node.expressions[0], scope)
+    return exp.Distinct(expressions=[builder.settle(typed)]), typed.kind
+
+
+def _argument(builder: Builder, node: Node, scope: Scope) -> tuple[Node, Kind]:
+    inner = node.this
+    if isinstance(inner, exp.Distinct):
+        return _distinct(builder, inner, scope)
+    typed = builder.build(inner, scope)
+    return builder.settle(typed), typed.kind
+
+
+@rule(exp.Sum)
+def _sum(builder: Builder, node: Node, scope: Scope) -> Typed:
+    value, kind = _argument(builder, node, scope)
+    if kind.name == "interval" and kind.form == "micros":
+        return Typed(exp.Sum(this=value), kind)
+    if category(kind) != "number":
+        raise no_function(node, [kind])
+    made = exp.Sum(this=value)
+    if kind.name in {"int2", "int4"}:
+        return Typed(made, INT8)
+    if kind.name in {"float4", "float8"}:
+        return Typed(made, kind)
+    result = NUMERIC._replace(scale=0 if kind.name in INTEGERS else kind.scale)
+    return Typed(made if kind.name in INTEGERS else round_to(made, result), result)
+
+
+@rule(exp.Avg)
+def _average(builder: Builder, node: Node, scope: Scope) -> Typed:
+    value, kind = _argument(builder, node, scope)
+    if category(kind) != "number":
+        raise no_function(node, [kind])
+    made = exp.Avg(this=value)
+    if kind.name in {"float4", "float8"}:
+        return Typed(made, FLOAT8)
+    scale = 0 if kind.name in INTEGERS else kind.scale
+    exact = call("json_array", exp.Sum(this=value.copy()), exp.Count(this=value.copy()))
+    return Typed(made, NUMERIC, exact=(exact, Kind("ratio", scale=scale)))
+
+
+@rule(exp.Min, exp.Max)
+def _extreme(builder: Builder, node: Node, scope: Scope) -> Typed:
+    value, kind = _argument(builder, node, scope)
+    if kind.labels:
+        raise refuse("min or max of an enumeration")
+    return Typed(type(node)(this=value), kind)
+
+
+@rule(exp.LogicalAnd, exp.LogicalOr)
+def _truth(builder: Builder, node: Node, scope: Scope) -> Typed:
+    value = condition(builder, node.this, scope)
+    return Typed((exp.Min if isinstance(node, exp.LogicalAnd) else exp.Max)(this=value), BOOL)
+
+
+def _ordered(builder: Builder, node: Node, scope: Scope) -> tuple[Typed, Node | None]:
+    """Return an aggregate's argument, and the order that stands in its parentheses."""
+    if isinstance(node, exp.Order):
+        typed = builder.build(node.this, scope)
+        return typed, build_window_order(builder, node, scope)
+    return builder.build(node, scope), None
+
+
+def _aggregate(name: str, values: list[Node], order: Node | None) -> Node:
+    if order is None:
+        return call(name, *values)
+    first, *rest = values
+    last = exp.Order(this=rest[-1] if rest else first, expressions=order.expressions)
+    return call(name, *([first, *rest[:-1], last] if rest else [last]))
+
+
+@rule(exp.GroupConcat)
+def _string_agg(builder: Builder, node: Node, scope: Scope) -> Typed:
+    inner = node.this
+    if isinstance(inner, exp.Distinct):
+        raise refuse("string_agg of DISTINCT values")
+    typed, order = _ordered(builder, inner, scope)
+    if category(typed.kind) != "text":
+        raise no_function(node, [typed.kind, UNKNOWN])
+    separator = builder.build_as(node.args["separator"], scope, TEXT)
+    return Typed(_aggregate("group_concat", [builder.settle(typed, TEXT), separator], order), TEXT)
+
+
+@rule(exp.ArrayAgg)
+def collect_array(builder: Builder, node: Node, scope: Scope) -> Typed:
+    """Return array_agg: the array of the values, NULL for none."""
+    if isinstance(node.this, exp.Distinct):
+        raise refuse("array_agg of DISTINCT values")
+    typed, order = _ordered(builder, node.this, scope)
+    value = as_element(builder.settle(typed), typed.kind)
+    made = _aggregate("json_group_array", [value], order)
+    empty = exp.EQ(this=exp.Count(this=exp.Star()), expression=number(0))
+    return Typed(case((empty, exp.Null()), default=made), array_of(typed.kind))
+
+
+def as_element(node: Node, kind: Kind) -> Node:
+    """Return a value as json_group_array must be given it for what to_json would write."""
+    if kind.name == "bool":
+        made = case((node, text("true")), default=text("false"))
+        known = exp.Not(this=exp.Is(this=wrap(node.copy()), expression=exp.Null()))
+        return call("json", case((known, made), default=text("null")))
+    if kind.element is not None or kind.name in {"json", "jsonb"}:
+        return call("json", node)
+    return node
+
+
+@rule(exp.Filter)
+def _filter(builder: Builder, node: Node, scope: Scope) -> Typed:
+    inner = builder.build(node.this, scope)
+    if not isinstance(inner.node, exp.AggFunc | exp.Anonymous) or inner.node.name == "round":
+        raise refuse("FILTER of this aggregate")
+    where = exp.Where(this=condition(builder, node.expression.this, scope))
+    return Typed(exp.Filter(this=inner.node, expression=where), inner.kind)
+
+
+# Windows
+
+
+@rule(exp.Window)
+def _window(builder: Builder, node: Node, scope: Scope) -> Typed:
+    inner = builder.build(node.this, scope)
+    made = exp.Window(this=inner.node, over=node.args.get("over"))
+    if node.args.get("alias") is not None:
+        made.set("alias", node.args["alias"].copy())
+    fill_window(builder, node, scope, made)
+    if isinstance(inner.node, exp.Anonymous) and inner.node.name == "round":
+        made.set("this", inner.node.expressions[0])
+        return Typed(call("round", made, inner.node.expressions[1]), inner.kind)
+    return Typed(made, inner.kind)
+
+
+@rule(exp.RowNumber, exp.Rank, exp.DenseRank)
+def _place(_builder: Builder, node: Node, _scope: Scope) -> Typed:
+    return Typed(type(node)(), INT8)
+
+
+@rule(exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue)
+def _neighbour(builder: Builder, node: Node, scope: Scope) -> Typed:
+    typed = builder.build(node.this, scope)
+    names = {exp.Lag: "lag", exp.Lead: "lead", exp.FirstValue: "first_value"}
+    values = [builder.settle(typed)]
+    if node.args.get("offset") is not None:
+        values.append(builder.build_as(node.args["offset"], scope, INT4))
+    if node.args.get("default") is not None:
+        values.append(builder.build_as(node.args["default"], scope, typed.kind))
+    return Typed(call(names.get(type(node), "last_value"), *values), typed.kind)

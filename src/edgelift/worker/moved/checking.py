@@ -1,0 +1,112 @@
+"""Tells before the cut what of a driver's SQL the Worker's servers could not run.
+
+Two depths: `find_unknown` looks at the words alone, before the origin's tables are known;
+`find_problem` translates with them, as the Worker will.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from edgelift.worker.moved.builder import RULES, describe
+from edgelift.worker.moved.commands import read_command
+from edgelift.worker.moved.failures import ServerError
+from edgelift.worker.moved.lexing import LexError, make_shape, split_statements
+from edgelift.worker.moved.named import NAMED
+from edgelift.worker.moved.translation import DIALECTS, Translations
+
+_PLACES = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<plain>s)|(?P<percent>%))")
+_COMPOSED = re.compile(r"\{\w*\}")
+# Parts that have no rule of their own because the rules around them read them.
+_INSIDE = (
+    exp.Alias, exp.Any, exp.Star, exp.Distinct, exp.Placeholder, exp.Values, exp.Unnest, exp.Order,
+    exp.Ordered, exp.If, exp.Var, exp.Identifier, exp.Select, exp.SetOperation, exp.Window,
+    exp.JSONPath, exp.JSONPathPart, exp.Filter,
+)  # fmt: skip
+_SHAPES = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete)
+
+
+def number_places(text: str) -> str:
+    """Return a statement with `$1` for the first `%s` or `%(name)s`, and so on."""
+    if not _PLACES.search(text):
+        return text
+    numbers: dict[str, int] = {}
+
+    def replace(found: re.Match[str]) -> str:
+        if found["percent"]:
+            return "%"
+        key = found["name"] or f"#{len(numbers)}"
+        return f"${numbers.setdefault(key, len(numbers) + 1)}"
+
+    return _PLACES.sub(replace, text)
+
+
+def is_composed(text: str) -> bool:
+    """Return whether parts come at run time: `{}` of psycopg2.sql and of format()."""
+    return bool(_COMPOSED.search(text))
+
+
+def find_unknown(text: str, engine: str) -> str:
+    """Return what of a statement no rule reads, empty for nothing; its tables are not asked."""
+    try:
+        for tokens in split_statements(number_places(text), engine):
+            if read_command(tokens) is None:
+                problem = _find_part(make_shape(tokens).sql, engine)
+                if problem:
+                    return problem
+    except LexError as error:
+        return str(error)
+    except ServerError as error:
+        return _tell(error)
+    return ""
+
+
+def _find_part(sql: str, engine: str) -> str:
+    try:
+        tree = sqlglot.parse_one(sql, read=DIALECTS[engine])
+    except SqlglotError as error:
+        return f"it cannot be read: {str(error).splitlines()[0]}"
+    if not isinstance(tree, _SHAPES):
+        return f"a statement of the form {type(tree).__name__}"
+    for node in tree.walk():
+        if isinstance(node, exp.Anonymous):
+            if not _is_known_call(node):
+                return f"it calls {str(node.this).lower()}()"
+        elif _needs_rule(node):
+            return f"it uses {describe(node)}"
+    return ""
+
+
+def _is_known_call(node: Any) -> bool:
+    name = str(node.this).lower()
+    return name in NAMED or (name == "all" and isinstance(node.parent, exp.Binary))
+
+
+def _needs_rule(node: Any) -> bool:
+    return (
+        isinstance(node, exp.Condition | exp.Func)
+        and not isinstance(node, _INSIDE)
+        and type(node) not in RULES
+    )
+
+
+def _tell(error: ServerError) -> str:
+    return error.message.removeprefix("the moved database cannot run this statement: ")
+
+
+def find_problem(text: str, translations: Translations) -> str:
+    """Return why a statement has no form over a moved database's tables, empty for none."""
+    try:
+        for tokens in split_statements(number_places(text), translations.engine):
+            if read_command(tokens) is None:
+                translations.find(make_shape(tokens), (), {})
+    except LexError as error:
+        return str(error)
+    except ServerError as error:
+        return _tell(error)
+    return ""

@@ -1,0 +1,200 @@
+"""Values that a statement is run with: literals of its text, parameters, the moment it runs at.
+
+A translation knows where each comes from and as what it is read; `Binding.read` makes the value
+that SQLite is given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from edgelift.worker.moved import binary, moments
+from edgelift.worker.moved.failures import ServerError
+from edgelift.worker.moved.inputs import (
+    Stored,
+    check_range,
+    fit_text,
+    read_text,
+    write_moment,
+    write_span,
+)
+from edgelift.worker.moved.kinds import INTEGERS, NUMBERS, Kind, category
+from edgelift.worker.moved.outputs import write_text
+
+LITERAL, PARAMETER, NOW, CLOCK = "literal", "parameter", "now", "clock"
+
+
+class Parameter(NamedTuple):
+    """A value that a driver bound: text or binary (`form` 0 or 1), None for NULL."""
+
+    form: int
+    data: bytes | None
+
+
+class Constant(NamedTuple):
+    """Where a value comes from; `kind` is its type, unknown for a plain text.
+
+    `shifts` are intervals that are added to a moment: a sign and the constant they are read from.
+    """
+
+    source: str
+    place: int
+    kind: Kind
+    shifts: tuple[tuple[int, Constant], ...] = ()
+
+
+class Values(NamedTuple):
+    """What a statement is run with: `kinds` are those of the parameters as they were declared."""
+
+    literals: Sequence[str | None]
+    parameters: Sequence[Parameter]
+    kinds: Sequence[Kind]
+    now: dt.datetime
+
+
+class Binding(NamedTuple):
+    """A place of a translated statement: a constant, read as a kind, in a form.
+
+    Forms: "" is the stored value; "assign" that of a column, whose length is kept; "cut" a text cut
+    to its length; "glob", "like" a pattern; "limit" a count of rows; "raw" the text as it is.
+    """
+
+    constant: Constant
+    kind: Kind
+    form: str = ""
+
+    def read(self, values: Values) -> Stored:
+        """Return the value for SQLite; raises ServerError where the server would refuse it."""
+        text = read_constant(self.constant, values)
+        if text is None:
+            return None
+        shape = _FORMS.get(self.form)
+        if shape is not None:
+            return shape(text)
+        if self.form == "cut" and self.kind.length >= 0:
+            text = text[: self.kind.length]
+        elif self.form != "assign" and self.kind.length >= 0:
+            return text
+        if self.constant.source in {NOW, CLOCK} or self.constant.shifts:
+            return _shift(self, values, text)
+        return _convert(text, self.constant.kind, self.kind, values.now)
+
+
+def _convert(text: str, given: Kind, wanted: Kind, now: dt.datetime) -> Stored:
+    """Return a text of a kind as another, by the cast between them."""
+    if wanted.name in {"int2", "int4", "int8"} and given.name in {"numeric", "float8", "float4"}:
+        text = str(round_half_away(text))
+    if wanted.name in INTEGERS and given.name in NUMBERS:
+        check_range(wanted, int(text))
+    elif wanted.name == "date" and category(given) == "moment":
+        text = text[:10]
+    elif category(wanted) == "text" and given.name == "bool":
+        text = "true" if read_text(given, text, now) else "false"
+    return read_text(wanted, text, now)
+
+
+def round_half_away(text: str) -> int:
+    """Return a number rounded as PostgreSQL's numeric is."""
+    from decimal import ROUND_HALF_UP, Decimal
+
+    return int(Decimal(text).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def read_constant(constant: Constant, values: Values) -> str | None:
+    """Return a constant's text, None for NULL."""
+    if constant.source == LITERAL:
+        return values.literals[constant.place]
+    if constant.source == NOW:
+        return values.now.isoformat(" ", "microseconds")
+    if constant.source == CLOCK:
+        clock = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        return clock.isoformat(" ", "microseconds")
+    parameter = values.parameters[constant.place]
+    if parameter.data is None:
+        return None
+    if parameter.form:
+        return binary.decode(values.kinds[constant.place], parameter.data)
+    try:
+        return parameter.data.decode()
+    except UnicodeDecodeError:
+        raise ServerError("22021", 'invalid byte sequence for encoding "UTF8"') from None
+
+
+def _shift(binding: Binding, values: Values, text: str) -> Stored:
+    moment = moments.read_moment(text, "timestamp with time zone", values.now)
+    for sign, constant in binding.constant.shifts:
+        span_text = read_constant(constant, values)
+        if span_text is None:
+            return None
+        span = moments.read_span(span_text)
+        moment = moments.add_span(moment, span.negate() if sign < 0 else span)
+    if binding.kind.name == "date":
+        return moment.date().isoformat()
+    if binding.kind.name == "time":
+        return moment.time().isoformat("microseconds")
+    stored = write_moment(moment, binding.kind.form)
+    return (
+        write_text(binding.kind._replace(name="timestamptz"), stored)
+        if _is_text(binding)
+        else stored
+    )
+
+
+def _is_text(binding: Binding) -> bool:
+    return category(binding.kind) == "text"
+
+
+def _write_glob(text: str) -> Stored:
+    """Return a LIKE pattern as GLOB's, which looks at case as PostgreSQL does."""
+    parts = []
+    escaped = False
+    for char in text:
+        if escaped or char not in "%_\\":
+            parts.append(f"[{char}]" if char in "*?[" else char)
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        else:
+            parts.append("*" if char == "%" else "?")
+    if escaped:
+        raise ServerError("22025", "LIKE pattern must not end with escape character")
+    return "".join(parts)
+
+
+def _read_limit(text: str) -> Stored:
+    count = round_half_away(text)
+    if count < 0:
+        raise ServerError("2201W", "LIMIT must not be negative")
+    return count
+
+
+def _read_offset(text: str) -> Stored:
+    count = round_half_away(text)
+    if count < 0:
+        raise ServerError("2201X", "OFFSET must not be negative")
+    return count
+
+
+def _read_span(text: str) -> Stored:
+    return write_span(moments.read_span(text), "micros")
+
+
+_FORMS: dict[str, Callable[[str], Any]] = {
+    "glob": _write_glob,
+    "like": lambda text: text,
+    "raw": lambda text: text,
+    "limit": _read_limit,
+    "offset": _read_offset,
+    "span": _read_span,
+}
+
+
+def split_search_path(text: str) -> list[str]:
+    """Return the path of `#>` and `#>>`, a text array."""
+    return [part.strip('"') for part in re.split(r",", text.strip("{}")) if part]
+
+
+__all__ = ["Binding", "Constant", "Parameter", "Values", "fit_text", "read_constant"]

@@ -1,0 +1,143 @@
+"""Runs recorded statements over a moved database and compares what the driver gives with the server's.
+
+A case file has lines `> statement`, each followed by what the real server gave: `= rows | types | tag`
+or `! SQLSTATE class message`. The lines share one connection that commits by itself.
+
+  python -m tests.cases.moved_drivers.replay postgresql    print what differs
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edgelift.worker.moved import finding
+
+HERE = Path(__file__).parent
+# What differs from run to run: moments of now.
+_VOLATILE = ((re.compile(r"DETAIL:.*", re.DOTALL), ""), (re.compile(r"LINE \d+:.*", re.DOTALL), ""))
+
+
+def read_lines(engine: str) -> list[tuple[str, str]]:
+    """Return (statement, what the server gave) of an engine's file."""
+    found: list[tuple[str, str]] = []
+    for line in (HERE / f"{engine}.txt").read_text().splitlines():
+        if line.startswith(("= ", "! ")):
+            found[-1] = (found[-1][0], line)
+        elif line.startswith("> "):
+            found.append((line[2:], ""))
+    return found
+
+
+def steady(text: str) -> str:
+    """Return an outcome without what only a server tells: the place of an error in the text."""
+    for pattern, instead in _VOLATILE:
+        text = pattern.sub(instead, text)
+    return text.strip()
+
+
+def plain(value: Any) -> Any:
+    """Show what has no repr of its own."""
+    return ("memoryview", bytes(value)) if isinstance(value, memoryview) else value
+
+
+FIRST_OWN_OID = 16384
+
+
+def name_type(column: Any) -> tuple[str, int]:
+    """Return a column's name and type."""
+    return column.name, column.type_code
+
+
+def run_postgresql(connection: Any, sql: str) -> str:
+    """Run a statement by psycopg2 and return its outcome."""
+    import psycopg2
+
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+    except psycopg2.Error as error:
+        names = ("constraint_name", "table_name", "column_name", "schema_name")
+        diag = [getattr(error.diag, name) for name in names]
+        text = steady(str(error.diag.message_primary))
+        return f"! {error.pgcode} {type(error).__name__} {text!r} {diag}"
+    if cursor.description is None:
+        return f"= {cursor.rowcount} {cursor.statusmessage}"
+    rows = [tuple(plain(value) for value in row) for row in cursor.fetchall()]
+    # Enumerations have numbers of their own; over a moved database they are texts to the driver.
+    codes = [code if code < FIRST_OWN_OID else 25 for *_rest, code in map(name_type, cursor.description)]
+    columns = list(zip([column.name for column in cursor.description], codes, strict=True))
+    return f"= {rows!r} {columns} {cursor.statusmessage}"
+
+
+RUNNERS = {"postgresql": run_postgresql}
+
+
+def replay(engine: str, connection: Any) -> list[tuple[str, str, str]]:
+    """Return the lines whose outcome differs: statement, the server's, what was found."""
+    run = RUNNERS[engine]
+    return [
+        (sql, expected, found)
+        for sql, expected in read_lines(engine)
+        if (found := run(connection, sql)) != expected
+    ]
+
+
+def record(engine: str, connection: Any) -> None:
+    """Write what a server gives; comments of the file stay."""
+    path = HERE / f"{engine}.txt"
+    written = []
+    for line in path.read_text().splitlines():
+        if line.startswith(("= ", "! ")) or not line:
+            continue
+        if line.startswith("#"):
+            written.append(line)
+            continue
+        sql = line.removeprefix("> ")
+        written += [f"> {sql}", RUNNERS[engine](connection, sql)]
+    path.write_text("\n".join(written) + "\n")
+
+
+def open_postgresql(dsn: str) -> Any:
+    """Return a connection of our psycopg2 that commits by itself."""
+    from edgelift.worker.postgres.installing import install
+
+    install(("psycopg2",), blocking=False)
+    import psycopg2
+
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    return connection
+
+
+def open_moved(engine: str, folder: Path) -> Any:
+    """Return a connection of the same driver to the moved database, made anew in a folder."""
+    path = folder / "moved.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((HERE / f"{engine}.moved.sql").read_text())
+    known = json.loads((HERE / f"{engine}.json").read_text())
+    finding.configure(
+        [{"name": "main", "origin": engine, "path": str(path), "catalogue": known}]
+    )
+    return OPENERS[engine]()
+
+
+OPENERS = {"postgresql": lambda: open_postgresql("host=main.moved.edgelift dbname=main user=me")}
+
+
+def main() -> int:
+    """Print the lines of an engine that differ."""
+    with tempfile.TemporaryDirectory() as name:
+        for sql, expected, found in replay(sys.argv[1], open_moved(sys.argv[1], Path(name))):
+            print(f"> {sql}\n  {expected}\n  {found}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
