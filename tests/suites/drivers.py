@@ -62,10 +62,15 @@ def fetch_source(project: str, version: str) -> Path:
         if not found.exists():
             python = make_venv("suite-tools", ["pip", "setuptools"]) / "bin/python"
             command = [python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
-            command += ["--no-build-isolation", "-d", folder, f"{project}=={version}"]
-            subprocess.run(command, check=True)
-            with tarfile.open(folder / f"{project}-{version}.tar.gz") as archive:
+            command += ["--no-build-isolation", "--ignore-requires-python", "-d", folder]
+            subprocess.run([*command, f"{project}=={version}"], check=True)
+            # Older releases wrote the projects' names with capitals.
+            pattern = f"{project}-{version}"
+            archives = (p for p in folder.glob("*.tar.gz") if p.name.lower() == f"{pattern}.tar.gz")
+            with tarfile.open(next(archives)) as archive:
                 archive.extractall(folder, filter="data")
+            unpacked = next(p for p in folder.iterdir() if p.is_dir() and p.name.lower() == pattern)
+            unpacked.rename(found)
     return found
 
 

@@ -3,9 +3,10 @@
 The driver runs under CPython and speaks to a workerd with the modules that are shipped. Results go
 to a JSON file, from which --write-docs makes docs/reference/sqlite-suites.md.
 
-  python -m tests.suites.sqlite django object basic queries   some of Django's modules
-  python -m tests.suites.sqlite django object --record        the chosen ones, one after the other
-  python -m tests.suites.sqlite sqlalchemy object --record    the dialect's tests
+  python -m tests.suites.sqlite django object basic queries       some of Django's modules
+  python -m tests.suites.sqlite django object --version 6.1.3 --record
+  python -m tests.suites.sqlite sqlalchemy d1 --record            the dialect's tests
+  python -m tests.suites.sqlite aiosqlite object --record         the same through aiosqlite
   python -m tests.suites.sqlite --write-docs
 """
 
@@ -20,38 +21,39 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tests.shared_venv import make_venv
-from tests.suites.drivers import (
-    DJANGO_NEEDS,
-    HERE,
-    ROOT,
-    fetch_source,
-    read_django,
-    read_pytest,
-)
+from tests.suites import sqlite_page
+from tests.suites.drivers import DJANGO_NEEDS, HERE, ROOT, fetch_source, list_django_modules
+from tests.suites.sqlite_page import Found
 from tests.workerd.sql_driver.d1_server import serve_d1
 from tests.workerd.sql_object.object_server import serve_object
 
-RESULTS = HERE / "sqlite_results.json"
-REASONS = HERE / "sqlite_reasons.json"
-HEAD = HERE / "sqlite_page_head.md"
-PAGE = ROOT / "docs" / "reference" / "sqlite-suites.md"
-DJANGO, SQLALCHEMY = "5.2.19", "2.0.58"
-# Each module runs with a database of its own, so that one that fails cannot spoil the next.
-DJANGO_MODULES = (
-    "aggregation", "aggregation_regress", "annotations", "basic", "bulk_create", "constraints",
-    "custom_columns", "custom_lookups", "custom_managers", "datatypes", "dates", "datetimes",
-    "db_functions", "defer", "delete", "distinct_on_fields", "expressions", "expressions_case",
-    "expressions_window", "filtered_relation", "force_insert_update", "from_db_value",
-    "get_or_create", "introspection", "lookup", "m2m_regress", "many_to_many", "many_to_one",
-    "migrations", "model_fields", "model_inheritance", "null_queries", "or_lookups", "ordering",
-    "pagination", "queries", "raw_query", "reserved_names", "schema", "select_for_update",
-    "select_related", "sessions_tests", "string_lookup", "timezones", "transactions", "update",
-    "update_only_fields",
-)  # fmt: skip
-DIALECT = ("test/dialect/test_suite.py", "test/dialect/sqlite")
+VERSIONS = {
+    "django": ("5.2.19", "6.1.3", "4.2.30"),
+    "sqlalchemy": ("2.0.58", "2.1.9", "1.4.54"),
+    "aiosqlite": ("2.0.58",),
+}
+NEWER_PYTHON = {"6": "3.12"}  # by the first number of Django's version
+DIALECT = ("test/dialect/test_suite.py", "test/dialect/sqlite", "test/dialect/test_sqlite.py")
+WIDER = ("test/engine", "test/orm", "test/sql", "test/ext", "test/base")
+# So many of Django's modules share a process, its tables and a workerd.
+TOGETHER = 12
+PATIENCE_S = 3_000
+
+
+class Run(NamedTuple):
+    """What is run where: a suite's version, and the strategy."""
+
+    suite: str
+    version: str
+    strategy: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the results."""
+        return " ".join(self)
 
 
 @contextmanager
@@ -76,104 +78,90 @@ def build_environment(strategy: str, port: int) -> dict[str, str]:
     }
 
 
-def run_django(strategy: str, modules: Sequence[str]) -> dict[str, Any]:
-    """Run modules of Django's tests and return the counts and the names of those that failed."""
-    source = fetch_source("django", DJANGO)
-    needs = [f"django=={DJANGO}", *DJANGO_NEEDS]
-    python = make_venv(f"suite-django-{DJANGO}-sqlite", needs) / "bin/python"
-    command = [python, "runtests.py", "--settings=sqlite_settings", "--parallel=1", "--noinput"]
-    with serve(strategy) as port:
-        return read_django(_run([*command, *modules], source / "tests", strategy, port))
+def make_python(run: Run) -> Path:
+    """Return the interpreter of a run's environment, made once."""
+    if run.suite == "django":
+        needs = [f"django=={run.version}", *DJANGO_NEEDS]
+        newer = NEWER_PYTHON.get(run.version.partition(".")[0])
+        return make_venv(f"suite-django-{run.version}-sqlite", needs, newer) / "bin/python"
+    needs = ["pytest<9", "typing_extensions", "greenlet", "aiosqlite"]
+    return make_venv("suite-sqlalchemy-sqlite", needs) / "bin/python"
 
 
-def run_sqlalchemy(strategy: str, paths: Sequence[str]) -> dict[str, Any]:
-    """Run SQLAlchemy's tests of the dialect and return the counts and what failed."""
-    source = fetch_source("sqlalchemy", SQLALCHEMY)
-    needs = ["pytest<9", "typing_extensions", "greenlet"]
-    python = make_venv("suite-sqlalchemy-sqlite", needs) / "bin/python"
-    command = [python, "-m", "pytest", "-p", "sqlite_plugin", "-q", "--tb=line"]
-    command += ["-p", "no:cacheprovider", "--maxfail=10000"]
-    command += ["--dburi", "sqlite:////suite/main.db", *paths]
-    with serve(strategy) as port:
-        return read_pytest(_run(command, source, strategy, port, str(source / "lib")))
+def run_suite(run: Run, parts: Sequence[str]) -> dict[str, Found]:
+    """Run parts of a suite in one process; return what became of each module or file.
+
+    Raises ValueError when it came to no end.
+    """
+    source = fetch_source("django" if run.suite == "django" else "sqlalchemy", run.version)
+    command: list[str | Path]
+    if run.suite == "django":
+        command = ["runtests.py", "--settings=sqlite_settings", "--parallel=1", "--noinput"]
+        folder, more = source / "tests", ""
+    else:
+        driver = "aiosqlite" if run.suite == "aiosqlite" else "pysqlite"
+        command = ["-m", "pytest", "-p", "sqlite_plugin", "-q", "--tb=line", "--maxfail=100000"]
+        command += ["-p", "no:cacheprovider", "--dburi", f"sqlite+{driver}:////suite/main.db"]
+        folder, more = source, f":{source / 'lib'}"
+    with serve(run.strategy) as port, tempfile.TemporaryDirectory() as results:
+        environment = build_environment(run.strategy, port)
+        environment["PYTHONPATH"] += more
+        environment["SUITE_RESULT"] = f"{results}/found.json"
+        keep = os.environ.get("SUITE_OUTPUT")
+        with Path(keep or f"{results}/output").open("w+") as output:
+            subprocess.run(
+                [make_python(run), *command, *parts],
+                cwd=folder, env=environment, check=False, timeout=PATIENCE_S,
+                stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            return _read_results(Path(environment["SUITE_RESULT"]), Path(output.name))
 
 
-def _run(
-    command: Sequence[str | Path], folder: Path, strategy: str, port: int, more: str = ""
-) -> str:
-    environment = build_environment(strategy, port)
-    environment["PYTHONPATH"] += f":{more}" if more else ""
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    return done.stdout + done.stderr
+def _read_results(results: Path, output: Path) -> dict[str, Found]:
+    if not results.exists():
+        raise ValueError(f"the tests came to no end:\n{output.read_text()[-3000:]}")
+    found: dict[str, Found] = json.loads(results.read_text())
+    for part in found.values():
+        part["seconds"] = round(part["seconds"])
+    return found
 
 
-SUITES = {"django": run_django, "sqlalchemy": run_sqlalchemy}
-CHOSEN = {"django": DJANGO_MODULES, "sqlalchemy": DIALECT}
+def choose_parts(run: Run, *, wider: bool = False) -> list[list[str]]:
+    """Return what is run of a suite by default, in groups of one process each."""
+    source = fetch_source("django" if run.suite == "django" else "sqlalchemy", run.version)
+    if run.suite == "django":
+        modules = list_django_modules(source)
+        return [modules[at : at + TOGETHER] for at in range(0, len(modules), TOGETHER)]
+    listed = WIDER if wider else DIALECT
+    return [[part] for part in listed if (source / part).exists()]
 
 
 def main() -> int:
     """Run a suite and record its results, or write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("suite", choices=sorted(SUITES), nargs="?")
+    parser.add_argument("suite", choices=sorted(VERSIONS), nargs="?")
     parser.add_argument("strategy", choices=("object", "d1"), nargs="?")
-    parser.add_argument("modules", nargs="*")
+    parser.add_argument("parts", nargs="*", help="modules of Django, files of SQLAlchemy")
+    parser.add_argument("--version", help="the project's version")
+    parser.add_argument("--wider", action="store_true", help="SQLAlchemy beyond its dialects")
     parser.add_argument("--record", action="store_true", help="keep the results")
     parser.add_argument("--write-docs", action="store_true")
     given = parser.parse_args()
     if given.write_docs:
-        PAGE.write_text(build_page(json.loads(RESULTS.read_text()), read_reasons()))
+        sqlite_page.write_page()
         return 0
-    for module in given.modules or CHOSEN[given.suite]:
+    run = Run(given.suite, given.version or VERSIONS[given.suite][0], given.strategy)
+    groups = [[part] for part in given.parts] or choose_parts(run, wider=given.wider)
+    for parts in groups:
         try:
-            found = SUITES[given.suite](given.strategy, [module])
-        except ValueError as error:
-            print(module, error)
+            found = run_suite(run, parts)
+        except (ValueError, subprocess.TimeoutExpired) as error:
+            print(*parts, error, flush=True)
             continue
-        print(module, json.dumps(found, indent=1), flush=True)
+        print(json.dumps(found, indent=1), flush=True)
         if given.record:
-            results = json.loads(RESULTS.read_text())
-            results["runs"][f"{given.suite} {given.strategy} {module}"] = found
-            RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            sqlite_page.record(run.key, found)
     return 0
-
-
-def read_reasons() -> dict[str, str]:
-    """Return why tests fail, by a part of their names."""
-    return dict(json.loads(REASONS.read_text()))
-
-
-def build_page(results: dict[str, Any], reasons: dict[str, str]) -> str:
-    """Return the page from the recorded results."""
-    rows = [
-        "| suite | on | tests | run | passed | failed | skipped |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    failures: list[str] = []
-    totals: dict[tuple[str, str], list[int]] = {}
-    for key, found in sorted(results["runs"].items()):
-        suite, strategy, module = key.split(" ", 2)
-        failed = len(found["failed"])
-        counts = (found["run"], found["run"] - failed, failed, found["skipped"])
-        rows.append(f"| {suite} | {strategy} | {module} | {' | '.join(map(str, counts))} |")
-        total = totals.setdefault((suite, strategy), [0, 0, 0, 0])
-        total[:] = [a + b for a, b in zip(total, counts, strict=True)]
-        failures += [
-            f"| {suite}, {strategy} | `{name}` | {find_reason(reasons, name) or UNEXPLAINED} |"
-            for name in found["failed"]
-        ]
-    rows += [f"| {s} | {on} | all | {' | '.join(map(str, c))} |" for (s, on), c in totals.items()]
-    table = ["| where | test | why |", "|---|---|---|", *failures]
-    return HEAD.read_text() + "\n".join(rows) + "\n\n## Failures\n" + "\n".join(table) + "\n"
-
-
-UNEXPLAINED = "not explained yet"
-
-
-def find_reason(reasons: dict[str, str], name: str) -> str | None:
-    """Return why a test fails, by a part of its name."""
-    return next((why for part, why in reasons.items() if part in name), None)
 
 
 if __name__ == "__main__":

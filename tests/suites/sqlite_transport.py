@@ -1,7 +1,9 @@
 """Puts the Worker's sqlite3 in place in a suite's process, over HTTP to a workerd (the environment says which)."""
 
 import http.client
+import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -37,6 +39,33 @@ class Server:
 
     def send(self, binding, request):
         return self.ask(f"/{binding}", request)
+
+
+class LostRollbacks(logging.Handler):
+    """Hears of rollbacks that D1 could not do: a test that needs one cannot pass there."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+        logging.getLogger("edgelift.sqlite3").addHandler(self)
+
+    def emit(self, record):
+        text = record.getMessage()
+        if "LOST ROLLBACK" in text:
+            self.texts.append(text)
+
+    def forget(self):
+        self.texts.clear()
+
+    def explain(self):
+        """Return what a failed test is put down to when a rollback was lost in it, else None."""
+        return "LOST ROLLBACK" if self.texts else None
+
+
+def describe_error(error):
+    """Return an error as one short line that is the same at every run."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return re.sub(r"0x[0-9a-f]+", "0x", text)[:160]
 
 
 class Carrier:
