@@ -214,3 +214,27 @@ def test_only_bytes_or_only_texts_are_offloaded(tmp_path: Path, values: tuple[An
     assert "SCHEMA-VALUE-FORM" in {
         rule for rule, *_ in list_rules(judge(path, write_cast("offload")))
     }
+
+
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_text_that_is_not_utf_8_is_refused_or_moves_as_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setenv("EDGELIFT_ROWS_ENGINE", engine)
+    path = make(
+        tmp_path / "a.sqlite",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);"
+        "INSERT INTO t VALUES (1, CAST(x'61ff' AS TEXT)), (2, 'b')",
+    )
+    plain = '[[schema.rename]]\ntable = "t"\nto = "u"'
+    judgement = judge(path, plain)
+    assert ("SCHEMA-TEXT-INVALID", "table", "u") in list_rules(judgement)
+    moving = start(path, plain, accepted=("SCHEMA-TEXT-INVALID",), engine=engine)
+    with pytest.raises(OriginError):
+        moving.copy()
+    moving = start(path, f"{plain}\n{write_cast('blob')}", engine=engine)
+    assert list_rules(moving.judgement) == []
+    moving.part.unlink()
+    moving.copy()
+    assert look(moving.part, "SELECT v FROM u ORDER BY id") == [(b"a\xff",), (b"b",)]
+    assert moving.prove(sample=1.0)["rows"].status is Status.PASS

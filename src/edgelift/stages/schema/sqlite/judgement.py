@@ -62,6 +62,7 @@ from edgelift.stages.schema.sqlite.uses import (
 
 Progress = Callable[[str, int, int], None]
 FORM = "SCHEMA-VALUE-FORM"
+_INVALID = "SCHEMA-TEXT-INVALID"
 _SIZES = frozenset({"SCHEMA-DATABASE-SIZE", "SCHEMA-DATABASE-SIZE-FREE"})
 
 
@@ -153,10 +154,25 @@ def _judge_rows(
     for issue in judge_rows(db, cut, violations):
         if issue.rule in _SIZES:  # of the whole file, of which only a part moves
             continue
+        if issue.rule == _INVALID:
+            yield from _judge_invalid(rewriting, issue)
+            continue
         column = rewriting.name_column(issue.name, issue.column) if issue.column else ""
         yield Issue(
             issue.rule, issue.level, issue.kind, rewriting.name(issue.name), issue.message,
             issue.tip, column, issue.refuses,
+        )  # fmt: skip
+
+
+def _judge_invalid(rewriting: Rewriting, issue: Issue) -> Iterator[Issue]:
+    """Yield texts that are not UTF-8: the wire of a rewritten table carries them as bytes alone."""
+    form = rewriting.forms.get((issue.name, issue.column))
+    if form is None or form.op != "blob":
+        yield Issue(
+            _INVALID, ERROR, issue.kind, rewriting.name(issue.name),
+            f"{issue.message.partition(';')[0]}; a table that is rewritten carries none",
+            "move the bytes: [[schema.cast]] as = 'blob', or leave the column out; no acceptance "
+            "moves it", column=rewriting.name_column(issue.name, issue.column),
         )  # fmt: skip
 
 
