@@ -16,7 +16,7 @@ from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import Inventory, ModelFile
 from edgelift.model.plan import DatabasePlan, PackagePlan, Plan
 from edgelift.model.server_url import find_engine, parse_server_url
-from edgelift.project import DatabaseSection, Project, expand_variables
+from edgelift.project import DatabaseSection, Project, Settings, expand_variables
 from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan import rules
@@ -58,6 +58,7 @@ def plan_databases(project: Project, audit: Sequence[Finding]) -> Databases:
         size = _read_size(find_sqlite_file(section.url, project.root))
         sizes[section.name] = size
         findings += _check_size(section.name, size)
+        findings += check_overrides(section.name, project.settings)
         strategy = choose_strategy(section, audit)
         plans.append(
             DatabasePlan(
@@ -116,6 +117,26 @@ def _is_private(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return not ipaddress.ip_address(host).is_global
     return "." not in host or host.endswith((".local", ".internal", ".lan"))
+
+
+def check_overrides(name: str, settings: Settings) -> Iterator[Finding]:
+    """Yield what [schema] asks of a SQLite database, which the app names in its own SQL.
+
+    With other databases beside it only what says that it is for this one.
+    """
+    schema = settings.schema
+    alone = len(settings.databases) == 1
+    listed: list[tuple[str, str, str]] = [("cast", c.table, c.database) for c in schema.cast]
+    listed += [("rename", r.table, r.database) for r in schema.rename]
+    listed += [("rewrite", r.table, r.database) for r in schema.rewrite]
+    sections = [
+        f"{kind} of {table or 'a type'}"
+        for kind, table, database in listed
+        if database == name or (alone and not database)
+    ]
+    sections += [f"exclude of {pattern}" for pattern in schema.exclude if alone]
+    if sections:
+        yield rules.OVERRIDES.at(f"{name}: {', '.join(sections)}", None, None)
 
 
 def _read_size(file: Path) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from edgelift.model.findings import Level
 from edgelift.model.rules import Rule
 from edgelift.model.shard_rules import RULES as SHARD_RULES
+from edgelift.stages.plan.django_code import RULES as DJANGO_RULES
+from edgelift.stages.plan.driver_code import RULES as DRIVER_RULES
 from edgelift.stages.plan.server_code import RULES as SERVER_RULES
 from edgelift.stages.plan.transactions.rules import RULES as TRANSACTION_RULES
 
@@ -48,6 +50,16 @@ HYPERDRIVE_PRIVATE = Rule(
     tip="give the server a public address with TLS, or create the configuration with Workers VPC "
     "or a Cloudflare Tunnel (wrangler hyperdrive create --access-client-id ...)",
 )
+OVERRIDES = Rule(
+    id="DB-OVERRIDES",
+    level=Level.ERROR,
+    title="[schema] changes a SQLite database that the app's own SQL names",
+    why="the app is lifted unmodified: what stays behind is missing for it, and what is renamed, "
+    "cast or rewritten it would not find under its old name or in its old form; schema refuses "
+    "those whatever is accepted",
+    tip="accept the rule for tables, views and indexes that the app does not use; for all else "
+    "change the app and its database first, or move the database alone: edgelift move",
+)
 SIZE = Rule(
     id="LIMIT-D1-SIZE",
     level=Level.ERROR,
@@ -83,11 +95,14 @@ RULES = (
     SERVER_URL,
     HYPERDRIVE_ID,
     HYPERDRIVE_PRIVATE,
+    OVERRIDES,
     SIZE,
     FREE_SIZE,
     CRONS,
     MODEL,
     *SERVER_RULES,
+    *DRIVER_RULES,
+    *DJANGO_RULES,
     *SHARD_RULES,
     *TRANSACTION_RULES,
 )
