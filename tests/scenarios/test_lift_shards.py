@@ -128,8 +128,9 @@ def test_each_firm_is_served_from_its_shard(firms: Lifted) -> None:
     held: dict[str, set[str]] = {}
     for file in state.rglob("*.sqlite"):
         with closing(sqlite3.connect(file)) as db:
-            sql = "SELECT tenant FROM projects WHERE id > 27"
-            for (tenant,) in db.execute(sql):
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'projects'").fetchone():
+                continue  # workerd's own
+            for (tenant,) in db.execute("SELECT tenant FROM projects WHERE id > 27"):
                 held.setdefault(file.name, set()).add(tenant)
     assert sorted(firm for firms_of in held.values() for firm in firms_of) == sorted(made)
     assert len(held) == 3
