@@ -44,7 +44,7 @@ def build_files(parts: Parts, resolution: Resolution, source: Iterable[str]) -> 
     encoded = {name: text.encode() for name, text in files.items()}
     encoded |= {f"src/{name}": content for name, content in parts.read_maps().items()}
     encoded[DEPLOY] = write_deploy_steps(parts, name_worker(parts), name_d1(parts)).encode()
-    if steps := write_steps(parts, f"{worker_name(parts.project.settings.name)}-{{}}"):
+    if steps := write_steps(parts):
         encoded[STEPS] = steps.encode()
     for database in parts.select("d1"):
         for number, (name, content) in enumerate(parts.schema[database.name].items(), 1):
