@@ -86,7 +86,7 @@ def judge(lifted: Lifted) -> None:
     assert {
         "data.rows:main", "data.sequences:main", "build.snapshot", "verify.data",
         "verify.parity.generated", "verify.parity.recorded", "verify.state:main", "verify.tests",
-        "verify.mutants",
+        "verify.mutants", "verify.faults", "verify.sql", "plan.sql",
     } <= passed  # fmt: skip
 
 

@@ -65,10 +65,20 @@ def read_content(table: Table) -> str | None:
 def list_columns(table: Table) -> tuple[str, ...]:
     """Return the columns to load, not computed ones, with the rowid where there is room for it."""
     columns = [column.name for column in table.columns if not column.generated_kind]
-    rowid = find_rowid(table)
+    rowid = "" if _is_named(table) else find_rowid(table)
     if rowid and not table.virtual.startswith("rtree") and len(columns) < MAX_COLUMNS:
         columns.insert(0, rowid)
     return tuple(columns)
+
+
+def _is_named(table: Table) -> bool:
+    """Return whether a column is the rowid; INTEGER PRIMARY KEY DESC is none (SQLite's docs)."""
+    keyed = [column for column in table.columns if column.primary_key]
+    return (
+        len(keyed) == 1
+        and keyed[0].declared.upper() == "INTEGER"
+        and "DESC" not in (table.sql.upper())
+    )
 
 
 @dataclass
