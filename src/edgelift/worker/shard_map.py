@@ -35,6 +35,9 @@ class ShardMap:
         self.split = frozenset(t["table"] for t in tables if t["way"] != "replicated")
         self.replicated = frozenset(t["table"] for t in tables if t["way"] == "replicated")
         self.views = frozenset(document.get("views", ()))
+        # Where keys have one spelling, the column that holds the key itself, by table.
+        ways = {t["table"]: t.get("detail", "") for t in tables if t["way"] == "column"}
+        self.columns: dict[str, str] = ways if self.form else {}
         self.counters: dict[str, str] = dict(document.get("counters", {}))
         self._tenants = {t: s["name"] for s in document["shards"] for t in s["tenants"]}
         self._ranges = [(s["low"], s["high"], s["name"]) for s in document["shards"]]

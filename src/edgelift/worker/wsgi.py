@@ -255,9 +255,12 @@ class Stream:
 
     def _end(self) -> None:
         if self._flow is not None:
-            close_flow(self._flow)
-            self._flow = None
-            close_result(self._result)
+            flow, self._flow = self._flow, None
+            try:
+                # What the app does here, such as giving a session back, is part of its request.
+                close_result(self._result)
+            finally:
+                close_flow(flow)
 
 
 def close_result(result: Any) -> None:

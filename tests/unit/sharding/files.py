@@ -34,8 +34,8 @@ DOCUMENT: dict[str, Any] = {
     ],
     "tables": [
         {"table": "country", "way": "replicated"},
-        {"table": "account", "way": "column"},
-        {"table": "entry", "way": "through"},
+        {"table": "account", "way": "column", "detail": "tenant"},
+        {"table": "entry", "way": "through", "detail": "account -> account -> tenant"},
     ],
     "views": ["totals"],
     "counters": {"account": "id", "entry": "id"},

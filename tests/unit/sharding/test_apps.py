@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from edgelift.worker import flows
+from edgelift.worker.exchange import Request
 from edgelift.worker.jobs import JobNotFoundError, run_due_jobs
 from edgelift.worker.sharding import list_runs, read_router, route_app
 from edgelift.worker.sharding.choice import read_choice
 from edgelift.worker.sharding.router import Router, to_key
+from edgelift.worker.wsgi import WsgiServer
 from tests.unit.sharding.files import DOCUMENT
 
 ROUTE: dict[str, Any] = {"from": ["header:X-Tenant"]}
@@ -228,3 +230,31 @@ def test_jobs_without_shards_run_once() -> None:
     declared = [{"name": "x", "schedule": "0 3 * * *", "call": f"{HERE}:run_job"}]
     run_due_jobs(declared, "0 3 * * *", "wsgi", None, list_runs(None))
     assert RAN == [{}]
+
+
+def test_the_end_of_a_streamed_answer_is_still_on_its_shard(tmp_path: Path) -> None:
+    """Flask gives a session back in the close() of what it streams."""
+    seen: list[Any] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            for part in (b"one", b"two"):
+                seen.append(dict(read_choice().shards))
+                yield part
+
+        def close(self) -> None:
+            seen.append(("close", dict(read_choice().shards)))
+
+    def app(_environ: dict[str, Any], start_response: Any) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    server = WsgiServer(route_app(app, "flask", make_router(tmp_path)))
+    request = Request("GET", "/", "", "x-tenant\nc", None, "http://x", 78)
+    rest = server.answer(request, flows.open_flow(78)).rest
+    assert rest is not None
+    while rest.read() is not None:
+        pass
+    shard = {"DB": "main-1"}
+    assert seen == [shard, shard, ("close", shard)]
+    assert not flows.is_running(78)

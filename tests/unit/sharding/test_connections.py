@@ -72,6 +72,62 @@ def test_a_uri_still_names_a_shard(files: FileTransport) -> None:
     assert files.rows("DB_2", "SELECT account, amount FROM entry") == [(1, 2)]
 
 
+def test_a_shard_that_the_app_names_has_the_numbers_of_all(files: FileTransport) -> None:
+    named = driver.connect(f"file:{PATH}?shard=main-1", uri=True)
+    with request(1, "main-0"):
+        routed = driver.connect(PATH)
+        made = [add(named, "c", "x"), add(routed, "a", "x"), add(named, "c", "x")]
+        assert made == [101, 102, 103]
+        with pytest.raises(ShardError, match="lies as a whole"):
+            named.execute("DELETE FROM country")
+    with pytest.raises(driver.OperationalError, match="no shard 'main-9'"):
+        driver.connect(f"file:{PATH}?shard=main-9", uri=True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "owner"),
+    [
+        ("INSERT INTO account (tenant) VALUES (?)", ("c",), "main-1"),
+        ("INSERT INTO account (tenant) VALUES ('a'), ('d')", (), "main-2"),
+        ("INSERT INTO account VALUES (NULL, 'c', 'x')", (), "main-1"),
+        ("INSERT INTO account VALUES (?, ?, ?)", (None, "c", "x"), "main-1"),
+        ("REPLACE INTO Account (note, TENANT) VALUES ('a', 'c')", (), "main-1"),
+        ("UPDATE account SET note = 'x', tenant = ?", ("d",), "main-2"),
+        ("UPDATE account SET tenant = 'd' WHERE tenant = 'a' RETURNING id", (), "main-2"),
+        ("INSERT INTO account (tenant) VALUES ('nobody')", (), "main-1"),
+    ],
+)
+def test_a_row_of_another_shard_is_refused(
+    files: FileTransport, sql: str, values: tuple, owner: str
+) -> None:
+    with request(1, "main-0"):
+        connection = driver.connect(PATH)
+        with pytest.raises(ShardError, match=f"belongs to the shard {owner}, but the request"):
+            connection.execute(sql, values)
+        connection.rollback()
+    assert files.rows("DB_0", "SELECT * FROM account") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("INSERT INTO account (tenant, note) VALUES (?, ?)", ("b", "c")),
+        ("INSERT INTO account (tenant) SELECT 'c'", ()),
+        ("INSERT INTO account (tenant) VALUES (lower('C'))", ()),
+        ("INSERT INTO entry (account) VALUES (7)", ()),
+        ("UPDATE account SET tenant = tenant || ''", ()),
+        ("UPDATE account SET note = 'c' WHERE tenant = 'c'", ()),
+    ],
+)
+def test_rows_of_the_shard_and_computed_keys_pass(
+    files: FileTransport, sql: str, values: tuple
+) -> None:
+    with request(1, "main-0"):
+        connection = driver.connect(PATH)
+        connection.execute(sql, values)
+        connection.commit()
+
+
 def test_without_a_shard_only_what_all_hold_is_read(files: FileTransport) -> None:
     connection = driver.connect(PATH)
     assert connection.execute("SELECT name FROM country WHERE code = 'fr'").fetchall() == [

@@ -35,7 +35,9 @@ def write_steps(parts: Parts) -> str:
 def _write_table(database: Database) -> str:
     assert database.shards is not None
     keys = {
-        shard.name: f"{len(shard.tenants)} keys" if shard.tenants else f"{shard.low}-{shard.high}"
+        shard.name: f"{len(shard.tenants)} keys"
+        if database.shards.by == "tenant"
+        else f"{shard.low}-{shard.high}"
         for shard in database.shards.shards
     }
     rows = {shard.name: str(shard.rows) for shard in database.shards.shards}

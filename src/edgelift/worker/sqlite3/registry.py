@@ -77,7 +77,7 @@ def _find(path: str, *, uri: bool) -> tuple[Database, str, bool] | None:
     path = os.path.abspath(path)  # noqa: PTH100
     found = _databases.get(path)
     if isinstance(found, ShardedDatabase) and shard:
-        found = found.members.get(shard, found)
+        found = found.find_member(shard)
     elif isinstance(found, ObjectDatabase) and shard:
         found = _find_shard(path, found, shard)
     return (found, path, read_only) if found else None

@@ -18,6 +18,7 @@ from edgelift.worker.sqlite3.errors import OperationalError
 from edgelift.worker.sqlite3.fitting import Fitted
 from edgelift.worker.sqlite3.object_transaction import ObjectTransaction
 from edgelift.worker.sqlite3.shard_ids import Source, write_raise, write_take
+from edgelift.worker.sqlite3.shard_keys import KeyCheck
 from edgelift.worker.sqlite3.shard_rules import Rules
 from edgelift.worker.sqlite3.transactions import Books
 from edgelift.worker.sqlite3.transport import RAW, RUN, Answer, Asked, Database
@@ -43,8 +44,30 @@ class ShardedDatabase(Database):
 
     def connect(self, busy_ms: int) -> tuple[Database, Books]:
         """Return what stands for the shard that is chosen whenever it is used, and its books."""
-        sessions = Sessions(self, busy_ms)
+        return self._connect(busy_ms, "")
+
+    def _connect(self, busy_ms: int, fixed: str) -> tuple[Database, Books]:
+        sessions = Sessions(self, busy_ms, fixed)
         return _Link(sessions), _Books(sessions)  # type: ignore[return-value]
+
+    def find_member(self, shard: str) -> Database:
+        """Return one shard, for an app that names it itself; raises OperationalError."""
+        if shard not in self.members:
+            raise OperationalError(f"unable to open database file: there is no shard {shard!r}")
+        return _Member(self, shard)
+
+
+class _Member(Database):
+    """A shard that the app has named: no request chooses, all else is as for any other."""
+
+    def __init__(self, whole: ShardedDatabase, shard: str) -> None:
+        super().__init__(whole.binding)
+        self._whole = whole
+        self._shard = shard
+
+    def connect(self, busy_ms: int) -> tuple[Database, Books]:
+        """Return the way to the shard and its books."""
+        return self._whole._connect(busy_ms, self._shard)
 
 
 def build_sharded(
@@ -90,21 +113,23 @@ class Session:
     link: Database
     books: Books
     numbers: Source | None
+    keys: KeyCheck | None
     request_id: int = 0
 
 
 class Sessions:
     """A connection's sessions, by shard; "" is that of callers who have no shard."""
 
-    def __init__(self, whole: ShardedDatabase, busy_ms: int) -> None:
+    def __init__(self, whole: ShardedDatabase, busy_ms: int, fixed: str = "") -> None:
         self.whole = whole
         self.made: dict[str, Session] = {}
         self._busy_ms = busy_ms
+        self._fixed = fixed
 
     def find(self) -> tuple[Session, str]:
         """Return the session of the running code, and why it has no shard ("" when it has)."""
         choice = read_choice()
-        shard = choice.shards.get(self.whole.binding, "")
+        shard = self._fixed or choice.shards.get(self.whole.binding, "")
         session = self.made.get(shard)
         if session is None:
             session = self.made[shard] = self._make(shard)
@@ -134,15 +159,18 @@ class Sessions:
         members = self.whole.members
         member = members[shard] if shard else next(iter(members.values()))
         link, books = member.connect(self._busy_ms)
-        numbers = None
-        if shard and self.whole.routing.counters:
-            numbers = Source(
-                self.whole.routing.counters,
-                self.whole.counters,
-                lambda table: [name for name, _ in link.read_table(table)],
-                lambda query: int(link.ask([(query, RAW)]).results[0].rows[0][0]),
-            )
-        return Session(link, books, numbers)
+        if not shard:
+            return Session(link, books, None, None)
+
+        def read_columns(table: str) -> list[str]:
+            return [name for name, _ in link.read_table(table)]
+
+        def count_rows(query: Fitted) -> int:
+            return int(link.ask([(query, RAW)]).results[0].rows[0][0])
+
+        routing, counters = self.whole.routing, self.whole.counters
+        numbers = Source(routing.counters, counters, read_columns, count_rows)
+        return Session(link, books, numbers, KeyCheck(routing, shard, read_columns))
 
 
 class _Link:
@@ -164,8 +192,10 @@ class _Link:
             rules.check_without_shard([*texts, *([names.sql] if names else [])], reason)
         else:
             rules.check(texts)
-        if session.numbers is not None and wishes.get("writes"):
-            numbered = session.numbers.number([fitted for fitted, _ in statements])
+        if session.numbers is not None and session.keys is not None and wishes.get("writes"):
+            written = [fitted for fitted, _ in statements]
+            session.keys.check(written)
+            numbered = session.numbers.number(written)
             forms = [form for _, form in statements]
             statements = list(zip(numbered, forms, strict=True))
         return session.link.ask(statements, names, **wishes)
