@@ -35,6 +35,7 @@ class Features:
     def __init__(self) -> None:
         self.trace = None
         self.callbacks = Callbacks()
+        self.limits: dict[int, int] = {}
 
     def check_open(self) -> None:
         """Raise ProgrammingError when the connection is closed."""
@@ -137,11 +138,17 @@ class Features:
         self.check_open()
         if category not in _LIMITS:
             raise ProgrammingError("'category' is out of bounds")
-        return _LIMITS[category]
+        return self.limits.get(category, _LIMITS[category])
 
     def setlimit(self, category: int, limit: int, /) -> int:
-        """Return the limit, which D1 does not let an application change."""
-        return self.getlimit(category)
+        """Lower a limit and return what it was, as SQLite; a negative one leaves it as it is.
+
+        getlimit tells it, as to Django, which cuts its statements by it; D1 knows nothing of it.
+        """
+        before = self.getlimit(category)
+        if limit >= 0:
+            self.limits[category] = min(limit, _LIMITS[category])
+        return before
 
 
 # By SQLITE_LIMIT_*; D1 limits page where D1 has its own.
