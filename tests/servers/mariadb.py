@@ -100,6 +100,14 @@ class MariaDb:
             raise AssertionError(done.stderr.decode(errors="replace"))
         return done.stdout.decode()
 
+    def load_zones(self, *names: str) -> None:
+        """Tell the server of time zones by their names, as CONVERT_TZ needs it."""
+        tool = shutil.which("mariadb-tzinfo-to-sql") or "mysql_tzinfo_to_sql"
+        for name in names:
+            command = [tool, f"/usr/share/zoneinfo/{name}", name]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            self.run_script(done.stdout, "mysql")
+
     def create_database(self, name: str = "case", options: str = "") -> str:
         """Create an empty database of a name that no other test has, and return the name."""
         unique = f"{name}_{next(_numbers)}"

@@ -20,7 +20,9 @@ if os.environ.get("SUITE_CONTRIB"):
 
     skip_unless = unittest.skipUnless
     unittest.skipUnless = lambda holds, why: skip_unless(holds or "PostgreSQL specific" in why, why)
-    Options.can_migrate = lambda self, connection: not self.proxy and not self.swapped and self.managed
+    Options.can_migrate = lambda self, connection: (
+        not self.proxy and not self.swapped and self.managed
+    )
 
 DATABASES = {
     name: {"ENGINE": f"django.db.backends.{ORIGIN}", "NAME": path, "TEST": {"NAME": path}}

@@ -19,15 +19,39 @@ _TEXTS = models.CharField | models.TextField | models.FilePathField | models.Fil
 
 def assign(field: Any, value: Any, connection: Any) -> Any:
     """Return the value that a column keeps of what it is given; raises DataError."""
-    if value is None or hasattr(value, "resolve_expression"):
-        return value
     while isinstance(field, models.ForeignKey):
         field = field.target_field
+    if isinstance(value, models.Expression | models.F):
+        rounded = isinstance(field, models.DecimalField | models.IntegerField)
+        return Assigned(value, target=field) if rounded else value
+    if value is None or hasattr(value, "resolve_expression"):
+        return value
     if isinstance(field, models.DecimalField):
         return _assign_decimal(field, value, connection)
     if isinstance(field, models.IntegerField):
         return _assign_integer(field, value, connection)
     return _assign_text(field, value, connection) if isinstance(field, _TEXTS) else value
+
+
+class Assigned(models.Func):
+    """An expression whose result a column rounds."""
+
+    def __init__(self, *expressions: Any, target: Any = None) -> None:
+        super().__init__(*expressions, output_field=target)
+        self.target = target
+
+    def as_sql(self, compiler: Any, connection: Any, **_options: Any) -> Any:
+        """Write it, rounded where its result may have more places than the column."""
+        source = self.get_source_expressions()[0]
+        sql, params = compiler.compile(source)
+        places = getattr(self.target, "decimal_places", None)
+        if isinstance(self.target, models.DecimalField):
+            return (sql, params) if places is None else (f"ROUND({sql}, {places})", params)
+        field = getattr(source, "_output_field_or_none", None)
+        exact = not isinstance(field, models.FloatField | models.DecimalField)
+        return (sql, params) if exact else (f"CAST(ROUND({sql}) AS INTEGER)", params)
+
+    as_sqlite = as_sql
 
 
 def _assign_integer(field: Any, value: Any, connection: Any) -> Any:

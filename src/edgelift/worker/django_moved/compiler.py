@@ -36,13 +36,16 @@ def _take_first(
     assert found is not None  # distinct_sql has written it
     keys = found[1].split(DISTINCT_SPLIT)
     head = found[1].count("%s")
-    values = [param for term in terms for param in term.params]
-    own = {key: f"edgelift_key{number}" for number, key in enumerate(keys) if key not in aliases}
-    named = [f"{key} AS {name}," for key, name in own.items()]
-    named += [f"{term.sql} AS edgelift_term{number}," for number, term in enumerate(terms)]
+    wanted = [Term(key, "", ()) for key in keys] + terms
+    own = {term: f"edgelift_{n}" for n, term in enumerate(wanted) if term.sql not in aliases}
+    values = [param for term in own for param in term.params]
+    named = [f"{term.sql} AS {name}," for term, name in own.items()]
     inner = f"{sql[: found.start()]}{' '.join(named)}{sql[found.end() :]}"
-    groups = [own.get(key, key) for key in keys]
-    listed = [Term(f"edgelift_term{n}", term.direction, ()) for n, term in enumerate(terms)]
+    names = [own.get(term, term.sql) for term in wanted]
+    groups = names[: len(keys)]
+    listed = [
+        Term(name, term.direction, ()) for name, term in zip(names[len(keys) :], terms, strict=True)
+    ]
     listed = listed or [Term(group, " ASC NULLS LAST", ()) for group in groups]
     over = f"PARTITION BY {', '.join(groups)}{_write_order(listed)}"
     made = f"SELECT *, ROW_NUMBER() OVER ({over}) AS edgelift_row FROM ({inner})"
@@ -79,10 +82,10 @@ class SQLCompiler(Moved, django.SQLCompiler):
         terms = [Term(*self._split_order(sql), tuple(params)) for _, (sql, params, _) in order_by]
         sql, params = super().as_sql(with_limits=False, with_col_aliases=True)
         quote = self.connection.ops.quote_name
-        aliases = {quote(alias) for _, _, alias in self.select}
-        made, params, terms = _take_first((sql, params), terms, aliases)
-        columns = ", ".join(quote(alias) for _, _, alias in self.select)
-        made = f"SELECT {columns} FROM ({made})"
+        listed = [quote(alias) for _, _, alias in self.select]
+        terms = [t._replace(sql=listed[int(t.sql) - 1]) if t.sql.isdecimal() else t for t in terms]
+        made, params, terms = _take_first((sql, params), terms, set(listed))
+        made = f"SELECT {', '.join(listed)} FROM ({made})"
         made += f" WHERE edgelift_row = 1{_write_order(terms)}"
         if with_limits and query.is_sliced:
             made += f" {self.connection.ops.limit_offset_sql(query.low_mark, query.high_mark)}"
@@ -91,6 +94,22 @@ class SQLCompiler(Moved, django.SQLCompiler):
     def _split_order(self, sql: str) -> tuple[str, str]:
         found = self.ordering_parts.search(sql)
         return (found[1], sql[len(found[1]) :]) if found else (sql, "")
+
+    def get_combinator_sql(self, combinator: str, all: bool) -> Any:
+        """Return UNION and its like; SQLite takes no parentheses around their parts."""
+        before, self.query.subquery = self.query.subquery, True
+        try:
+            return super().get_combinator_sql(combinator, all)
+        finally:
+            self.query.subquery = before
+
+    def _get_combinator_part_sql(self, compiler: Any) -> Any:
+        sql, params = super()._get_combinator_part_sql(compiler)
+        if compiler.query.combinator or not (sql.startswith("(") and sql.endswith(")")):
+            return sql, params
+        own = sql[1:-1]
+        ordered = compiler.query.is_sliced or compiler.get_order_by()
+        return f"SELECT * FROM ({own})" if ordered else own, params
 
     def execute_sql(self, *arguments: Any, **options: Any) -> Any:
         """Run the query; FOR UPDATE takes the database first."""

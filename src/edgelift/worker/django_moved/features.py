@@ -21,6 +21,7 @@ class MovedFeatures(DatabaseFeatures):
     has_select_for_update_of = True
     supports_unspecified_pk = True
     supports_cast_with_precision = True
+    supports_slicing_ordering_in_compound = True
 
     @property
     def has_native_uuid_field(self) -> bool:
@@ -39,7 +40,6 @@ class PostgresFeatures(MovedFeatures):
     can_distinct_on_fields = True
     has_select_for_no_key_update = True
     json_key_contains_list_matching_requires_list = True
-    supports_slicing_ordering_in_compound = False
     prohibits_null_characters_in_text_exception = (
         DataError,
         "PostgreSQL text fields cannot contain NUL (0x00) bytes",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from types import ModuleType
 from typing import Any
 
@@ -111,7 +111,8 @@ def _prepare_item(base: Any, value: Any, connection: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return f"\\x{bytes(value).hex()}"
     if isinstance(base, models.DecimalField) and base.decimal_places is not None:
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-base.decimal_places))
+        places = Decimal(1).scaleb(-base.decimal_places)
+        return Decimal(str(value)).quantize(places, ROUND_HALF_UP)
     return value
 
 

@@ -28,7 +28,7 @@ def _collect(node: Any, compiler: Any, expression: str, params: Any) -> Any:
         sql += f" {ordered}"
         values += more
     elif node.distinct:  # PostgreSQL sorts to find the equal ones
-        sql += f" ORDER BY {expression}"
+        sql += f" ORDER BY {expression} NULLS LAST"
         values += params
     sql += ")"
     if condition is not None:

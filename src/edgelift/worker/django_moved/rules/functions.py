@@ -10,6 +10,7 @@ from django.db import models
 
 from edgelift.worker.django_moved.decimals import find_scales
 from edgelift.worker.django_moved.rules.letters import write_lower, write_upper
+from edgelift.worker.django_moved.rules.numbers import round_to_even
 
 _NOW = "(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000')"
 _UUID = (
@@ -91,8 +92,11 @@ def _to_text(sql: str, source: Any, target: Any) -> str | None:
 
 
 def _to_integer(sql: str, source: Any, target: Any) -> str | None:
-    if isinstance(_field_of(source), models.FloatField | models.DecimalField):
-        return f"CAST(ROUND({sql}) AS INTEGER)"
+    field, rounded = _field_of(source), f"CAST(ROUND({sql}) AS INTEGER)"
+    if isinstance(field, models.DecimalField):
+        return rounded
+    if isinstance(field, models.FloatField):
+        return round_to_even(sql)
     return f"CAST({sql} AS INTEGER)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
 from django.db.models.expressions import Value
 
 from edgelift.worker.django_moved.decimals import is_decimal
@@ -37,9 +38,22 @@ def _random(node: Any, compiler: Any, connection: Any) -> Any:
     return _RANDOM, ()
 
 
+def round_to_even(sql: str) -> str:
+    """Return the whole number next to a float; halves go to the even one, as in C's rint."""
+    rounded = f"CAST(ROUND({sql}) AS INTEGER)"
+    half = f"ABS({sql} - CAST({sql} AS INTEGER)) = 0.5 AND {rounded} %% 2 <> 0"
+    return f"({rounded} - CASE WHEN {half} THEN SIGN({rounded}) ELSE 0 END)"
+
+
 def _round(node: Any, compiler: Any, connection: Any) -> Any:
-    """Return ROUND to places before the point, which SQLite does not know."""
+    """Return ROUND to places before the point, which SQLite does not know, or MySQL's of floats."""
     value, precision = node.get_source_expressions()
+    if connection.origin == "mysql" and isinstance(value.output_field, models.FloatField):
+        if isinstance(precision, Value) and precision.value == 0:
+            sql, params = compiler.compile(value)
+            made = round_to_even(sql)
+            return made, tuple(params) * made.count(sql)
+        return None
     if not (isinstance(precision, Value) and precision.value < 0):
         return None
     sql, params = compiler.compile(value)

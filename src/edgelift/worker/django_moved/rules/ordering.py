@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.expressions import Col, Value
+from django.db.models.expressions import Col, OrderBy, Value
 from django.db.utils import NotSupportedError
 
 _BINARY = frozenset({"c", "posix", "ucs_basic", "binary"})
@@ -17,6 +17,19 @@ def _order(node: Any, compiler: Any, connection: Any) -> Any:
         return None
     place = "FIRST" if node.descending else "LAST"
     return node.as_sql(compiler, connection, template=f"{node.template} NULLS {place}")
+
+
+def _order_list(node: Any, compiler: Any, connection: Any) -> Any:
+    """Return the terms of a window or an aggregate, those without a direction upwards."""
+    if connection.origin != "postgresql":
+        return None
+    terms = node.get_source_expressions()
+    if all(isinstance(term, OrderBy) for term in terms):
+        return None
+    copy = node.copy()
+    ordered = [term if isinstance(term, OrderBy) else OrderBy(term) for term in terms]
+    copy.set_source_expressions(ordered)
+    return copy.as_sql(compiler, connection)
 
 
 def _is_never_null(expression: Any, compiler: Any) -> bool:
@@ -44,5 +57,6 @@ def _collate(node: Any, compiler: Any, connection: Any) -> Any:
 
 RULES = {
     "django.db.models.expressions.OrderBy": _order,
+    "django.db.models.expressions.OrderByList": _order_list,
     "django.db.models.functions.comparison.Collate": _collate,
 }

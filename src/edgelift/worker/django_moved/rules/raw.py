@@ -1,9 +1,12 @@
-"""SQL of the app's own inside queries, extra() and RawSQL, as it was translated before the cut."""
+"""Conditions: parts of the app's own as they were translated before the cut, and XOR."""
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
 
 from edgelift.worker.sqlalchemy_moved import texts
 
@@ -27,7 +30,28 @@ def _raw(node: Any, compiler: Any, connection: Any) -> Any:
     return f"({_read(node.sql)})", node.params
 
 
+def _differ(left: str, right: str) -> str:
+    return f"(({left}) <> ({right}))"
+
+
+def _exclusive_or(node: Any, compiler: Any, connection: Any) -> Any:
+    """Return XOR as MySQL has it: unknown where a part is."""
+    if node.connector != "XOR" or connection.origin != "mysql" or len(node.children) < _TWO:
+        return None
+    try:
+        parts = [compiler.compile(child) for child in node.children]
+    except (EmptyResultSet, FullResultSet):
+        return None
+    made = functools.reduce(
+        lambda left, right: f"(({left}) <> ({right}))", (sql for sql, _ in parts)
+    )
+    params = [param for _, listed in parts for param in listed]
+    return f"NOT {made}" if node.negated else made, params
+
+
+_TWO = 2
 RULES = {
+    "django.db.models.sql.where.WhereNode": _exclusive_or,
     "django.db.models.sql.where.ExtraWhere": _extra,
     "django.db.models.expressions.RawSQL": _raw,
 }
