@@ -120,11 +120,10 @@ def find_unaccounted(
 ) -> list[str]:
     """Return the entries of the snapshot's sqlite_schema that the mapping does not know."""
     known = {found.origin for found in mapping.objects} | set(catalogue.shadows)
-    gone = {f.origin for f in mapping.objects if f.outcome in {LEFT_OUT, REFUSED}}
     return [
         f"{kind} {name}"
         for kind, name, table in entries
         if name not in known
         and table not in catalogue.shadows
-        and not (name.startswith("sqlite_autoindex_") and table in gone)
+        and not (name.startswith("sqlite_autoindex_") and table in known)  # comes with its table
     ]
