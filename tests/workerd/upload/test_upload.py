@@ -372,3 +372,43 @@ def test_the_command_tells_it_in_lines_and_as_json(moved: Moved) -> None:
     assert [line.split(":")[0] for line in refused.stderr.splitlines()[-3:]][-1] == "Tip"
     wrong = subprocess.run([*command, "--replace"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
+
+
+@pytest.mark.skipif(
+    not os.environ.get("EDGELIFT_NIGHTLY"), reason="100,000 rows and several kills: nightly"
+)
+def test_a_hundred_thousand_rows_through_kills_of_both_sides(tmp_path: Path) -> None:
+    """The command is killed by SIGKILL wherever it happens to be, then the server too; what is left out is loaded once."""
+    (tmp_path / "shop").mkdir()
+    moved = Moved(tmp_path / "shop", rows=100_000)
+    command = [sys.executable, "-m", "edgelift", "data", str(moved.folder), "--upload"]
+    killed = 0
+    for number in range(4):
+        with moved.serve() as process:
+            loading = subprocess.Popen(
+                [*command, moved.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            before = read_done(moved.url)
+            while loading.poll() is None and read_done(moved.url) < before + 4:
+                pass
+            killed += loading.poll() is None
+            loading.kill()
+            loading.communicate()
+            if number % 2:
+                os.kill(process.pid, signal.SIGKILL)
+    assert killed >= 3
+    with moved.serve():
+        done = subprocess.run(
+            [*command, moved.url, "--json"], capture_output=True, text=True, check=True
+        )
+        [state] = json.loads(done.stdout)["uploads"]
+        assert (state["state"], state["rows"]) == ("open", 100_030)
+        assert state["resumed"] >= 4 * killed
+        assert moved.read("SELECT count(*), count(DISTINCT x) FROM loose WHERE y LIKE 'row %'") == [
+            [100_000, 100_000]
+        ]
+        print(state)
+
+
+def read_done(url: str) -> int:
+    return int(httpx.post(f"{url}/load/MAIN/state", headers=bearer(), content=b"{}").json()["done"])
