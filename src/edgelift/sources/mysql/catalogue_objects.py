@@ -66,7 +66,7 @@ def read_views(
             raise OriginError(
                 f"The view {schema}.{view} cannot be read",
                 why=f"the user {session.place.user} may not see its query",
-                tip=f"GRANT SHOW VIEW ON `{schema}`.* TO that user",
+                tip=f"GRANT SHOW VIEW, SELECT ON `{schema}`.* TO that user",
             )
         yield OriginView(
             schema=schema,

@@ -56,7 +56,12 @@ _CASES = (
         passing=True,
     ),
     _Case(
-        frozenset({1045, 1698, 1862, 1820}),
+        frozenset({1862, 1820, 3118, 4151}),
+        "The account {user} of the database server {place} is locked or has expired",
+        "ALTER USER {user} ACCOUNT UNLOCK, or give it a new password; then run the command again",
+    ),
+    _Case(
+        frozenset({1045, 1698}),
         "The database server {place} refuses the user {user}",
         "correct user and password in the url; special characters are written %40, %2F, %3A",
     ),
@@ -66,7 +71,7 @@ _CASES = (
         "correct the database's name in the url; SHOW DATABASES lists them",
     ),
     _Case(
-        frozenset({1044, 1142, 1143, 1227, 1370, 1095, 1345, 3118, 4151}),
+        frozenset({1044, 1142, 1143, 1227, 1370, 1095, 1345}),
         "The user {user} lacks a right on the database {database} at {place}",
         "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON `{database}`.* TO that user",
     ),

@@ -121,12 +121,12 @@ _MEANINGS: dict[str, tuple[str, str, bool]] = {
     ),
     "42501": (
         "The user has no right to read {place}",
-        "grant it: GRANT USAGE ON SCHEMA ... TO user; GRANT SELECT ON ... TO user",
+        "GRANT USAGE ON SCHEMA ... TO user; GRANT SELECT ON ... TO user; or [schema] exclude it",
         False,
     ),
     "57014": (
         "A query on {place} was cancelled",
-        "run the same command again when the server is less busy",
+        "run it again when the server is less busy, or with a longer statement_timeout",
         True,
     ),
     "55P03": (
@@ -211,6 +211,9 @@ def judge_error(state: str, why: str, place: str) -> OriginError:
     )
 
 
+_OF_THE_PROTOCOL = "unnamed portal"  # a context that says nothing to the user
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -230,7 +233,7 @@ def _read_message(error: psycopg.Error) -> str:
         # libpq prefixes each address it tried; the last line is the server's own word.
         return str(error).strip() or type(error).__name__
     parts = [diagnosis.message_primary, diagnosis.message_detail, diagnosis.context]
-    return "; ".join(part for part in parts if part)
+    return "; ".join(part for part in parts if part and not part.startswith(_OF_THE_PROTOCOL))
 
 
 @contextlib.contextmanager
