@@ -13,11 +13,12 @@ from collections.abc import Iterable
 
 from edgelift.worker.shard_map import ShardMap
 from edgelift.worker.sqlite3.errors import OperationalError
-from edgelift.worker.sqlite3.rewrite import target_table
+from edgelift.worker.sqlite3.rewrite import QUERY_NAME, target_table
 from edgelift.worker.sqlite3.statement import WRITES, Statement, parse
 from edgelift.worker.sqlite3.tokens import QUOTED, STRING, WORD, unquote
 
-_READS = re.compile(r"\s*(SELECT|VALUES|PRAGMA|EXPLAIN)\b", re.IGNORECASE)
+# The last is what the driver itself puts around queries, nearly always.
+_READS = re.compile(rf"\s*(?i:SELECT|VALUES|PRAGMA|EXPLAIN)\b|WITH {QUERY_NAME}\(")
 # A name may stand in single quotes where SQLite expects one.
 _BEFORE_NAMES = frozenset({"FROM", "JOIN", "INTO", "UPDATE", ","})
 
