@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edgelift.errors import OriginError
+from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.model.row_spec import RowSpec
 from edgelift.sources.mysql.chunks import ChunkPlanner, KeyIndex, build_select, read_key_index
 from edgelift.sources.mysql.connection import MySqlSession
@@ -267,10 +267,15 @@ def _freeze_alone(locker: MySqlSession, session: MySqlSession) -> Moment:
 
 
 def read_server_position(session: MySqlSession) -> BinlogPosition | None:
-    """Return where the binary log stands now, None without a log or the right to see it."""
+    """Return where the binary log stands now, None without a log or the right to see it.
+
+    Raises OriginUnavailable when the connection is cut.
+    """
     for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):  # MySQL 8.4 renamed it
         try:
             rows = session.read_rows(statement)
+        except OriginUnavailable:
+            raise
         except OriginError:
             continue
         if not rows:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import re
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode
@@ -22,6 +26,7 @@ CATALOGUE_TIMEOUT_S = 300
 READ_TIMEOUT_S = 3600  # one chunk or one table's facts
 LOCK_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_USER_TIMEOUT_MS = 60_000  # that sent bytes may stay without the network's receipt
 _FIRST_WAIT_S = 0.25
 _READ_TRIES = 3
 _TRIES = 6  # waits of 0.25 to 4 s: 8 s in all, what a restart of a small server takes
@@ -101,6 +106,7 @@ def connect(address: Address, *, tries: int = _TRIES, **words: str) -> Connectio
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
+        "tcp_user_timeout": _USER_TIMEOUT_MS,
         **address.words,
         "application_name": "edgelift",
         **words,
@@ -116,6 +122,26 @@ def connect(address: Address, *, tries: int = _TRIES, **words: str) -> Connectio
                 raise
             time.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - spreads retries, no secret
             wait = min(wait * 2, 4.0)
+
+
+@contextlib.contextmanager
+def limited(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection when the block takes longer: a dead network gives no answer and no error.
+
+    What waits for the server then gets libpq's error of a lost connection.
+    """
+    timer = threading.Timer(seconds, _cut, (connection.pgconn.socket,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(descriptor: int) -> None:
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
 
 
 def try_again(work: Callable[[], T]) -> T:

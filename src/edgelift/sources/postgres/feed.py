@@ -13,7 +13,7 @@ from itertools import groupby
 
 from edgelift.errors import OriginError
 from edgelift.model.followed_parts import list_parts
-from edgelift.model.origin_schema import OriginTable
+from edgelift.model.origin_schema import OriginSchema, OriginTable
 from edgelift.sources import followed_tables
 from edgelift.sources.change_feed import (
     Action,
@@ -27,8 +27,16 @@ from edgelift.sources.change_feed import (
 )
 from edgelift.sources.followed_tables import FollowedTable, ServerMoment
 from edgelift.sources.origin_database import OriginDatabase
+from edgelift.sources.postgres.catalogue import CatalogueReader
 from edgelift.sources.postgres.changes import RowDecoder, check_relation
-from edgelift.sources.postgres.connection import Address, Connection, connect, to_address
+from edgelift.sources.postgres.connection import (
+    CATALOGUE_TIMEOUT_S,
+    Address,
+    Connection,
+    connect,
+    limited,
+    to_address,
+)
 from edgelift.sources.postgres.database import open_postgres
 from edgelift.sources.postgres.errors import origin_errors
 from edgelift.sources.postgres.messages import (
@@ -44,6 +52,7 @@ from edgelift.sources.postgres.messages import (
 )
 from edgelift.sources.postgres.messages import Change as Message
 from edgelift.sources.postgres.replication import (
+    SILENCE_S,
     ChangeStream,
     check_following,
     create_publication,
@@ -89,7 +98,7 @@ class PostgresFollowed:
         with origin_errors(self._address.place):
             rows = connection.execute(_IDENTITIES).fetchall()
         self._keys = {(schema, table): tuple(columns) for schema, table, columns in rows}
-        schema = database.read_schema() if self._plan is not None else None
+        schema = self._read_schema() if self._plan is not None else None
         self.tables = (
             followed_tables.match_tables(self._plan, schema, self._find_key)
             if self._plan is not None and schema is not None
@@ -121,7 +130,13 @@ class PostgresFollowed:
 
     def read_parts(self) -> dict[str, str]:
         """Return what the database is like now."""
-        return list_parts(self._database.read_schema(), self._read_numbers())
+        return list_parts(self._read_schema(), self._read_numbers())
+
+    def _read_schema(self) -> OriginSchema:
+        reader = CatalogueReader(self._connection, self._connection.info.server_version)
+        limit = limited(self._connection, 2 * CATALOGUE_TIMEOUT_S)
+        with origin_errors(self._address.place), limit:
+            return reader.read("")
 
     def _read_numbers(self) -> dict[str, str]:
         with origin_errors(self._address.place):
@@ -180,8 +195,7 @@ class PostgresFollowed:
     def check_shape(self) -> None:
         """Raise OriginError when the schema is no longer the one that was judged."""
         if self._plan is not None:
-            schema = self._database.read_schema()
-            followed_tables.check_shape(self.subject, schema, self._read_numbers())
+            followed_tables.check_shape(self.subject, self._read_schema(), self._read_numbers())
 
     @property
     def address(self) -> Address:
@@ -263,7 +277,7 @@ class PostgresFeed:
         """Set the limit; a marker goes into the log behind it in both cases."""
         self._limit = to_position(position) if position else 0
         self._token, self._reached, self._seen = uuid.uuid4().hex, False, False
-        with origin_errors(self._followed.address.place):
+        with origin_errors(self._followed.address.place), limited(self._side, SILENCE_S):
             emit_marker(self._side, self._token)
 
     def has_reached_mark(self) -> bool:
@@ -276,7 +290,7 @@ class PostgresFeed:
 
     def read_lag(self, position: str, applied: float) -> Lag:
         """Return the distance to the server's end; what other tables wrote does not count."""
-        with origin_errors(self._followed.address.place):
+        with origin_errors(self._followed.address.place), limited(self._side, SILENCE_S):
             row = self._side.execute(_SLOT, (self._followed.name,)).fetchone()
         if row is None:
             return Lag(0, 0.0)
@@ -327,7 +341,9 @@ class PostgresFeed:
 
     def _decode(self, changes: list[RowChange]) -> Iterator[Change]:
         for kind, group in groupby(changes, key=lambda change: (change.oid, change.old_is_key)):
-            yield from self._decode_alike(list(group), *self._decoders[kind[0]])
+            with limited(self._side, SILENCE_S):
+                edits = list(self._decode_alike(list(group), *self._decoders[kind[0]]))
+            yield from edits
 
     def _decode_alike(
         self, changes: list[RowChange], table: FollowedTable, decoder: RowDecoder

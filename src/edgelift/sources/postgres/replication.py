@@ -29,7 +29,7 @@ _STATUS_S = 10.0  # well below wal_sender_timeout's default of 60 s
 _EPOCH_S = 946_684_800  # 2000-01-01 in Unix seconds: PostgreSQL counts from there
 _BUSY_TRIES = 40
 _OPEN_S = 60.0  # that transactions which are open when following begins may still take
-_SILENCE_S = 60.0  # without a word although one was asked for, the connection counts as cut
+SILENCE_S = 60.0  # without a word although one was asked for, the connection counts as cut
 _BUSY_WAIT_S = 0.25  # a slot stays busy until the server notices that its last reader is gone
 OLDEST_FOLLOWED = 140000  # binary values and messages of pgoutput came with 14
 
@@ -194,20 +194,17 @@ def _make_slot(connection: Connection, name: str, address: Address) -> tuple[str
     pgconn = connection.pgconn
     query = f"CREATE_REPLICATION_SLOT {quote(name)} LOGICAL pgoutput EXPORT_SNAPSHOT"
     pgconn.send_query(query.encode())
-    deadline = time.monotonic() + _OPEN_S
-    while pgconn.is_busy():
-        select.select([pgconn.socket], [], [], 0.5)
-        pgconn.consume_input()
-        if pgconn.is_busy() and time.monotonic() > deadline:
-            pgconn.get_cancel().cancel()
-            raise OriginUnavailable(
-                f"The log of {address.place} has no point to begin at",
-                why=f"transactions that began before are open for more than {_OPEN_S:.0f} s: "
-                f"{_list_open(address)}",
-                tip="end them (COMMIT, ROLLBACK PREPARED, pg_terminate_backend) and run the same "
-                "command again",
-            )
-    result = pgconn.get_result()
+    try:
+        result = _await_result(pgconn, _OPEN_S)
+    except TimeoutError:
+        pgconn.get_cancel().cancel()
+        raise OriginUnavailable(
+            f"The log of {address.place} has no point to begin at",
+            why=f"transactions that began before are open for more than {_OPEN_S:.0f} s: "
+            f"{_list_open(address)}",
+            tip="end them (COMMIT, ROLLBACK PREPARED, pg_terminate_backend) and run the same "
+            "command again",
+        ) from None
     if result is None or result.status != pq.ExecStatus.TUPLES_OK:
         raise _to_error(result, "the server made no slot")
     _, position, snapshot = (result.get_value(0, column) for column in range(3))
@@ -282,7 +279,9 @@ class ChangeStream:
         self._told = self._heard = time.monotonic()
         self._asked = 0.0  # when a sign of life was first asked for, 0 when nothing is open
         self._inside = False  # a transaction whose Commit has not come yet
+        self._address, self._dead = address, False
         self._connection = self._start(address, slot, publication, position)
+        self._process = self._connection.info.backend_pid
 
     def _start(self, address: Address, slot: str, publication: str, position: str) -> Connection:
         options = (
@@ -300,14 +299,19 @@ class ChangeStream:
                 busy = isinstance(error.__cause__, psycopg.Error) and (
                     read_state(error.__cause__) == "55006"
                 )
-                if not busy or not left:
+                if not busy:
                     raise
+                if not left:
+                    raise OriginUnavailable(
+                        f"The {self._place} is busy",
+                        why=error.why,
+                        tip="stop the other follower; of one whose network died the server lets "
+                        "go after wal_sender_timeout",
+                    ) from error
                 time.sleep(_BUSY_WAIT_S)
             else:
                 return connection
-        raise OriginUnavailable(
-            f"{self._place} is busy", why="another reader holds it", tip="stop the other follower"
-        )
+        raise AssertionError("the last attempt returns or raises")
 
     def read(self, wait_s: float) -> Iterator[Change]:
         """Yield changes until none came for `wait_s` seconds; may be called again.
@@ -335,8 +339,11 @@ class ChangeStream:
             self._tell()
 
     def close(self) -> None:
-        """Close the connection; the slot stays."""
+        """Close the connection; the slot stays, and is let go of."""
         self._connection.close()
+        if self._dead:  # its server does not know, and would keep the slot busy for long
+            with contextlib.suppress(OriginError), connect(self._address, tries=1) as side:
+                side.execute("SELECT pg_terminate_backend(%s)", (self._process,))
 
     def _read_one(self) -> Change | None:
         """Return the next change that is there already, None when there is none."""
@@ -395,7 +402,8 @@ class ChangeStream:
 
         A network that drops what it gets ends no connection, and waiting would never end.
         """
-        if self._asked and time.monotonic() - self._asked > _SILENCE_S:
+        if self._asked and time.monotonic() - self._asked > SILENCE_S:
+            self._dead = True
             raise OriginUnavailable(
                 f"The connection of {self._place} is dead",
                 why=f"nothing came for {time.monotonic() - self._heard:.0f} s, although an answer "
@@ -420,7 +428,7 @@ class ChangeStream:
         pgconn.put_copy_data(b"r" + struct.pack(">QQQqB", *positions, now, int(silent)))
         while pgconn.flush():
             select.select([], [pgconn.socket], [], 1.0)
-            if time.monotonic() - told > _SILENCE_S:
+            if time.monotonic() - told > SILENCE_S:
                 self._asked = self._asked or told
                 self._check_alive()
         self._told = told
@@ -436,9 +444,27 @@ def _send_start(connection: Connection, query: str) -> None:
     pgconn = connection.pgconn
     pgconn.nonblocking = 0
     pgconn.send_query(query.encode())
-    result = pgconn.get_result()
+    try:
+        result = _await_result(pgconn, SILENCE_S)
+    except TimeoutError as error:
+        raise psycopg.OperationalError("the server does not answer") from error
     if result is None or result.status != pq.ExecStatus.COPY_BOTH:
         raise _to_error(result, "the server did not start to stream")
+
+
+def _await_result(pgconn: pq.abc.PGconn, seconds: float) -> pq.abc.PGresult | None:
+    """Return the result of what was sent; TimeoutError when there is none yet.
+
+    libpq's own waiting holds the interpreter and ends never.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        pgconn.consume_input()
+        if not pgconn.is_busy():
+            return pgconn.get_result()
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        select.select([pgconn.socket], [], [], 0.2)
 
 
 def _to_error(result: pq.abc.PGresult | None, otherwise: str) -> psycopg.Error:
