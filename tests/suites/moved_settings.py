@@ -33,3 +33,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if django.VERSION < (6,):  # later versions test with their own default
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
+TEST_RUNNER = "database_runner.DatabaseRunner"

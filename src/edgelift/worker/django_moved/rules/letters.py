@@ -14,6 +14,7 @@ _SHARED = {
     for upper, lower in (
         (0x3A3, 0x3C2), (0x39C, 0xB5), (0x392, 0x3D0), (0x398, 0x3D1), (0x3A6, 0x3D5),
         (0x3A0, 0x3D6), (0x39A, 0x3F0), (0x3A1, 0x3F1), (0x395, 0x3F5), (0x1E60, 0x1E9B),
+        (0x49, 0x131), (0x53, 0x17F),
     )
 }  # fmt: skip
 
@@ -32,9 +33,11 @@ def fold_for(text: str, sql: str) -> str:
 
     The others cannot be equal to any of it.
     """
-    for letter in sorted({x for x in to_upper(text) if ord(x) > 127}):
-        lower = _single(letter, letter.lower())
-        for form in {lower, *_SHARED.get(letter, "")} - {letter}:
+    letters = {x for x in to_upper(text) if ord(x) > 127 or x in _SHARED}
+    for letter in sorted(letters):
+        lower = _single(letter, letter.lower()) if ord(letter) > 127 else letter
+        title = _single(letter, letter.title())
+        for form in sorted({lower, title, *_SHARED.get(letter, "")} - {letter}):
             sql = f"REPLACE({sql}, '{form}', '{letter}')"
     return sql
 
