@@ -90,7 +90,10 @@ class Database:
 
 
 def list_databases(run: Run) -> list[Database]:
-    """Return the databases that move, as plan or project name them."""
+    """Return the databases that move, as plan or project name them.
+
+    Raises UsageError for one that is split: changes would have to find their shard.
+    """
     plan = run.journal.read_document("plan", Plan)
     listed = plan.databases if plan is not None else run.project.settings.databases
     folder = run.project.state
@@ -98,6 +101,7 @@ def list_databases(run: Run) -> list[Database]:
     for database in listed:
         if database.strategy == STAYS:
             continue
+        _refuse_shards(run, database.name)
         url = expand_variables(database.url)
         path = None if is_server_url(url) else find_sqlite_file(database.url, run.project.root)
         name = database.name
@@ -114,6 +118,16 @@ def list_databases(run: Run) -> list[Database]:
             )
         )
     return found
+
+
+def _refuse_shards(run: Run, name: str) -> None:
+    shards = run.project.settings.data.shards
+    if shards is not None and shards.database in {"", name}:
+        raise UsageError(
+            f"The database {name} cannot be followed",
+            why="edgelift.toml splits it into shards, and a change does not say which one it is for",
+            tip="copy it while the app stands still, or follow it whole: take [data.shards] out",
+        )
 
 
 def _choose_handle(run: Run, name: str) -> str:
