@@ -125,7 +125,7 @@ def _refuse_shards(run: Run, name: str) -> None:
     if shards is not None and shards.database in {"", name}:
         raise UsageError(
             f"The database {name} cannot be followed",
-            why="edgelift.toml splits it into shards, and a change does not say which one it is for",
+            why="edgelift.toml splits it into shards, and a change does not say which it is for",
             tip="copy it while the app stands still, or follow it whole: take [data.shards] out",
         )
 
