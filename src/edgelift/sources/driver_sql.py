@@ -15,7 +15,7 @@ from edgelift.worker.moved import checking
 from edgelift.worker.moved.catalogue import read_catalogue
 from edgelift.worker.moved.translation import Translations
 
-ENGINES = frozenset({"postgresql"})
+ENGINES = frozenset({"postgresql", "mysql"})
 
 
 @functools.lru_cache(maxsize=4096)
@@ -29,7 +29,7 @@ def find_unknown(text: str, engine: str) -> str:
 
 def build_translations(vocabulary: Vocabulary, engine: str) -> Translations:
     """Return what translates a moved database's SQL, as in the Worker."""
-    return Translations(read_catalogue(msgspec.to_builtins(vocabulary)), engine)
+    return Translations(read_catalogue(msgspec.to_builtins(vocabulary), engine), engine)
 
 
 def find_problem(text: str, translations: Translations) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from tests.cases.moved_drivers.replay import HERE, open_postgresql, record
 from tests.contract.mover.moving import Moving, judge
+from tests.servers.mariadb import start_mariadb
 from tests.servers.postgres import start_postgres
 
 
@@ -30,14 +31,32 @@ def write_moved(engine: str, url: str, folder: Path) -> None:
     (HERE / f"{engine}.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
 
-def main() -> int:
-    """Record an engine's cases."""
-    with tempfile.TemporaryDirectory() as name, start_postgres(Path(name) / "server") as server:
+def record_postgresql(folder: Path) -> None:
+    """Record what PostgreSQL gives."""
+    with start_postgres(folder / "server") as server:
         server.run("CREATE DATABASE cases")
         server.run((HERE / "postgresql.sql").read_text(), "cases")
-        write_moved("postgresql", server.url_of("cases"), Path(name))
+        write_moved("postgresql", server.url_of("cases"), folder)
         with closing(open_postgresql(server.url_of("cases"))) as connection:
             record("postgresql", connection)
+
+
+def record_mysql(folder: Path) -> None:
+    """Record what MariaDB gives."""
+    with start_mariadb(folder / "server") as server:
+        name = server.create_database("cases")
+        server.run_script((HERE / "mysql.sql").read_text(), name)
+        write_moved("mysql", server.make_url(name), folder)
+        with closing(server.connect(name)) as connection:
+            connection.autocommit(True)
+            connection.cursor().execute("SET sql_mode = 'STRICT_TRANS_TABLES'")
+            record("mysql", connection)
+
+
+def main() -> int:
+    """Record an engine's cases."""
+    with tempfile.TemporaryDirectory() as name:
+        {"postgresql": record_postgresql, "mysql": record_mysql}[sys.argv[1]](Path(name))
     return 0
 
 

@@ -47,6 +47,7 @@ def plain(value: Any) -> Any:
     return ("memoryview", bytes(value)) if isinstance(value, memoryview) else value
 
 
+ALIKE = {**dict.fromkeys((1, 2, 3, 8, 9), 3), **dict.fromkeys((6, 252, 253, 254), 253)}
 FIRST_OWN_OID = 16384
 
 
@@ -76,7 +77,25 @@ def run_postgresql(connection: Any, sql: str) -> str:
     return f"= {rows!r} {columns} {cursor.statusmessage}"
 
 
-RUNNERS = {"postgresql": run_postgresql}
+def run_mysql(connection: Any, sql: str) -> str:
+    """Run a statement by PyMySQL and return its outcome."""
+    import pymysql
+
+    cursor = connection.cursor()
+    try:
+        count = cursor.execute(sql)
+    except pymysql.Error as error:
+        text = f"! {type(error).__name__} {error.args!r}"
+        # MariaDB 11 has other words for the place of a name than 10 and MySQL.
+        return text.replace("in \'SELECT\'", "in \'field list\'").replace("in SELECT", "in field list")
+    if cursor.description is None:
+        return f"= {count} rows, id {cursor.lastrowid}"
+    # A driver reads integers alike whatever their size, and texts.
+    columns = [(name, ALIKE.get(code, code)) for name, code, *_rest in cursor.description]
+    return f"= {cursor.fetchall()!r} {columns}"
+
+
+RUNNERS = {"postgresql": run_postgresql, "mysql": run_mysql}
 
 
 def replay(engine: str, connection: Any) -> list[tuple[str, str, str]]:
@@ -128,7 +147,18 @@ def open_moved(engine: str, folder: Path) -> Any:
     return OPENERS[engine]()
 
 
-OPENERS = {"postgresql": lambda: open_postgresql("host=main.moved.edgelift dbname=main user=me")}
+def open_mysql() -> Any:
+    """Return a connection of PyMySQL to the moved database."""
+    import pymysql
+
+    from edgelift.worker.moved.servers import dial
+
+    connection = pymysql.connect(user="me", database="main", autocommit=True, defer_connect=True)
+    connection.connect(dial("main.moved.edgelift"))
+    return connection
+
+
+OPENERS = {"mysql": open_mysql, "postgresql": lambda: open_postgresql("host=main.moved.edgelift dbname=main user=me")}
 
 
 def main() -> int:

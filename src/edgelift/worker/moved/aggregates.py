@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
@@ -69,12 +70,14 @@ def _argument(builder: Builder, node: Node, scope: Scope) -> tuple[Node, Kind]:
 @rule(exp.Sum)
 def _sum(builder: Builder, node: Node, scope: Scope) -> Typed:
     value, kind = _argument(builder, node, scope)
+    if builder.is_mysql and kind.name == "bool":
+        kind = INT4
     if kind.name == "interval" and kind.form == "micros":
         return Typed(exp.Sum(this=value), kind)
     if category(kind) != "number":
         raise no_function(node, [kind])
     made = exp.Sum(this=value)
-    if kind.name in {"int2", "int4"}:
+    if kind.name in {"int2", "int4"} and not builder.is_mysql:
         return Typed(made, INT8)
     if kind.name in {"float4", "float8"}:
         return Typed(made, kind)
@@ -91,6 +94,9 @@ def _average(builder: Builder, node: Node, scope: Scope) -> Typed:
     if kind.name in {"float4", "float8"}:
         return Typed(made, FLOAT8)
     scale = 0 if kind.name in INTEGERS else kind.scale
+    if builder.is_mysql:
+        places = NUMERIC._replace(scale=max(scale, 0) + 4)
+        return Typed(call("round", made, number(places.scale)), places)
     exact = call("json_array", exp.Sum(this=value.copy()), exp.Count(this=value.copy()))
     return Typed(made, NUMERIC, exact=(exact, Kind("ratio", scale=scale)))
 
@@ -123,6 +129,20 @@ def _aggregate(name: str, values: list[Node], order: Node | None) -> Node:
     first, *rest = values
     last = exp.Order(this=rest[-1] if rest else first, expressions=order.expressions)
     return call(name, *([first, *rest[:-1], last] if rest else [last]))
+
+
+def build_ordered(
+    builder: Builder,
+    name: str,
+    node: Node,
+    scope: Scope,
+    rest: list[Node],
+    as_text: Callable[[Builder, Typed], Node],
+) -> Typed:
+    """Return an aggregate of texts with the order that stands in its parentheses."""
+    typed, order = _ordered(builder, node, scope)
+    value = builder.settle(typed, TEXT) if typed.kind == UNKNOWN else as_text(builder, typed)
+    return Typed(_aggregate(name, [value, *rest], order), TEXT)
 
 
 @rule(exp.GroupConcat)

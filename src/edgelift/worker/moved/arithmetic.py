@@ -58,6 +58,10 @@ def _compute(builder: Builder, node: Node, scope: Scope) -> Typed:
     if left.kind == UNKNOWN and right.kind == UNKNOWN:
         raise ServerError("42725", f"operator is not unique: unknown {sign} unknown")
     left, right = _fit_numbers(builder, left, right)
+    if builder.is_mysql:
+        left, right = (
+            side._replace(kind=INT4) if side.kind.name == "bool" else side for side in (left, right)
+        )
     for side in (left, right):
         if category(side.kind) != "number":
             raise no_operator(left.kind, sign, right.kind)

@@ -51,6 +51,8 @@ class Typed(NamedTuple):
 
 Rule = Callable[["Builder", Node, Scope], Typed]
 RULES: dict[type, Rule] = {}
+# What MySQL says in its own way, asked first for its statements.
+MYSQL_RULES: dict[type, Rule] = {}
 
 
 def rule(*classes: type) -> Callable[[Rule], Rule]:
@@ -72,9 +74,14 @@ class Builder:
     """
 
     def __init__(
-        self, catalogue: Catalogue, literals: Sequence[str | None], declared: Sequence[Kind]
+        self,
+        catalogue: Catalogue,
+        literals: Sequence[str | None],
+        declared: Sequence[Kind],
+        engine: str = "postgresql",
     ) -> None:
         self.catalogue = catalogue
+        self.is_mysql = engine == "mysql"
         self.literals = literals
         self.parameters: dict[int, Kind] = {
             index: kind for index, kind in enumerate(declared) if kind != UNKNOWN
@@ -85,12 +92,14 @@ class Builder:
         # Whether the translation tells of one session, and is of no use to others.
         self.is_private = False
         self.settings: dict[str, str] = {}
+        self.replaces = False
 
     # Expressions
 
     def build(self, node: Node, scope: Scope) -> Typed:
         """Return an expression in SQLite's words; raises ServerError."""
-        found = RULES.get(type(node))
+        found = MYSQL_RULES.get(type(node)) if self.is_mysql else None
+        found = found or RULES.get(type(node))
         if found is None:
             raise refuse(f"it uses {describe(node)}")
         return found(self, node, scope)
@@ -102,7 +111,7 @@ class Builder:
         kind = wanted or (TEXT if typed.kind == UNKNOWN else typed.kind)
         return self.bind(typed.constant, kind, form)
 
-    def bind(self, constant: Constant, kind: Kind, form: str = "") -> Node:
+    def bind(self, constant: Constant, kind: Kind, form: str = "", column: str = "") -> Node:
         """Return a place for a constant's value."""
         if constant.source == PARAMETER:
             declared = self.parameters.setdefault(constant.place, kind)
@@ -110,8 +119,12 @@ class Builder:
         for _sign, span in constant.shifts:
             if span.source == PARAMETER:
                 self.parameters.setdefault(span.place, Kind("interval", form="micros"))
-        made = Binding(constant, kind, form)
-        if constant.source == LITERAL and self.literals[constant.place] is not None:
+        made = Binding(constant, kind, form, column)
+        if (
+            not self.is_mysql
+            and constant.source == LITERAL
+            and self.literals[constant.place] is not None
+        ):
             # A literal that its place cannot take is told where the server's analysis meets it.
             made.read(Values(self.literals, (), (), _ANY_MOMENT))
         self.bindings.append(made)
@@ -315,7 +328,7 @@ def _column(builder: Builder, node: Node, scope: Scope) -> Typed:
         if not table and error.sqlstate == "42703" and name in _BARE_CALLS:
             return _BARE_CALLS[name](builder, node, scope)
         raise
-    return Typed(column_node("" if source.bare else source.name, name), kind)
+    return Typed(column_node("" if source.bare else source.name, source.spell(name)), kind)
 
 
 _BARE_CALLS: dict[str, Rule] = {}

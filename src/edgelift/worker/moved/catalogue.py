@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ class Reference(NamedTuple):
     columns: tuple[str, ...]
     table: str
     keys: tuple[str, ...]
+    actions: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Table:
     checks: tuple[str, ...] = ()
     counter: str = ""
     sequence: str = ""
+    folds: bool = False
+
+    def find_folded(self, name: str) -> Column | None:
+        """Return the column of a name in any case, where that is how the server finds it."""
+        lower = name.lower()
+        return next((c for c in self.columns if self.folds and c.name.lower() == lower), None)
 
     def find_column(self, name: str) -> Column | None:
         """Return the column of a name, None without one."""
@@ -84,9 +91,10 @@ class Catalogue:
         )
 
 
-def read_catalogue(settings: Mapping[str, Any]) -> Catalogue:
+def read_catalogue(settings: Mapping[str, Any], engine: str = "postgresql") -> Catalogue:
     """Return the catalogue of the settings' `catalogue`: model/vocabulary.py as JSON."""
-    tables = [_read_table(table) for table in settings.get("tables", ())]
+    read_type = read_mysql_kind if engine == "mysql" else read_kind
+    tables = [_read_table(table, read_type) for table in settings.get("tables", ())]
     return Catalogue(
         {f"{table.schema}.{table.origin}": table for table in tables},
         tuple(settings.get("schemas") or ("public",)),
@@ -94,27 +102,30 @@ def read_catalogue(settings: Mapping[str, Any]) -> Catalogue:
     )
 
 
-def _read_table(found: Mapping[str, Any]) -> Table:
+def _read_table(found: Mapping[str, Any], read_type: Callable[[Any], Kind]) -> Table:
     return Table(
         name=found["name"],
         schema=found["schema"],
         origin=found["origin"],
-        columns=tuple(_read_column(column) for column in found["columns"]),
+        columns=tuple(_read_column(column, read_type) for column in found["columns"]),
         keys=tuple(Key(k["name"], tuple(k["columns"]), k["primary"]) for k in found["keys"]),
         references=tuple(
-            Reference(r["name"], tuple(r["columns"]), r["table"], tuple(r["keys"]))
+            Reference(
+                r["name"], tuple(r["columns"]), r["table"], tuple(r["keys"]), r.get("actions", "")
+            )
             for r in found["references"]
         ),
         checks=tuple(found["checks"]),
         counter=found["counter"],
         sequence=found.get("sequence", ""),
+        folds=read_type is read_mysql_kind,
     )
 
 
-def _read_column(found: Mapping[str, Any]) -> Column:
+def _read_column(found: Mapping[str, Any], read_type: Callable[[Any], Kind]) -> Column:
     return Column(
         found["name"],
-        read_kind(found["type"]),
+        read_type(found["type"]),
         found.get("not_null", False),
         found.get("has_default", False),
         found.get("generated", False),
@@ -135,6 +146,35 @@ def read_kind(found: Mapping[str, Any]) -> Kind:
     if name == "interval":
         return INTERVAL._replace(form=found.get("form", "micros"))
     return Kind(name, form=found.get("form", "")) if name else TEXT
+
+
+_MYSQL = {
+    "tinyint": "int2", "smallint": "int2", "mediumint": "int4", "int": "int4", "bigint": "int8",
+    "year": "int2", "float": "float4", "double": "float8", "char": "varchar",
+    "varchar": "varchar", "tinytext": "text", "text": "text", "mediumtext": "text",
+    "longtext": "text", "set": "text", "binary": "bytea", "varbinary": "bytea", "tinyblob": "bytea",
+    "blob": "bytea", "mediumblob": "bytea", "longblob": "bytea", "date": "date", "json": "json",
+    "uuid": "uuid", "bit": "bytea",
+}  # fmt: skip
+
+
+def read_mysql_kind(found: Mapping[str, Any]) -> Kind:
+    """Return the kind of a type of MySQL; `form` keeps its own name where the wire tells it."""
+    name, arguments = found["name"], list(found.get("arguments", ()))
+    if name == "decimal":
+        first, second = [*arguments, 10, 0][:2] if len(arguments) < 2 else arguments[:2]
+        return Kind("numeric", first, second if len(arguments) != 1 else 0)
+    if name in {"datetime", "timestamp", "time"}:
+        places = arguments[0] if arguments else 0
+        return Kind("time" if name == "time" else "timestamp", scale=places)
+    if name == "enum":
+        return Kind("enum", labels=_listed(found.get("labels", ())), form="enum")
+    kind = Kind(_MYSQL.get(name, "text"))
+    if kind.name in {"int2", "int4", "int8"}:
+        return kind._replace(form=f"{name} unsigned" if found.get("unsigned") else name)
+    if kind.name == "varchar":
+        return kind._replace(length=arguments[0] if arguments else -1)
+    return kind._replace(form=name) if kind.name == "bytea" else kind
 
 
 def _listed(labels: Iterable[str]) -> tuple[str, ...]:

@@ -189,4 +189,7 @@ class StreamWriter:
 def open_streams(server: Server) -> tuple[asyncio.StreamReader, StreamWriter]:
     """Return asyncio's two halves of a connection to a server of this process."""
     reader = asyncio.StreamReader(limit=2**26)
+    if server.outgoing:  # a server that speaks first
+        reader.feed_data(bytes(server.outgoing))
+        server.outgoing.clear()
     return reader, StreamWriter(Channel(server), reader)

@@ -13,10 +13,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from edgelift.worker.moved.builder import RULES, describe
+from edgelift.worker.moved import mysql_rules
+from edgelift.worker.moved.builder import MYSQL_RULES, RULES, describe
 from edgelift.worker.moved.commands import read_command
 from edgelift.worker.moved.failures import ServerError
-from edgelift.worker.moved.lexing import LexError, make_shape, split_statements
+from edgelift.worker.moved.lexing import LexError, Token, make_shape, split_statements
+from edgelift.worker.moved.mysql_session import COMMANDS
 from edgelift.worker.moved.named import NAMED
 from edgelift.worker.moved.translation import DIALECTS, Translations
 
@@ -26,13 +28,16 @@ _COMPOSED = re.compile(r"\{\w*\}")
 _INSIDE = (
     exp.Alias, exp.Any, exp.Star, exp.Distinct, exp.Placeholder, exp.Values, exp.Unnest, exp.Order,
     exp.Ordered, exp.If, exp.Var, exp.Identifier, exp.Select, exp.SetOperation, exp.Window,
-    exp.JSONPath, exp.JSONPathPart, exp.Filter,
+    exp.JSONPath, exp.JSONPathPart, exp.Filter, exp.TsOrDsToTimestamp,
 )  # fmt: skip
 _SHAPES = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete)
 
 
-def number_places(text: str) -> str:
-    """Return a statement with `$1` for the first `%s` or `%(name)s`, and so on."""
+def number_places(text: str, engine: str = "postgresql") -> str:
+    """Return a statement with `$1` for the first `%s` or `%(name)s`, and so on.
+
+    In MySQL's texts they become NULL, which fits everywhere.
+    """
     if not _PLACES.search(text):
         return text
     numbers: dict[str, int] = {}
@@ -40,6 +45,8 @@ def number_places(text: str) -> str:
     def replace(found: re.Match[str]) -> str:
         if found["percent"]:
             return "%"
+        if engine == "mysql":
+            return "NULL"
         key = found["name"] or f"#{len(numbers)}"
         return f"${numbers.setdefault(key, len(numbers) + 1)}"
 
@@ -54,8 +61,12 @@ def is_composed(text: str) -> bool:
 def find_unknown(text: str, engine: str) -> str:
     """Return what of a statement no rule reads, empty for nothing; its tables are not asked."""
     try:
-        for tokens in split_statements(number_places(text), engine):
-            if read_command(tokens) is None:
+        for tokens in split_statements(number_places(text, engine), engine):
+            if engine == "mysql":
+                if tokens[0].upper in COMMANDS:
+                    continue
+                tokens = [_begin_insert(tokens[0]), *tokens[1:]]  # noqa: PLW2901 - REPLACE is one
+            if engine == "mysql" or read_command(tokens) is None:
                 problem = _find_part(make_shape(tokens).sql, engine)
                 if problem:
                     return problem
@@ -64,6 +75,10 @@ def find_unknown(text: str, engine: str) -> str:
     except ServerError as error:
         return _tell(error)
     return ""
+
+
+def _begin_insert(token: Token) -> Token:
+    return token._replace(text="INSERT") if token.upper == "REPLACE" else token
 
 
 def _find_part(sql: str, engine: str) -> str:
@@ -75,19 +90,22 @@ def _find_part(sql: str, engine: str) -> str:
         return f"a statement of the form {type(tree).__name__}"
     for node in tree.walk():
         if isinstance(node, exp.Anonymous):
-            if not _is_known_call(node):
+            if not _is_known_call(node, engine):
                 return f"it calls {str(node.this).lower()}()"
-        elif _needs_rule(node):
+        elif _needs_rule(node, engine):
             return f"it uses {describe(node)}"
     return ""
 
 
-def _is_known_call(node: Any) -> bool:
+def _is_known_call(node: Any, engine: str) -> bool:
     name = str(node.this).lower()
-    return name in NAMED or (name == "all" and isinstance(node.parent, exp.Binary))
+    known = NAMED if engine != "mysql" else {**NAMED, **mysql_rules.NAMED, "values": None}
+    return name in known or (name == "all" and isinstance(node.parent, exp.Binary))
 
 
-def _needs_rule(node: Any) -> bool:
+def _needs_rule(node: Any, engine: str) -> bool:
+    if engine == "mysql" and type(node) in MYSQL_RULES:
+        return False
     return (
         isinstance(node, exp.Condition | exp.Func)
         and not isinstance(node, _INSIDE)
@@ -102,8 +120,13 @@ def _tell(error: ServerError) -> str:
 def find_problem(text: str, translations: Translations) -> str:
     """Return why a statement has no form over a moved database's tables, empty for none."""
     try:
-        for tokens in split_statements(number_places(text), translations.engine):
-            if read_command(tokens) is None:
+        for tokens in split_statements(
+            number_places(text, translations.engine), translations.engine
+        ):
+            if translations.engine == "mysql":
+                if tokens[0].upper not in COMMANDS:
+                    translations.find(make_shape(tokens), (), {})
+            elif read_command(tokens) is None:
                 translations.find(make_shape(tokens), (), {})
     except LexError as error:
         return str(error)

@@ -21,9 +21,11 @@ from edgelift.worker.moved.inputs import (
     write_moment,
     write_span,
 )
-from edgelift.worker.moved.kinds import INTEGERS, NUMBERS, Kind, category
+from edgelift.worker.moved.kinds import INTEGERS, MOMENTS, NUMBERS, Kind, category
+from edgelift.worker.moved.moments import round_moment
 from edgelift.worker.moved.outputs import write_text
 
+_LEADING = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 LITERAL, PARAMETER, NOW, CLOCK = "literal", "parameter", "now", "clock"
 
 
@@ -59,14 +61,16 @@ class Binding(NamedTuple):
     """A place of a translated statement: a constant, read as a kind, in a form.
 
     Forms: "" is the stored value; "assign" that of a column, whose length is kept; "cut" a text cut
-    to its length; "glob", "like" a pattern; "limit" a count of rows; "raw" the text as it is.
+    to its length; "glob", "like" a pattern; "limit" a count of rows; "raw" the text as it is;
+    "lax" a number as MySQL compares it. `column` is the one that is assigned.
     """
 
     constant: Constant
     kind: Kind
     form: str = ""
+    column: str = ""
 
-    def read(self, values: Values) -> Stored:
+    def read(self, values: Values) -> Stored:  # noqa: PLR0911 - one for each form
         """Return the value for SQLite; raises ServerError where the server would refuse it."""
         text = read_constant(self.constant, values)
         if text is None:
@@ -74,13 +78,31 @@ class Binding(NamedTuple):
         shape = _FORMS.get(self.form)
         if shape is not None:
             return shape(text)
+        if self.form == "bytes":
+            return text.encode("utf-8", "surrogateescape")
+        if self.form == "lax":
+            return read_lax(self.kind, text)
         if self.form == "cut" and self.kind.length >= 0:
             text = text[: self.kind.length]
         elif self.form != "assign" and self.kind.length >= 0:
             return text
         if self.constant.source in {NOW, CLOCK} or self.constant.shifts:
             return _shift(self, values, text)
-        return _convert(text, self.constant.kind, self.kind, values.now)
+        stored = _convert(text, self.constant.kind, self.kind, values.now)
+        if self.kind.name in MOMENTS and self.kind.scale >= 0 and isinstance(stored, str):
+            return round_moment(stored, self.kind.scale)
+        return stored
+
+
+def read_lax(kind: Kind, text: str) -> Stored:
+    """Return a text as MySQL compares it with a number: by the digits that it begins with."""
+    if kind.labels:
+        return text
+    found = _LEADING.match(text)
+    if found is None:
+        return 0
+    value = float(found[0])
+    return int(value) if value.is_integer() else value
 
 
 def _convert(text: str, given: Kind, wanted: Kind, now: dt.datetime) -> Stored:

@@ -115,6 +115,15 @@ def _shift_constant(builder: Builder, node: Node, direction: int, constant: Cons
     return exp.Paren(this=exp.DPipe(this=moved, expression=call("substr", node.copy(), number(20))))
 
 
+def shift_by(builder: Builder, moment: Typed, micros: Node, direction: int) -> Typed:
+    """Return a moment shifted by computed microseconds."""
+    kind = TIMESTAMP if moment.kind.name == "date" else moment.kind
+    node = builder.settle(builder.coerce(moment, kind), kind)
+    if moment.kind.name == "date" and moment.constant is None:
+        node = builder.settle(builder.coerce(moment, kind))
+    return Typed(_shift_micros(node, direction, micros), kind)
+
+
 def _shift_micros(node: Node, direction: int, micros: Node) -> Node:
     """Return a moment shifted by microseconds, by its count of them since the epoch."""
     made = exp.Add if direction > 0 else exp.Sub

@@ -15,6 +15,7 @@ class ServerError(Exception):
         self.sqlstate = sqlstate
         self.message = message
         self.fields = fields
+        self.number = 0  # MySQL's own, where its words were meant
 
 
 def refuse(reason: str) -> ServerError:

@@ -23,6 +23,7 @@ from edgelift.worker.moved.failures import ServerError, refuse
 from edgelift.worker.moved.kinds import (
     FLOAT8,
     INT4,
+    INT8,
     INTEGERS,
     NUMERIC,
     TEXT,
@@ -180,6 +181,8 @@ def _whole(builder: Builder, node: Node, scope: Scope) -> Typed:
     beyond = sign(this=wrap(value.copy()), expression=down.copy())
     step = number(1 if isinstance(node, exp.Ceil) else -1)
     made = case((beyond, exp.Add(this=down.copy(), expression=exp.Paren(this=step))), default=down)
+    if builder.is_mysql:
+        return Typed(made, INT8)
     return Typed(made, FLOAT8 if floats else NUMERIC._replace(scale=0))
 
 

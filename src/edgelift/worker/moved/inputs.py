@@ -21,6 +21,11 @@ from edgelift.worker.postgres.arrays import parse_array
 from edgelift.worker.sqlalchemy_moved.values import write_decimal, write_jsonb
 
 Stored = int | float | str | bytes | None
+MYSQL_RANGES = {
+    name + sign: (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for name, bits in (("tinyint", 8), ("smallint", 16), ("mediumint", 24), ("int", 32))
+    for sign in ("", " unsigned")
+} | {"bigint unsigned": (0, 2**63 - 1), "year": (0, 2155)}
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _ESCAPES = re.compile(rb"\\(\\|[0-3][0-7]{2})")
@@ -53,6 +58,11 @@ def _read_int(kind: Kind, text: str, _now: dt.datetime) -> Stored:
 
 def check_range(kind: Kind, found: int, text: str | None = None) -> None:
     """Raise ServerError when an integer does not fit into its type."""
+    if kind.form in MYSQL_RANGES:
+        low, high = MYSQL_RANGES[kind.form]
+        if not low <= found <= high:
+            raise ServerError("22003", "integer out of range")
+        return
     bits = INTEGER_BITS.get(kind.name)
     low, high = (0, 2**32) if bits is None else (-(2 ** (bits - 1)), 2 ** (bits - 1))
     if not low <= found < high:

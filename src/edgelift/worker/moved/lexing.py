@@ -23,6 +23,7 @@ _SPACE = re.compile(r"\s+|--[^\n]*")
 _HASH = re.compile(r"#[^\n]*")
 _WORD = re.compile(r"[^\W\d][\w$]*")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_VARIABLE = re.compile(r"@@?[\w.$]+")
 _PARAMETER = re.compile(r"\$\d+")
 _DOLLAR = re.compile(r"\$(?:[^\W\d]\w*)?\$")
 _QUOTED = {
@@ -48,11 +49,16 @@ class LexError(ValueError):
 
 
 class Token(NamedTuple):
-    """A part of a statement: `kind` is word, name, text, number, bytes, parameter or sign."""
+    """A part of a statement, and where it stands in the text.
+
+    `kind` is word, name, text, number, parameter or sign.
+    """
 
     kind: str
     text: str
     value: str = ""
+    start: int = 0
+    end: int = 0
 
     @property
     def upper(self) -> str:
@@ -86,7 +92,7 @@ def make_shape(tokens: list[Token]) -> Shape:
         called = index + 1 < len(tokens) and tokens[index + 1].text == "("
         if called and token.text.lower() in _OWN_NAMES:
             parts.append(OWN_NAME + token.text)
-        elif token.kind in {"text", "bytes"}:
+        elif token.kind == "text":
             parts.append(f"'{MARK}{len(literals)}{MARK}'")
             literals.append(token.value)
         elif token.kind == "number":
@@ -111,7 +117,7 @@ def _mark_number(text: str, index: int) -> str:
 
 def read_mark(text: str, *, is_text: bool) -> int | None:
     """Return the index of the literal that a mark stands for, None for any other literal."""
-    if is_text:
+    if is_text and not text[:1].isdigit():  # else sqlglot has made a text of a number
         inner = text[1:-1]
         return int(inner) if text[:1] == MARK == text[-1:] and inner.isdigit() else None
     whole = text.partition(".")[0]
@@ -139,8 +145,9 @@ def _scan(sql: str, engine: str) -> Iterator[Token]:
         if sql.startswith("/*", position):
             position = _skip_comment(sql, position, nests=engine == "postgresql")
             continue
-        token, position = _read(sql, position, engine)
-        yield token
+        token, end = _read(sql, position, engine)
+        yield token._replace(start=position, end=end)
+        position = end
 
 
 def _skip_comment(sql: str, start: int, *, nests: bool) -> int:
@@ -169,6 +176,8 @@ def _read(sql: str, position: int, engine: str) -> tuple[Token, int]:  # noqa: P
             if end < 0:
                 raise LexError("unterminated dollar-quoted string")
             return Token("text", "", sql[found.end() : end]), end + len(found[0])
+    if engine == "mysql" and (found := _VARIABLE.match(sql, position)):
+        return Token("word", found[0]), found.end()
     if found := _NUMBER.match(sql, position):
         return Token("number", found[0], found[0]), found.end()
     if found := _WORD.match(sql, position):
@@ -215,7 +224,7 @@ def _read_prefixed(sql: str, position: int, prefix: str, engine: str) -> tuple[T
     if prefix == "E":
         inner = _PG_ESCAPE.sub(_read_pg_escape, inner)
     if prefix == "X" and engine == "mysql":
-        return Token("bytes", found[0], inner), found.end()
+        inner = bytes.fromhex(inner).decode("utf-8", "surrogateescape")
     return Token("text", found[0], inner), found.end()
 
 
@@ -228,3 +237,34 @@ def _read_pg_escape(found: re.Match[str]) -> str:
     if text[0] in "01234567":
         return chr(int(text, 8) & 255)
     return {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}.get(text, text)
+
+
+def read_written(sql: str, tokens: list[Token]) -> list[str]:
+    """Return the texts of a SELECT's expressions, which MySQL names their columns by."""
+    found: list[str] = []
+    depth, start = 0, 1
+    while start < len(tokens) and tokens[start].upper in {"DISTINCT", "ALL"}:
+        start += 1
+    first = start
+    for index in range(start, len(tokens) + 1):
+        token = tokens[index] if index < len(tokens) else None
+        ends = token is None or (depth == 0 and token.upper in _AFTER_SELECT)
+        if ends or (token is not None and depth == 0 and token.text == ","):
+            found.append(_write_out(sql, tokens[first:index]))
+            first = index + 1
+        if ends:
+            break
+        assert token is not None
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+    return found
+
+
+def _write_out(sql: str, tokens: list[Token]) -> str:
+    if len(tokens) == 1 and tokens[0].kind == "text":
+        return tokens[0].value
+    return sql[tokens[0].start : tokens[-1].end] if tokens else ""
+
+
+_AFTER_SELECT = frozenset(
+    {"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "FOR", "WINDOW"}
+)

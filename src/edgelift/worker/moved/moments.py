@@ -16,7 +16,7 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?=$|[T ])")
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(am|pm)?", re.IGNORECASE)
 _ZONE = re.compile(r"(z|utc|gmt)$|([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?$", re.IGNORECASE)
-_UNITS = {
+UNITS = {
     "microsecond": (0, 0, 1), "us": (0, 0, 1), "millisecond": (0, 0, 1000), "ms": (0, 0, 1000),
     "second": (0, 0, 10**6), "sec": (0, 0, 10**6), "s": (0, 0, 10**6),
     "minute": (0, 0, 60 * 10**6), "min": (0, 0, 60 * 10**6), "m": (0, 0, 60 * 10**6),
@@ -171,7 +171,7 @@ def read_span(text: str) -> Span:
 
 
 def _add_part(total: list[float], number: str, unit: str, text: str) -> None:
-    known = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+    known = UNITS.get(unit) or UNITS.get(unit.removesuffix("s"))
     if known is None:
         known = {"centuries": (1200, 0, 0)}.get(unit)
     if known is None:
@@ -253,3 +253,14 @@ def split_micros(micros: int) -> Span:
     """Return stored microseconds as days and the rest: the moved form has both in one."""
     days = _quotient(micros, DAY_US)
     return Span(0, days, micros - days * DAY_US)
+
+
+def round_moment(stored: str, places: int) -> str:
+    """Return a stored moment with so many places of a second, rounded as the server does."""
+    step = 10 ** (6 - places)
+    moment = dt.datetime.fromisoformat(stored)
+    rest = moment.microsecond % step
+    moment -= dt.timedelta(microseconds=rest)
+    if rest * 2 >= step:
+        moment += dt.timedelta(microseconds=step)
+    return moment.isoformat(" ", "microseconds")

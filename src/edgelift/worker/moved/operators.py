@@ -11,6 +11,7 @@ from edgelift.worker.moved.builder import (
     Typed,
     call,
     case,
+    cast,
     choose_kind,
     join_text,
     no_operator,
@@ -49,6 +50,8 @@ _ORDERED = (exp.LT, exp.LTE, exp.GT, exp.GTE)
 def condition(builder: Builder, node: Node, scope: Scope) -> Node:
     """Return a condition; raises ServerError for what is no boolean."""
     typed = builder.build(node, scope)
+    if builder.is_mysql and category(typed.kind) == "number":
+        return builder.settle(typed)
     if typed.kind.name not in {"bool", "unknown"}:
         raise ServerError(
             "42804", f"argument of WHERE must be type boolean, not type {write_kind(typed.kind)}"
@@ -117,15 +120,23 @@ def make_comparison(kind: type, left: Node, right: Node) -> Node:
     return kind(this=wrap(left), expression=wrap(right))
 
 
-def match(builder: Builder, left: Typed, right: Typed, sign: str) -> tuple[Node, Node]:
+def match(  # noqa: PLR0911 - one for each pair of kinds
+    builder: Builder, left: Typed, right: Typed, sign: str
+) -> tuple[Node, Node]:
     """Return two sides as values of one kind; raises ServerError for those of none."""
     if left.kind == UNKNOWN and right.kind == UNKNOWN:
         return builder.settle(left, TEXT), builder.settle(right, TEXT)
     if left.kind == UNKNOWN:
-        return builder.settle(builder.coerce(left, right.kind), right.kind), builder.settle(right)
+        form = _lax(builder, right.kind)
+        made = builder.settle(builder.coerce(left, right.kind), right.kind, form)
+        return made, builder.settle(right)
     if right.kind == UNKNOWN:
-        return builder.settle(left), builder.settle(builder.coerce(right, left.kind), left.kind)
+        form = _lax(builder, left.kind)
+        made = builder.settle(builder.coerce(right, left.kind), left.kind, form)
+        return builder.settle(left), made
     if category(left.kind) != category(right.kind):
+        if builder.is_mysql:
+            return _match_lax(builder, left, right, sign)
         raise no_operator(left.kind, sign, right.kind)
     if category(left.kind) == "moment":
         kind = choose_kind([left.kind, right.kind])
@@ -139,6 +150,23 @@ def match(builder: Builder, left: Typed, right: Typed, sign: str) -> tuple[Node,
     for typed, other in ((left, right), (right, left)):
         constant = typed.constant is not None and category(other.kind) != "number"
         nodes.append(builder.settle(typed, other.kind if constant else None))
+    return nodes[0], nodes[1]
+
+
+def _lax(builder: Builder, kind: Kind) -> str:
+    """Return the form in which MySQL reads a text that it compares with a kind."""
+    return "lax" if builder.is_mysql and (category(kind) == "number" or kind.labels) else ""
+
+
+def _match_lax(builder: Builder, left: Typed, right: Typed, sign: str) -> tuple[Node, Node]:
+    """Return sides of two kinds as MySQL compares them: as numbers, where one is."""
+    nodes = []
+    groups = {category(side.kind) for side in (left, right)}
+    if not groups <= {"number", "bool", "text"}:
+        raise no_operator(left.kind, sign, right.kind)
+    for side in (left, right):
+        node = builder.settle(side)
+        nodes.append(cast(node, "REAL") if category(side.kind) == "text" else node)
     return nodes[0], nodes[1]
 
 
@@ -297,6 +325,9 @@ def _like(builder: Builder, node: Node, scope: Scope) -> Typed:
 
 
 def _make_like(builder: Builder, node: Node, side: Node, pattern: Typed) -> Node:
+    if builder.is_mysql:
+        made = exp.Like(this=side, expression=wrap(builder.settle(pattern, TEXT, "like")))
+        return exp.Escape(this=made, expression=text("\\"))
     if isinstance(node, exp.ILike):
         made = exp.Like(this=side, expression=wrap(builder.settle(pattern, TEXT, "like")))
         return exp.Escape(this=made, expression=text("\\"))

@@ -27,6 +27,7 @@ from edgelift.worker.moved.operators import condition, rank
 from edgelift.worker.moved.scopes import Columns, Scope, Source
 
 Node = Any
+AS_WRITTEN = "\ue001"  # stands for the text of an expression, which is MySQL's name for it
 _SETS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
 _CATALOGUES = frozenset({"pg_catalog", "information_schema", "mysql", "performance_schema", "sys"})
 
@@ -80,7 +81,8 @@ def _build_ctes(builder: Builder, node: Node, scope: Scope) -> Node | None:
         if isinstance(cte.this, exp.Insert | exp.Update | exp.Delete):
             raise refuse("WITH of a statement that writes")
         if given.args.get("recursive") and isinstance(cte.this, exp.Union):
-            first = Builder(builder.catalogue, builder.literals, ())
+            engine = "mysql" if builder.is_mysql else "postgresql"
+            first = Builder(builder.catalogue, builder.literals, (), engine)
             first.parameters = builder.parameters
             _node, columns = build_query(first, cte.this.this, scope)
             builder.looked |= first.looked
@@ -202,7 +204,8 @@ def _build_table(builder: Builder, node: Node, scope: Scope) -> Node:
         columns = tuple((column.name, column.kind) for column in table.columns)
     if any(source.name == shown for source in scope.sources):
         raise ServerError("42712", f'table name "{shown}" specified more than once')
-    scope.sources.append(Source(shown, columns, table))
+    folds = table is not None and table.folds
+    scope.sources.append(Source(shown, columns, table, folds=folds))
     return exp.Table(this=name_node(stored), alias=exp.TableAlias(this=name_node(shown)))
 
 
@@ -289,11 +292,17 @@ def _build_output(
     inner = node.this if isinstance(node, exp.Alias) else node
     typed = builder.build(inner, scope)
     if typed.kind == UNKNOWN:
-        typed = builder.coerce(typed, wanted) if typed.constant else typed._replace(kind=wanted)
+        kind = UNKNOWN if builder.is_mysql and not typed.constant else wanted
+        typed = builder.coerce(typed, kind) if typed.constant else typed._replace(kind=kind)
     plain = builder.settle(typed, None, "assign" if scope.wanted else "")
     typed = typed._replace(node=plain, constant=None, exact=typed.exact if exact else None)
     shown = typed.exact[0] if typed.exact else plain
-    name = fold(node.args["alias"]) if isinstance(node, exp.Alias) else name_output(inner)
+    if isinstance(node, exp.Alias):
+        name = fold(node.args["alias"])
+    elif builder.is_mysql and not isinstance(inner, exp.Column):
+        name = AS_WRITTEN
+    else:
+        name = name_output(inner)
     alias = name if isinstance(node, exp.Alias) else ""
     made = exp.Alias(this=shown, alias=name_node(name))
     return Output(name, typed, made, alias)

@@ -10,12 +10,12 @@ from edgelift.worker.moved.catalogue import Catalogue, Reference, Table
 from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.outputs import write_text
 
-_UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.DOTALL)
-_INDEX = re.compile(r"index '(.*)'")
-_NOT_NULL = re.compile(r"NOT NULL constraint failed: (.+)\.(.+)")
-_CHECK = re.compile(r"CHECK constraint failed: (.*)", re.DOTALL)
+UNIQUE = re.compile(r"UNIQUE constraint failed: (.*)", re.DOTALL)
+INDEX = re.compile(r"index '(.*)'")
+NOT_NULL = re.compile(r"NOT NULL constraint failed: (.+)\.(.+)")
+CHECK = re.compile(r"CHECK constraint failed: (.*)", re.DOTALL)
 # What builder.fail_with raises: code and words, in the text of a path that json_extract refuses.
-_OWN = re.compile(r"'edgelift (\w+) ?([^']*)'")
+OWN = re.compile(r"'edgelift (\w+) ?([^']*)'")
 _OWN_ERRORS: dict[str, Callable[[list[str]], ServerError]] = {
     "22012": lambda _words: ServerError("22012", "division by zero"),
     "22001": lambda words: ServerError(
@@ -40,8 +40,10 @@ def _overflow(precision: int, scale: int) -> ServerError:
 class Violation:
     """What a failed statement was about: its table and the values of a single row, as stored."""
 
-    def __init__(self, verb: str, table: Table | None, row: Row) -> None:
-        self.verb, self.table, self.row = verb, table, row
+    def __init__(
+        self, verb: str, table: Table | None, row: Row, listed: frozenset[str] = frozenset()
+    ) -> None:
+        self.verb, self.table, self.row, self.listed = verb, table, row, listed
 
 
 def explain(  # noqa: PLR0911 - one for each error
@@ -49,9 +51,9 @@ def explain(  # noqa: PLR0911 - one for each error
 ) -> ServerError:
     """Return the server's error for one of SQLite's."""
     text = str(error)
-    if found := _UNIQUE.match(text):
+    if found := UNIQUE.match(text):
         return _explain_unique(found[1], catalogue, about)
-    if found := _NOT_NULL.match(text):
+    if found := NOT_NULL.match(text):
         table = catalogue.find_stored(found[1])
         shown = table.origin if table else found[1]
         return ServerError(
@@ -59,11 +61,11 @@ def explain(  # noqa: PLR0911 - one for each error
             f'null value in column "{found[2]}" of relation "{shown}" violates not-null constraint',
             **_place(table, c=found[2]),
         )
-    if found := _CHECK.match(text):
+    if found := CHECK.match(text):
         return _explain_check(found[1], about)
     if text.startswith("FOREIGN KEY constraint failed"):
         return _explain_reference(catalogue, about, db)
-    if found := _OWN.search(text):
+    if found := OWN.search(text):
         return _OWN_ERRORS[found[1]](found[2].split())
     if "database is locked" in text or "SQLITE_BUSY" in text:
         return ServerError("40001", "could not serialize access due to concurrent update")
@@ -82,7 +84,7 @@ def _place(table: Table | None, **fields: str) -> dict[str, str]:
 
 def _explain_unique(text: str, catalogue: Catalogue, about: Violation) -> ServerError:
     name, columns, table = "", [], about.table
-    if index := _INDEX.match(text):
+    if index := INDEX.match(text):
         name = index[1]
     else:
         places = [place.rpartition(".") for place in text.split(", ")]
@@ -126,7 +128,7 @@ def _explain_reference(catalogue: Catalogue, about: Violation, db: Any) -> Serve
     table = about.table
     if table is not None and about.verb in {"INSERT", "UPDATE"}:
         for reference in table.references:
-            if _is_missing(reference, about.row, db):
+            if is_missing(reference, about.row, db):
                 return _missing_error(catalogue, table, reference, about.row)
         if about.verb == "INSERT" and len(table.references) == 1:
             return _missing_error(catalogue, table, table.references[0], about.row)
@@ -157,7 +159,8 @@ def _reference_detail(table: Table, child: Table, reference: Reference, row: Row
     return {"D": f'Key ({keys})=({shown}) is still referenced from table "{child.origin}".'}
 
 
-def _is_missing(reference: Reference, row: Row, db: Any) -> bool:
+def is_missing(reference: Reference, row: Row, db: Any) -> bool:
+    """Return whether the row that a foreign key leads to is not there."""
     values = [row.get(column) for column in reference.columns]
     if any(value is None for value in values):
         return False

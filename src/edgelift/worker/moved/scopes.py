@@ -25,10 +25,22 @@ class Source:
     merged: frozenset[str] = frozenset()
     hidden: bool = False
     bare: bool = False
+    folds: bool = False
 
     def find(self, name: str) -> Kind | None:
         """Return the kind of a column, None without one."""
-        return next((kind for column, kind in self.columns if column == name), None)
+        found = next((kind for column, kind in self.columns if column == name), None)
+        if found is None and self.folds:
+            lower = name.lower()
+            return next((kind for column, kind in self.columns if column.lower() == lower), None)
+        return found
+
+    def spell(self, name: str) -> str:
+        """Return a column's name as the table has it, whatever its case in MySQL's SQL."""
+        if any(column == name for column, _kind in self.columns):
+            return name
+        lower = name.lower()
+        return next((c for c, _kind in self.columns if c.lower() == lower), name)
 
 
 @dataclass

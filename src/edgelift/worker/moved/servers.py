@@ -11,6 +11,8 @@ from edgelift.worker.moved.catalogue import read_catalogue
 from edgelift.worker.moved.channel import Channel, Server, open_streams
 from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.finding import Moved, find_host
+from edgelift.worker.moved.mysql_backend import MysqlBackend
+from edgelift.worker.moved.mysql_session import MysqlSession
 from edgelift.worker.moved.session import Session
 from edgelift.worker.moved.translation import Translations
 
@@ -22,7 +24,7 @@ _translations: dict[str, Translations] = {}
 def read_translations(moved: Moved) -> Translations:
     """Return what is known of a database's SQL, for all of its connections."""
     if moved.host not in _translations:
-        catalogue = read_catalogue(moved.settings["catalogue"])
+        catalogue = read_catalogue(moved.settings["catalogue"], moved.engine)
         _translations[moved.host] = Translations(catalogue, moved.engine)
     return _translations[moved.host]
 
@@ -45,8 +47,22 @@ def open_session(moved: Moved, options: Mapping[str, str]) -> Session:
     return Session(open_database(moved.path), translations.catalogue, translations, settings)
 
 
+def open_mysql_session(
+    moved: Moved, options: Mapping[str, str], counts_found: bool
+) -> MysqlSession:
+    """Return the server's side of a new connection to MySQL."""
+    translations = read_translations(moved)
+    settings = {"session_authorization": options.get("user", "edgelift")}
+    if counts_found:
+        settings["counts_found"] = "1"
+    return MysqlSession(open_database(moved.path), translations.catalogue, translations, settings)
+
+
 _OPENERS: dict[str, Callable[[Moved], Server]] = {
     "postgresql": lambda moved: Backend(lambda options: open_session(moved, options)),
+    "mysql": lambda moved: MysqlBackend(
+        lambda options, counts: open_mysql_session(moved, options, counts)
+    ),
 }
 
 

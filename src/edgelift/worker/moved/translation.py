@@ -20,6 +20,7 @@ from edgelift.worker.moved import (
     dates,
     documents,
     functions,
+    mysql_rules,
     named,
     operators,
 )
@@ -35,7 +36,8 @@ from edgelift.worker.moved.writes import Write, build_delete, build_insert, buil
 
 # Imported for the rules that they register.
 RULES_OF = (
-    aggregates, arithmetic, arrays, choices, dates, documents, functions, named, operators
+    aggregates, arithmetic, arrays, choices, dates, documents, functions, mysql_rules, named,
+    operators,
 )  # fmt: skip
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql"}
 _KEPT = 2000
@@ -69,7 +71,7 @@ class Translations:
         self, shape: Shape, declared: tuple[Kind, ...], settings: dict[str, str]
     ) -> Translation:
         """Return the translation of a shape; raises ServerError."""
-        key = (shape.sql, declared)
+        key = (shape.sql, declared, settings.get("counts_found"))
         known = self._kept.get(key)
         if known is not None:
             looked, by_values = known
@@ -96,9 +98,13 @@ def translate(
     settings: dict[str, str],
 ) -> tuple[Translation, tuple[int, ...]]:
     """Return a translation, and the indexes of the literals that it depends on."""
-    tree = _parse(shape, engine)
-    builder = Builder(catalogue, shape.literals, declared)
-    builder.settings = settings
+    replaces = engine == "mysql" and shape.sql[:7].upper() == "REPLACE"
+    tree = _parse(shape._replace(sql="INSERT" + shape.sql[7:]) if replaces else shape, engine)
+    builder = Builder(catalogue, shape.literals, declared, engine)
+    if engine == "mysql":  # names keep their case
+        for identifier in tree.find_all(exp.Identifier):
+            identifier.set("quoted", True)
+    builder.settings, builder.replaces = settings, replaces
     write = None
     if type(tree) in _WRITERS:
         write = _WRITERS[type(tree)](builder, tree)

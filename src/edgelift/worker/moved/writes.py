@@ -12,6 +12,7 @@ from edgelift.worker.moved.builder import (
     call,
     case,
     cast,
+    column_node,
     fail_with,
     fold,
     is_null,
@@ -23,6 +24,7 @@ from edgelift.worker.moved.casts import convert, write_as_text
 from edgelift.worker.moved.catalogue import Column, Table
 from edgelift.worker.moved.failures import ServerError, refuse
 from edgelift.worker.moved.kinds import (
+    FLOAT8,
     INTEGER_BITS,
     INTEGERS,
     UNKNOWN,
@@ -50,6 +52,7 @@ class Write(NamedTuple):
     values: dict[str, int]
     counted: int = 0
     upsert: bool = False
+    listed: frozenset[str] = frozenset()
 
 
 def find_target(builder: Builder, node: Node) -> tuple[Table, str]:
@@ -68,7 +71,7 @@ def _columns(table: Table) -> Columns:
 
 
 def _find_column(table: Table, name: str) -> Column:
-    column = table.find_column(name)
+    column = table.find_column(name) or table.find_folded(name)
     if column is None:
         raise ServerError("42703", f'column "{name}" of relation "{table.origin}" does not exist')
     return column
@@ -79,7 +82,7 @@ def assign(builder: Builder, typed: Typed, column: Column) -> Node:
     kind = column.kind
     if is_null(typed):
         return typed.node
-    fits = typed.kind == UNKNOWN or _may_assign(typed.kind, kind)
+    fits = typed.kind == UNKNOWN or builder.is_mysql or _may_assign(typed.kind, kind)
     if not fits:
         raise ServerError(
             "42804",
@@ -88,7 +91,10 @@ def assign(builder: Builder, typed: Typed, column: Column) -> Node:
             H="You will need to rewrite or cast the expression.",
         )
     if typed.constant is not None:
-        return builder.bind(typed.constant, kind, "assign")
+        form = "bytes" if builder.is_mysql and kind.name == "bytea" else "assign"
+        return builder.bind(typed.constant, kind, form, column.name)
+    if builder.is_mysql and category(kind) == "number" and category(typed.kind) == "text":
+        typed = typed._replace(node=cast(typed.node, "REAL"), kind=FLOAT8)
     return _assign_computed(typed, kind)
 
 
@@ -169,6 +175,8 @@ def build_insert(builder: Builder, node: Node) -> Write:
     ]  # fmt: skip
     columns = [_find_column(table, name) for name in names]
     made = exp.Insert()
+    if node.args.get("ignore") or builder.replaces:
+        made.set("alternative", "REPLACE" if builder.replaces else "IGNORE")
     ctes = node.args.get("with_")
     if ctes is not None:
         raise refuse("WITH before an INSERT")
@@ -192,13 +200,18 @@ def build_insert(builder: Builder, node: Node) -> Write:
         stored.set("alias", exp.TableAlias(this=name_node(shown)))
     made.set("this", exp.Schema(this=stored, expressions=[name_node(c.name) for c in columns])
              if columns else stored)  # fmt: skip
-    scope = Scope(None, [Source(shown, _columns(table), table)])
+    scope = Scope(None, [Source(shown, _columns(table), table, folds=table.folds)])
     if node.args.get("conflict") is not None:
         made.set("conflict", _build_conflict(builder, node.args["conflict"], scope, table))
     outputs = _build_returning(builder, node, table, shown, made)
     counts = table.counter and table.counter not in {column.name for column in columns}
     upsert = node.args.get("conflict") is not None
-    return Write(made, outputs, table, values, rows if counts else 0, upsert)
+    if upsert and builder.is_mysql and table.counter and rows == 1 and outputs is None:
+        # Which row it was: MySQL tells its number, be it inserted or updated.
+        counter = exp.Column(this=name_node(table.counter))
+        made.set("returning", exp.Returning(expressions=[counter]))
+    listed = frozenset(column.name for column in columns)
+    return Write(made, outputs, table, values, rows if counts else 0, upsert, listed)
 
 
 def _is_default(node: Node) -> bool:
@@ -278,22 +291,38 @@ def _build_conflict(builder: Builder, node: Node, scope: Scope, table: Table) ->
     if predicate is not None:
         inner = predicate.this if isinstance(predicate, exp.Where) else predicate
         made.set("index_predicate", condition(builder, inner, scope))
-    if "UPDATE" not in str(node.args.get("action")):
+    if node.args.get("duplicate"):
+        _read_values(node)
+    elif "UPDATE" not in str(node.args.get("action")):
         made.set("action", exp.var("DO NOTHING"))
         return made
-    if not keys:
+    if not keys and not node.args.get("duplicate"):
         raise ServerError(
             "42601", "ON CONFLICT DO UPDATE requires inference specification or constraint name"
         )
     inner_scope = Scope(
-        None, [*scope.sources, Source("excluded", _columns(table), table, hidden=True)]
+        None,
+        [
+            *scope.sources,
+            Source("excluded", _columns(table), table, hidden=True, folds=table.folds),
+        ],
     )
     made.set("action", exp.var("DO UPDATE"))
     made.set("expressions", _build_sets(builder, node.expressions, inner_scope, table)[0])
     where = node.args.get("where")
     if where is not None:
         made.set("where", exp.Where(this=condition(builder, where.this, inner_scope)))
+    if node.args.get("duplicate"):
+        _leave_unchanged(made, made.expressions, scope.sources[0].name)
     return made
+
+
+def _read_values(node: Node) -> None:
+    """Let MySQL's VALUES(column) be the row that was refused."""
+    for called in list(node.find_all(exp.Anonymous)):
+        if called.name.upper() == "VALUES" and len(called.expressions) == 1:
+            name = called.expressions[0].name
+            called.replace(exp.Column(this=name_node(name), table=name_node("excluded")))
 
 
 def _build_sets(
@@ -328,7 +357,7 @@ def _build_returning(
     returning = node.args.get("returning")
     if returning is None:
         return None
-    scope = Scope(None, [Source(shown, _columns(table), table, bare=True)])
+    scope = Scope(None, [Source(shown, _columns(table), table, bare=True, folds=table.folds)])
     outputs = build_outputs(builder, returning.expressions, scope)
     made.set("returning", exp.Returning(expressions=[output.node for output in outputs]))
     return tuple((output.name, output.kind) for output in outputs)
@@ -342,7 +371,7 @@ def build_update(builder: Builder, node: Node) -> Write:
     if node.args.get("with_") is not None:
         raise refuse("WITH before an UPDATE")
     table, shown = find_target(builder, node.this)
-    scope = Scope(None, [Source(shown, _columns(table), table)])
+    scope = Scope(None, [Source(shown, _columns(table), table, folds=table.folds)])
     made = exp.Update(this=_target_node(table, shown))
     _add_from(builder, node.args.get("from_"), scope, made)
     where = node.args.get("where")
@@ -351,7 +380,24 @@ def build_update(builder: Builder, node: Node) -> Write:
     outputs = _build_returning(builder, node, table, shown, made)
     sets, places = _build_sets(builder, node.expressions, scope, table)
     made.set("expressions", sets)
+    if builder.is_mysql:
+        if node.args.get("order") or node.args.get("limit") or node.this.args.get("joins"):
+            raise refuse("UPDATE with a join, ORDER BY or LIMIT")
+        if not builder.settings.get("counts_found"):
+            _leave_unchanged(made, sets, shown)
     return Write(made, outputs, table, places)
+
+
+def _leave_unchanged(made: Node, sets: list[Node], shown: str) -> None:
+    """Touch only rows that the values change: MySQL counts no others."""
+    changes = []
+    for one in sets:
+        old = exp.Collate(this=column_node(shown, one.this.name), expression=exp.var("BINARY"))
+        same = exp.Is(this=old, expression=wrap(one.expression.copy()))
+        changes.append(exp.Not(this=exp.Paren(this=same)))
+    where = made.args.get("where")
+    test = exp.Paren(this=exp.or_(*changes))
+    made.set("where", exp.Where(this=exp.and_(where.this, test) if where is not None else test))
 
 
 def _target_node(table: Table, shown: str) -> Node:
@@ -372,7 +418,9 @@ def build_delete(builder: Builder, node: Node) -> Write:
     if node.args.get("with_") is not None:
         raise refuse("WITH before a DELETE")
     table, shown = find_target(builder, node.this)
-    scope = Scope(None, [Source(shown, _columns(table), table)])
+    if node.args.get("order") or node.args.get("limit") or node.args.get("tables"):
+        raise refuse("DELETE with a join, ORDER BY or LIMIT")
+    scope = Scope(None, [Source(shown, _columns(table), table, folds=table.folds)])
     made = exp.Delete(this=_target_node(table, shown))
     using = node.args.get("using") or ()
     sources = [build_source(builder, one, scope) for one in using]

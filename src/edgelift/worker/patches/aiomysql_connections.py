@@ -7,12 +7,14 @@ hands every request a connection of another.
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 from typing import Any
 
 from edgelift.worker.connections import Driver, adopt, guard
 from edgelift.worker.hyperdrive import UnreachableError, find_database, read_endpoint
 from edgelift.worker.loop import run_coroutine
+from edgelift.worker.moved.finding import SUFFIX, find_moved
 
 _METHODS = (
     "_execute_command", "autocommit", "begin", "commit", "cursor", "get_transaction_status",
@@ -44,6 +46,11 @@ def aim(connection: Any) -> None:
     """
     database = find_database("mysql", connection._host, connection._port, connection._db)
     if database is None:
+        moved = find_moved("mysql", (connection._host, connection._db))
+        if moved is not None:
+            connection._host, connection._unix_socket = moved.host, None
+            connection._ssl_context = None
+            connection.client_flag &= ~_CLIENT_SSL
         return
     endpoint = read_endpoint(database)
     connection._host, connection._port = endpoint.host, endpoint.port
@@ -54,12 +61,26 @@ def aim(connection: Any) -> None:
         connection.client_flag &= ~_CLIENT_SSL
 
 
+def _lead_streams(module: Any) -> None:
+    """Let connections to moved databases lead to the server in this process."""
+    opened = module._open_connection
+
+    @functools.wraps(opened)
+    async def open_connection(host: Any = None, port: Any = None, **options: Any) -> Any:
+        if str(host).endswith(SUFFIX):
+            return importlib.import_module("edgelift.worker.moved.servers").dial_streams(host)
+        return await opened(host=host, port=port, **options)
+
+    module._open_connection = open_connection
+
+
 def install() -> None:
     """Patch the connection class when aiomysql is among the packages."""
     if importlib.util.find_spec("aiomysql") is None:
         return
     from aiomysql import connection as module
 
+    _lead_streams(module)
     kind: Any = module.Connection
     initialize, connect = kind.__init__, kind._connect
     if hasattr(initialize, "__wrapped__"):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 from edgelift.worker.connections import Driver, adopt, guard, may_postpone, postpone
 from edgelift.worker.hyperdrive import UnreachableError, find_database, read_endpoint
+from edgelift.worker.moved.finding import find_moved
 
 _METHODS = (
     "_execute_command", "autocommit", "begin", "commit", "cursor", "next_result", "ping", "query",
@@ -58,6 +60,18 @@ def aim(connection: Any) -> None:
         connection.ctx = connection._create_ssl_ctx({})
 
 
+def dial_moved(connection: Any) -> Any:
+    """Return what stands for a socket to a moved database, None where a server is meant."""
+    if find_database("mysql", connection.host, connection.port, _text(connection.db)) is not None:
+        return None
+    moved = find_moved("mysql", (connection.host, _text(connection.db)))
+    if moved is None:
+        return None
+    connection.ssl = connection._ssl_required = False
+    connection.host_info = f"moved {moved.name}"
+    return importlib.import_module("edgelift.worker.moved.servers").dial(moved.host)
+
+
 @contextlib.contextmanager
 def _as_asked(connection: Any) -> Iterator[None]:
     """Give a connection the target the app asked for back afterwards: a reconnect asks again."""
@@ -97,6 +111,7 @@ def install() -> None:
             with _as_asked(self):
                 if sock is None:
                     aim(self)
+                    sock = dial_moved(self)
                 connect(self, sock)
         except UnreachableError as error:
             if not may_postpone():
