@@ -21,11 +21,11 @@ MOVED = Rule(
     id="DB-MOVED",
     level=Level.ERROR,
     title="A server's database becomes SQLite while the app speaks the server's SQL",
-    why="rows, keys, checks and views are converted; SQLAlchemy's statements and the app's own "
-    "SQL texts run in SQLite's words, as far as the SQL-DIALECT rules and verify show; texts are "
-    "sorted by their bytes",
+    why="rows, keys, checks and views are converted; statements of SQLAlchemy and Django and the "
+    "app's own SQL texts run in SQLite's words, as far as the SQL-DIALECT and DJANGO rules and "
+    "verify show; texts are sorted by their bytes",
     tip="leave strategy out to keep the database on its server through Hyperdrive; or let "
-    "SQLAlchemy take its URL from a variable (databases.env), and accept the rule",
+    "the app take its URL from a variable (databases.env), and accept the rule",
 )
 SERVER_URL = Rule(
     id="DB-SERVER-URL",
@@ -63,15 +63,15 @@ OVERRIDES = Rule(
 SIZE = Rule(
     id="LIMIT-D1-SIZE",
     level=Level.ERROR,
-    title="A database is larger than D1 takes",
-    why="a D1 database holds 10 GB, which cannot be raised",
+    title="A database is larger than D1 and SQL objects take",
+    why="a D1 database, and a SQL object, holds 10 GB, which cannot be raised",
     tip="split it, or move old rows elsewhere first",
 )
 FREE_SIZE = Rule(
     id="LIMIT-D1-FREE",
     level=Level.NOTE,
     title="A database needs the paid plan",
-    why="on the free plan a D1 database holds 500 MB",
+    why="on the free plan a D1 database holds 500 MB, all SQL objects together 5 GB",
     tip="use Workers Paid",
 )
 CRONS = Rule(

@@ -13,6 +13,7 @@ from edgelift.stages.assess.rules import (
     imports,
     limits,
     network,
+    passwords,
     processes,
     scheduling,
     secrets,
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     *database_sql.RULES,
     *secrets.RULES,
     *limits.RULES,
+    *passwords.RULES,
 )
 
 # What D1's engine does otherwise than the origin's: of no matter where the database stays.
@@ -47,6 +49,7 @@ CHECKS: tuple[Callable[[CodeView], Iterator[Finding]], ...] = (
     database_sql.check_sql,
     secrets.check_secrets,
     limits.check_limits,
+    passwords.check_passwords,
 )
 
 

@@ -1,6 +1,6 @@
-"""Rules about SQL in the source that D1's engine refuses or takes otherwise than SQLite.
+"""Rules about SQL in the source that a Worker's SQLite refuses or takes otherwise than SQLite.
 
-D1 runs SQLite with an authorizer and an allow-list of functions. What edgelift's driver answers
+D1 and SQL objects run SQLite with an authorizer and an allow-list of functions. What edgelift's driver answers
 itself (sqlite_version(), most PRAGMAs) is no finding. Only SQL in string literals is seen.
 """
 
@@ -20,27 +20,27 @@ ATTACH = Rule(
     id="SQL-ATTACH",
     level=Level.ERROR,
     title="Attaches another database",
-    why="D1 refuses ATTACH: a query sees one database",
+    why="D1 and SQL objects refuse ATTACH: a query sees one database",
     tip="put the tables into one database",
 )
 TEMPORARY = Rule(
     id="SQL-TEMP",
     level=Level.ERROR,
     title="Makes a temporary table, view or trigger",
-    why="D1 refuses the temporary schema",
+    why="D1 and SQL objects refuse the temporary schema",
     tip="use a common table expression, or an ordinary table that is emptied",
 )
 VACUUM = Rule(
     id="SQL-VACUUM",
     level=Level.WARNING,
     title="Runs VACUUM",
-    why="D1 refuses it and keeps its files in order itself",
+    why="D1 and SQL objects refuse it; Cloudflare keeps their files in order",
     tip="leave the statement out",
 )
 FUNCTION = Rule(
     id="SQL-FUNCTION",
     level=Level.WARNING,
-    title="Calls an SQL function that D1 refuses",
+    title="Calls an SQL function that D1 and SQL objects refuse",
     why="the driver brings the tables of the statement, up to 20,000 rows each, to the Worker's "
     "own SQLite; a schema, a script or a larger table is refused",
     tip="compute it in Python, or use the function named in the message",
@@ -57,7 +57,8 @@ PRAGMA = Rule(
     id="SQL-PRAGMA",
     level=Level.WARNING,
     title="Sets a PRAGMA that has no effect",
-    why="D1 always checks foreign keys, whatever is set",
+    why="foreign keys are always checked, whatever is set: by D1 at each statement, by a SQL object "
+    "at the latest when the transaction ends",
     tip="use PRAGMA defer_foreign_keys, or order the statements so that every reference exists",
 )
 PY_FUNCTION = Rule(
@@ -72,12 +73,12 @@ EXTENSION = Rule(
     id="SQL-EXTENSION",
     level=Level.ERROR,
     title="Loads an SQLite extension",
-    why="D1 loads no extensions; full-text search (FTS5) and JSON are built in",
+    why="D1 and SQL objects load no extensions; full-text search (FTS5) and JSON are built in",
     tip="do without the extension",
 )
 RULES = (ATTACH, TEMPORARY, VACUUM, FUNCTION, REGEXP, PRAGMA, PY_FUNCTION, EXTENSION)
 
-# Core functions that D1's allow-list (workerd, util/sqlite.c++) lacks, with what to use instead;
+# Core functions that the allow-list of both (workerd, util/sqlite.c++) lacks, with what to use instead;
 # each is proven refused, and each substitute taken, by tests/workerd/test_sql_rules.py.
 REFUSED_FUNCTIONS = {
     "if": "iif",
@@ -104,7 +105,7 @@ _EXTENSIONS = frozenset({"enable_load_extension", "load_extension"})
 
 
 def check_sql(view: CodeView) -> Iterator[Finding]:
-    """Yield SQL statements and database calls that D1 refuses."""
+    """Yield SQL statements and database calls that D1 and SQL objects refuse."""
     for site in view.sites:
         node = site.node
         if isinstance(node, ast.Constant | ast.JoinedStr):
