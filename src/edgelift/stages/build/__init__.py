@@ -21,6 +21,7 @@ from edgelift.project import hash_files, hash_inputs
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
 from edgelift.stages.build import checks
+from edgelift.stages.build.driver_texts import check_driver_texts
 from edgelift.stages.build.generated import COMPATIBILITY_DATE, build_files, build_objects
 from edgelift.stages.build.models import FOLDER, check_models, export_models, find_refusals
 from edgelift.stages.build.modules import fill_modules, hash_adapter, hash_runtime
@@ -67,14 +68,18 @@ def work(run: Run) -> Result:
     python = ensure_origin_python(run.project, run.note)
     resolution = _resolve(run, parts, python)
     models = export_models(run, parts.plan.models, python)
-    _raise_blockers(run, [*resolution.findings, *find_refusals(models)])
+    texts = check_driver_texts(run.project, run.journal, parts)
+    _raise_blockers(run, [*resolution.findings, *find_refusals(models), *texts])
     exported = [model.path for model in models if not model.refusal]
     source = _select(parts, exported)
     written = _write(run, parts, resolution, source, exported)
     written.edited += _write_objects(run, parts)
-    fill_modules(resolution, worker, cache=cache_root(), note=run.note)
+    fill_modules(
+        resolution, worker, cache=cache_root(), note=run.note, translates=parts.translates
+    )
     refusals = _accept(run, find_refusals(models))
-    run.record_findings([*refusals, *_findings(source), *map(_edited, written.edited)])
+    told = [*refusals, *_accept(run, texts), *_findings(source)]
+    run.record_findings([*told, *map(_edited, written.edited)])
     toolchain = ensure_toolchain(("runtime", "wrangler"), run.note)
     assert toolchain.wrangler is not None
     run.note("wrangler checks the project")

@@ -16,20 +16,32 @@ from edgelift.model.move_plan import MovePlan
 from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, find_engine, parse_server_url
 from edgelift.model.shard_map import Member, ShardMap, list_members
+from edgelift.model.vocabulary import Vocabulary
 from edgelift.project import Project, expand_variables
-from edgelift.sources.server_kinds import read_columns
+from edgelift.sources.recorded_sql import (
+    DOCUMENT,
+    RecordedStatement,
+    judge,
+    select_own,
+    to_plain,
+)
+from edgelift.sources.server_kinds import read_columns, read_uuid_style
 from edgelift.sources.shard_files import read_map
-from edgelift.sources.source_code.server_texts import find_kinds, translate_texts
+from edgelift.sources.source_code.own_drivers import speaks_to_driver
+from edgelift.sources.source_code.server_texts import (
+    find_kinds,
+    translate_fragments,
+    translate_texts,
+)
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.targets.migrations import SCHEMA_PARTS
 from edgelift.targets.workerd.d1_storage import DatabaseSchema
 
 LOCAL_ROOT = "/app"
 MOVED = "edgelift-data"  # the folder, in the Worker only, in which moved databases seem to lie
 MAPS = "edgelift-shards"  # the folder of routing maps, beside the app's source
 DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "mysqldb"})
-# Files of the schema stage and the migrations made of them: rows are loaded between the two.
-SCHEMA_PARTS = {"tables": "schema", "after": "after_load"}
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +61,9 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     texts: dict[str, str] = {}
     kinds: dict[str, list[str]] = {}
+    server_name: str = ""
+    uuid: str = ""
+    vocabulary: Vocabulary | None = None
     shards: ShardMap | None = None
 
     @property
@@ -85,7 +100,10 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         if self.origin:
             settings |= {"origin": self.origin, "scheme": self.scheme, "texts": self.texts}
             settings["kinds"] = self.kinds
+            settings |= {"server_name": self.server_name, "uuid": self.uuid}
             settings |= {"env": self.env} if self.env else {}
+        if self.vocabulary is not None:
+            settings["catalogue"] = msgspec.to_builtins(self.vocabulary)
         if self.shards is not None:
             shards: dict[str, object] = {"map": f"{root}/{self.map_file}"}
             if self.strategy == "d1":
@@ -228,10 +246,17 @@ class Parts:
             return {}
         return {"route": {**msgspec.to_builtins(shards.route), "from": list(shards.route.listed)}}
 
+    @property
+    def translates(self) -> bool:
+        """Return whether the Worker translates SQL of the app's drivers."""
+        return any(database.vocabulary is not None for database in self.databases)
+
     def find_drivers(self) -> list[str]:
         """Return the modules of the adapter that take the place of database drivers in C."""
         listed = {package.substitute.rpartition(".")[2] for package in self.plan.packages}
-        if any(server.server.engine == "postgresql" for server in self.servers):
+        engines: set[str] = {server.server.engine for server in self.servers}
+        engines |= {d.origin for d in self.databases if d.vocabulary is not None}
+        if "postgresql" in engines:
             # psycopg and aiopg are vendored; what they rest on in C comes from the adapter.
             vendored = {package.name for package in self.plan.packages}
             listed |= vendored & {"psycopg"} | ({"psycopg2"} if "aiopg" in vendored else set())
@@ -305,14 +330,33 @@ def _read_texts(journal: Journal, plan: Plan, view: CodeView, database: Database
     if not database.origin:
         return database
     move = journal.read_document(f"move:{database.name}", MovePlan)
-    # SQLAlchemy keeps the server's URL, for which the adapter has dialects; others get SQLite's.
-    orm = "sqlalchemy" in {package.name for package in plan.packages}
+    # SQLAlchemy, Django and the drivers keep the server's URL, which leads to the adapter; others
+    # get SQLite's.
+    packages = {package.name for package in plan.packages}
+    speaks = move is not None and speaks_to_driver(view, packages, database.origin)
     return msgspec.structs.replace(
         database,
-        scheme=database.scheme if orm else "sqlite",
-        texts=translate_texts(view, {database.origin}),
+        scheme=database.scheme if speaks or {"sqlalchemy", "django"} & packages else "sqlite",
+        vocabulary=move.vocabulary if speaks and move is not None else None,
+        texts=_translate_recorded(journal, database)
+        | translate_texts(view, {database.origin})
+        | translate_fragments(view, database.origin),
         kinds=find_kinds(view, database.origin, read_columns(move)) if move else {},
+        uuid=read_uuid_style(move) if move else "",
     )
+
+
+def _translate_recorded(journal: Journal, database: Database) -> dict[str, str]:
+    """Return translations of texts that the app was seen to put together, by their text."""
+    seen = journal.read_document(DOCUMENT, list[RecordedStatement]) or []
+    own = [one for one in select_own(seen) if one.engine == database.origin]
+    made = {one.sql: judge(one) for one in own if to_plain(one) == one.sql}
+    return {sql: m.text for sql, m in made.items() if not m.problem and m.text != sql}
+
+
+def _name_of(url: str) -> str:
+    server = parse_server_url(url, os.environ)
+    return "" if server is None else server.database
 
 
 def _find_database(project: Project, plan: DatabasePlan) -> Database:
@@ -326,6 +370,7 @@ def _find_database(project: Project, plan: DatabasePlan) -> Database:
             env=plan.env,
             scheme=url.partition("://")[0],
             origin=engine,
+            server_name=_name_of(url),
         )
     file = find_sqlite_file(plan.url, project.root)
     inside = file.is_relative_to(project.root)

@@ -14,6 +14,7 @@ from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
 from edgelift.sources.driver_sql import ENGINES, find_unknown
 from edgelift.sources.source_code.own_drivers import imports_driver
+from edgelift.sources.source_code.own_orms import has_orm
 from edgelift.sources.source_code.server_texts import read_texts
 from edgelift.sources.source_code.view import CodeView, Site
 
@@ -46,12 +47,6 @@ _METHODS = frozenset(
 )  # fmt: skip
 _NOTIFIES = re.compile(r"^\s*(LISTEN|NOTIFY)\s+\w+", re.IGNORECASE)
 _LOCKS = re.compile(r"\bpg_(try_)?advisory_lock(_shared)?\b", re.IGNORECASE)
-_ORMS = ("sqlalchemy", "flask_sqlalchemy", "sqlmodel", "django", "alembic")
-
-
-def has_orm(view: CodeView) -> bool:
-    """Return whether statements of the app may go to an ORM, which has rules of its own."""
-    return any(name.partition(".")[0] in _ORMS for _site, name in view.imports)
 
 
 def is_driven(view: CodeView, engine: str) -> bool:

@@ -12,9 +12,16 @@ from collections.abc import Collection, Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.sources.server_sql import list_functions, translate_sql
-from edgelift.sources.source_code.server_texts import read_texts
+from edgelift.sources.server_sql import Translation, list_functions
+from edgelift.sources.source_code.own_orms import has_orm
+from edgelift.sources.source_code.server_texts import (
+    read_fragments,
+    read_texts,
+    translate,
+    translate_fragment,
+)
 from edgelift.sources.source_code.view import CodeView, Site
+from edgelift.stages.plan.driver_code import check_driver_code, is_driven
 from edgelift.worker.sqlalchemy_moved import names
 
 TEXT = Rule(
@@ -50,9 +57,9 @@ ERRORS = Rule(
     id="SQL-DIALECT-ERRORS",
     level=Level.WARNING,
     title="The app looks at the driver's own errors",
-    why="SQLAlchemy's exceptions stay the same, but what is in their `orig` is sqlite3's, without "
-    "SQLSTATE",
-    tip="catch sqlalchemy.exc.IntegrityError and its like",
+    why="the exceptions of SQLAlchemy and Django stay the same, but what is in their `orig` or "
+    "`__cause__` is sqlite3's, without SQLSTATE",
+    tip="catch sqlalchemy.exc.IntegrityError, django.db.IntegrityError and their like",
 )
 DISTINCT = Rule(
     id="SQL-DIALECT-DISTINCT-ON",
@@ -63,13 +70,8 @@ DISTINCT = Rule(
 )
 RULES = (TEXT, CHANGED, FUNCTION, DRIVER, ERRORS, DISTINCT)
 
-_CONNECT = frozenset(
-    {"psycopg2.connect", "psycopg.connect", "psycopg.AsyncConnection.connect", "asyncpg.connect",
-     "asyncpg.create_pool", "aiopg.connect", "aiopg.create_pool", "pymysql.connect",
-     "MySQLdb.connect", "aiomysql.connect", "aiomysql.create_pool", "mysql.connector.connect",
-     "psycopg2.pool.ThreadedConnectionPool", "psycopg2.pool.SimpleConnectionPool",
-     "psycopg_pool.ConnectionPool", "psycopg_pool.AsyncConnectionPool"}
-)  # fmt: skip
+# Of drivers that no server of this process answers.
+_CONNECT = frozenset({"mysql.connector.connect", "mysql.connector.pooling.MySQLConnectionPool"})
 _ERROR_WORDS = frozenset({"pgcode", "sqlstate", "diag"})
 _FUNC = "sqlalchemy.func."
 # Functions that SQLAlchemy itself writes in each dialect's words.
@@ -80,6 +82,9 @@ _KNOWN = {"postgresql": names.POSTGRESQL, "mysql": names.MYSQL}
 def check_server_code(view: CodeView, engines: Collection[str]) -> Iterator[Finding]:
     """Yield what the app's code asks of the engines whose databases are moved."""
     for engine in sorted(engines):
+        if is_driven(view, engine):
+            yield from check_driver_code(view, engine)
+            continue
         yield from _check_texts(view, engine)
         yield from _check_functions(view, engine)
     for site, call, name in view.calls:
@@ -89,19 +94,24 @@ def check_server_code(view: CodeView, engines: Collection[str]) -> Iterator[Find
             "postgresql" in engines
         ):
             yield DISTINCT.at(ast.unparse(call)[-60:], site.path, site.line)
-    for site in view.sites:
+    for site in view.sites if has_orm(view) else ():
         if isinstance(site.node, ast.Attribute) and _reads_errors(view, site, site.node):
             yield ERRORS.at(ast.unparse(site.node)[:60], site.path, site.line)
 
 
 def _check_texts(view: CodeView, engine: str) -> Iterator[Finding]:
     for site, text in read_texts(view):
-        made = translate_sql(text, engine)
+        yield from _judge(site, text, translate(text, engine))
+    for site, text in read_fragments(view):
+        yield from _judge(site, text, translate_fragment(text, engine))
+
+
+def _judge(site: Site, text: str, made: Translation) -> Iterator[Finding]:
+    if made.problem:
         shown = " ".join(text.split())[:70]
-        if made.problem:
-            yield TEXT.at(f"{shown} ({made.problem})", site.path, site.line)
-        elif made.text != text:
-            yield CHANGED.at(" ".join(made.text.split())[:160], site.path, site.line)
+        yield TEXT.at(f"{shown} ({made.problem})", site.path, site.line)
+    elif made.text != text:
+        yield CHANGED.at(" ".join(made.text.split())[:160], site.path, site.line)
 
 
 def _check_functions(view: CodeView, engine: str) -> Iterator[Finding]:
@@ -119,11 +129,12 @@ def _is_distinct_on(call: ast.Call) -> bool:
         isinstance(func, ast.Attribute)
         and func.attr == "distinct"
         and bool(call.args)
+        and not all(isinstance(arg, ast.Constant) for arg in call.args)  # names: Django's, kept
         and not (isinstance(func.value, ast.Name) and func.value.id in {"sa", "sqlalchemy", "func"})
     )
 
 
 def _reads_errors(view: CodeView, site: Site, node: ast.Attribute) -> bool:
     if node.attr in _ERROR_WORDS and isinstance(node.value, ast.Attribute):
-        return node.value.attr in {"orig", "diag"}
+        return node.value.attr in {"orig", "diag", "__cause__"}
     return view.resolve(site, node).startswith(("psycopg2.errors.", "psycopg.errors."))
