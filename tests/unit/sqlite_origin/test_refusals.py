@@ -208,3 +208,34 @@ def test_search_indexes_and_statistics_come_along(tmp_path: Path) -> None:
         "SELECT rowid FROM own WHERE own MATCH 'hello'", "SELECT * FROM sqlite_stat1 WHERE tbl = 't'",
     ):  # fmt: skip
         assert look(moving.part, query) == look(path, query), query
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "to", "broken"),
+    [
+        ("v UNIQUE", ("2024-01-01 00:00:00", "2024-01-01T00:00:00"), "unix", True),
+        ("v UNIQUE", ("2024-01-01 00:00:00", "2024-01-01 00:00:01"), "unix", False),
+        ("v PRIMARY KEY", ("1", 1), "text", True),
+        ("v PRIMARY KEY", ("1", 2), "text", False),
+        ("v UNIQUE", (1, "01"), "text", False),
+        ("v TEXT COLLATE NOCASE UNIQUE", ("a", "b"), "text", False),
+        ("v, w, UNIQUE (v, w)", ("1.0", "1.00"), "numeric", False),  # NULLs in w
+        ("v UNIQUE", ("1.0", "1.00"), "numeric", True),
+        ("v UNIQUE", (None, None), "numeric", False),
+    ],
+)
+def test_values_that_become_the_same_break_a_unique_key_before_anything_moves(
+    tmp_path: Path, declared: str, values: tuple[object, object], to: str, broken: bool
+) -> None:
+    path = make(
+        tmp_path / "a.sqlite",
+        f"CREATE TABLE t ({declared}); CREATE TABLE other (x)",
+        ("INSERT INTO t (v) VALUES (?)", [(value,) for value in values]),
+    )
+    toml = f'[[schema.cast]]\ntable = "t"\ncolumn = "v"\nas = "{to}"'
+    rules = {rule for rule, *_ in list_rules(judge(path, toml))}
+    assert rules == ({"SCHEMA-UNIQUE-BROKEN"} if broken else set())
+    moving = start(path, toml, accepted={"SCHEMA-UNIQUE-BROKEN"})
+    moving.copy()
+    query = "SELECT name FROM sqlite_schema WHERE name IN ('t', 'other') ORDER BY 1"
+    assert [n for (n,) in look(moving.part, query)] == (["other"] if broken else ["other", "t"])

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from edgelift.errors import OriginError
 from edgelift.model.catalogue import Catalogue, Table
 from edgelift.model.move_plan import MovePlan, hash_shape
 from edgelift.model.mover_settings import SchemaSection
-from edgelift.rows.engine import hash_stream
 from edgelift.rows.wires import ROW_LIMIT
-from edgelift.sources.origin_database import Chunk, SnapshotReader, TableFacts, open_origin
+from edgelift.sources.origin_database import SnapshotReader, TableFacts, open_origin
 from edgelift.sources.sqlite import SqliteSource
 from edgelift.sources.sqlite_catalogue import NOT_OURS, quote_identifier, read_catalogue
 from edgelift.sources.sqlite_errors import origin_errors
@@ -52,6 +50,7 @@ from edgelift.stages.schema.sqlite.rewriting import (
     rename,
 )
 from edgelift.stages.schema.sqlite.scratch import Scratch
+from edgelift.stages.schema.sqlite.trial import FORM, try_forms, try_unique
 from edgelift.stages.schema.sqlite.uses import (
     judge_keys,
     judge_uses,
@@ -61,7 +60,6 @@ from edgelift.stages.schema.sqlite.uses import (
 )
 
 Progress = Callable[[str, int, int], None]
-FORM = "SCHEMA-VALUE-FORM"
 _INVALID = "SCHEMA-TEXT-INVALID"
 _SIZES = frozenset({"SCHEMA-DATABASE-SIZE", "SCHEMA-DATABASE-SIZE-FREE"})
 
@@ -97,7 +95,8 @@ def judge_rewritten(
     with open_origin(to_url(snapshot)) as adapter, contextlib.closing(
         adapter.open_snapshot()
     ) as reader:  # fmt: skip
-        issues += _try_forms(reader, rewriting, order.progress)
+        issues += try_forms(reader, rewriting, order.progress)
+        issues += try_unique(reader, rewriting)
         facts = _read_facts(reader, rewriting, order.progress)
     issues += judge_size(sum(found.total_bytes for found in facts.values()))
     return _settle(order, Found(rewriting, made, facts, entries), issues, engine)
@@ -215,26 +214,6 @@ def _cut_table(rewriting: Rewriting, table: Table) -> Table | None:
     )  # fmt: skip
     columns = tuple(column for column in table.columns if column.name in moved)
     return msgspec.structs.replace(table, columns=columns, foreign_keys=keys)
-
-
-def _try_forms(reader: SnapshotReader, rewriting: Rewriting, progress: Progress) -> Iterator[Issue]:
-    """Yield a column whose values do not all take their form, with the first that does not."""
-    for done, ((table, column), form) in enumerate(rewriting.forms.items()):
-        progress("columns tried in their new form", done, len(rewriting.forms))
-        known = rewriting.catalogue.read_table(table)
-        assert known is not None
-        rows = plan_rows(rewriting, known)
-        named = [f for f in rows.spec.fields if f.read in rows.spec.key and f.origin != column]
-        spec = msgspec.structs.replace(rows.spec, fields=(*named, form))
-        try:
-            hash_stream(spec, reader.stream_chunk(spec, Chunk(index=0)))
-        except OriginError as error:
-            yield Issue(
-                FORM, ERROR, "table", rewriting.name(table),
-                f"column {form.column} holds a value that its form has not: {error.why}",
-                "choose another form, mend the value at the origin, or leave the column out; no "
-                "acceptance moves it", column=form.column,
-            )  # fmt: skip
 
 
 def _read_facts(
