@@ -5,6 +5,8 @@ Sources fill it, schema turns it into the target's tables; `Catalogue` is what c
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 
@@ -30,6 +32,25 @@ class OriginType(msgspec.Struct, frozen=True, kw_only=True):
     collation: str = ""
     folds_case: bool = False
     folds_more: bool = False
+
+
+def folds_case(type_: OriginType) -> bool:
+    """Return whether the origin compares the type's texts without regard to case.
+
+    Only MySQL's collations say so by their names.
+    """
+    own = type_.charset and re.search(r"_ci(_|$)", type_.collation.lower())
+    return (
+        type_.folds_case
+        or bool(own)
+        or (type_.element is not None and type_.kind == "domain" and folds_case(type_.element))
+    )
+
+
+def folds_more(type_: OriginType) -> bool:
+    """Return whether other texts than those of another case may be equal at the origin."""
+    named = type_.charset and re.search(r"_ai(_|$)", type_.collation.lower())
+    return type_.folds_more or bool(named)
 
 
 class OriginColumn(msgspec.Struct, frozen=True, kw_only=True):

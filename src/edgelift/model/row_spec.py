@@ -15,7 +15,8 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     `op` names the conversion (`rows/ops.py` lists them with their arguments and results); `loss`
     says in words what the conversion gives up, empty when nothing; `undo` how to get it back.
     `origin` is the origin's column by its bare name, where an adapter fills it: following changes
-    needs it.
+    needs it. `folds` says that the origin compares the column's texts without regard to case or
+    accents.
     """
 
     column: str
@@ -27,6 +28,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     loss: str = ""
     undo: str = ""
     origin: str = ""
+    folds: bool = False
 
 
 class RowSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgelift.model.origin_schema import OriginColumn
+from edgelift.model.origin_schema import OriginColumn, folds_case, folds_more
 from edgelift.model.row_spec import FieldSpec
 
 
@@ -32,4 +32,5 @@ class Way:
             loss=self.loss,
             undo=self.undo,
             origin=column.name,
+            folds=folds_case(column.type) or folds_more(column.type),
         )

@@ -16,6 +16,7 @@ from edgelift.sources.postgres.names import quote_table
 
 # Types of a result by oid (src/include/catalog/pg_type.dat); others are measured as text.
 _INTEGERS = {20: 8, 21: 2, 23: 4, 26: 4}
+_LONG = 20
 _NUMERIC = 1700
 _DATES = {1082: "date", 1114: "timestamp", 1184: "timestamptz"}
 # Values of one length in SQLite: booleans, times, uuid, network addresses (the longest).
@@ -26,10 +27,14 @@ _DATE_BYTES = {"date": 10, "timestamp": 26, "timestamptz": 26}
 
 @dataclass
 class Measure:
-    """The aggregates of one column: (fact's name, SQL), and its largest value's size in SQL."""
+    """The aggregates of one column: (fact's name, SQL), and its largest value's size in SQL.
+
+    `known` are facts that hold for any value of the type, so that nothing is asked.
+    """
 
     size: str
     aggregates: dict[str, str] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,11 @@ def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Meas
     values = iter(row[3:])
     columns = {}
     for f, m in zip(fields, measures, strict=True):
-        found = {name: next(values) for name in m.aggregates}
-        columns[f.column] = ColumnFacts(
-            **{name: int(v) for name, v in found.items() if v is not None}
-        )
+        asked = {name: next(values) for name in m.aggregates}
+        found = {name: int(v) for name, v in asked.items() if v is not None}
+        if row[0] > found.get("nulls", 0):
+            found |= m.known
+        columns[f.column] = ColumnFacts(**found)
     return TableFacts(
         rows=row[0], row_bytes=int(row[1] or 0), total_bytes=int(row[2] or 0), columns=columns
     )
@@ -111,20 +117,21 @@ def measure(name: str, spec: FieldSpec, oid: int, precision: int | None = None) 
     """Return how a column `name` of type `oid` is measured; `precision` is that of a numeric."""
     numeric = oid == _NUMERIC
     found = _measure_numeric(name, spec, precision) if numeric else _measure(name, spec, oid)
-    found.aggregates = {
-        "nulls": f"count(*) - count({name})",
-        "max_bytes": f"max({found.size})",
-        **found.aggregates,
-    }
+    if found.size.isdigit():
+        found.known["max_bytes"] = int(found.size)
+    else:
+        found.aggregates["max_bytes"] = f"max({found.size})"
+    if not spec.not_null:
+        found.aggregates["nulls"] = f"count(*) - count({name})"
     return found
 
 
 def _measure(name: str, spec: FieldSpec, oid: int) -> Measure:
     if oid in _MAKERS:
         return _MAKERS[oid](name, spec)
-    if oid in _INTEGERS:
-        bounds = {"min_int": f"min({name}::int8)", "max_int": f"max({name}::int8)"}
-        return Measure(f"{_INTEGERS[oid]}", bounds)
+    if oid in _INTEGERS:  # others than these are far below 2^53
+        bounds = {"min_int": f"min({name})", "max_int": f"max({name})"}
+        return Measure(f"{_INTEGERS[oid]}", bounds if oid == _LONG else {})
     if oid in _DATES:
         found = _measure_date(name, _DATES[oid])
         words = spec.argument.split()
@@ -135,16 +142,15 @@ def _measure(name: str, spec: FieldSpec, oid: int) -> Measure:
     if oid in _FIXED:
         return Measure(f"CASE WHEN {name} IS NOT NULL THEN {_FIXED[oid]} END")
     if oid in _TEXTS or spec.op == "text":
-        return _measure_text(name, oid)
+        return _measure_text(name, spec, oid)
     return Measure(f"octet_length({name}::text)")
 
 
-def _measure_text(name: str, oid: int) -> Measure:
+def _measure_text(name: str, spec: FieldSpec, oid: int) -> Measure:
     # Casting char(n) takes its padding off, which travels.
     size = f"octet_length({name})" if oid in _TEXTS else f"octet_length({name}::text)"
-    return Measure(
-        size, {"non_ascii": _count(f"octet_length({name}::text) <> length({name}::text)")}
-    )
+    beyond = _count(f"octet_length({name}::text) <> length({name}::text)")
+    return Measure(size, {"non_ascii": beyond} if spec.folds else {})
 
 
 def _measure_float(name: str, _spec: FieldSpec) -> Measure:
@@ -204,21 +210,22 @@ def _count(condition: str) -> str:
 
 
 def _measure_numeric(name: str, spec: FieldSpec, precision: int | None) -> Measure:
-    """Measure decimals; where the type allows 15 digits at most, `digits` is an upper bound.
+    """Measure decimals; a type of 15 digits at most says itself what its values have.
 
-    Counting the digits of each value costs as much as all else together.
+    Counting the digits of each value costs as much as all else together, and only a type without
+    digits of its own takes infinities.
     """
+    size = f"length({name}::text)" if spec.op == "decimal_text" else "8"
+    nans = {"nans": _count(f"{name} = 'NaN'")}
+    if precision and precision <= EXACT_DIGITS:
+        return Measure(size, nans, {"digits": precision})
     finite = f"FILTER (WHERE {name} NOT IN ('NaN', 'Infinity', '-Infinity'))"
     digits = f"length(trim(BOTH '0' FROM translate({name}::text, '-.', '')))"
-    exact = f"max({digits}) {finite}"
-    largest = f"greatest(max({name}) {finite}, -min({name}) {finite})"
-    bound = f"length(ltrim(trunc({largest})::text, '0')) + max(scale({name})) {finite}"
-    size = f"length({name}::text)" if spec.op == "decimal_text" else "8"
     return Measure(
         size,
         {
-            "digits": bound if precision and precision <= EXACT_DIGITS else exact,
-            "nans": _count(f"{name} = 'NaN'"),
+            "digits": f"max({digits}) {finite}",
+            **nans,
             "infinities": _count(f"{name} IN ('Infinity', '-Infinity')"),
             "min_int": f"floor(min({name}) {finite})",
             "max_int": f"ceil(max({name}) {finite})",

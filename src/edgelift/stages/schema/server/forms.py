@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from edgelift.model.origin_schema import OriginColumn, OriginTable
+from edgelift.model.origin_schema import OriginColumn, OriginTable, folds_case, folds_more
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.sources.origin_database import Capabilities, TableFacts
 from edgelift.stages.schema.server.convert import Ways
 from edgelift.stages.schema.server.parts import is_text
-from edgelift.stages.schema.server.tables import folds_case, folds_more
 
 _DIGITS = 15  # significant decimal digits that a double always keeps (DBL_DIG)
 _NUMBERS = frozenset({"int", "oid", "bool", "float", "decimal_real15", "money"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edgelift.model.origin_schema import IndexPart, OriginIndex
+from edgelift.model.origin_schema import IndexPart, OriginIndex, folds_case
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.constraints import (
@@ -16,7 +16,6 @@ from edgelift.stages.schema.server.expressions import convert_expression
 from edgelift.stages.schema.server.names import Names
 from edgelift.stages.schema.server.parts import Broken, Part, TableContext
 from edgelift.stages.schema.server.scope import UnconvertibleError
-from edgelift.stages.schema.server.tables import folds_case
 
 _ORDERED = frozenset({"btree", "hash", ""})
 _BINARY = frozenset({"", "C", "POSIX", "default", "ucs_basic"})
