@@ -233,4 +233,5 @@ def main():
                 print(json.dumps([work.__name__, "stopped", repr(error)[:300]]), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

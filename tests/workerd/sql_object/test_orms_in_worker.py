@@ -109,6 +109,10 @@ def test_every_answer_is_the_origin_s(start: Callable[..., Worker], tmp_path: Pa
         assert lifted == origin, (path, worker.read_log_tail())
 
 
+@pytest.mark.nightly
+@pytest.mark.skipif(
+    not os.environ.get("EDGELIFT_NIGHTLY"), reason="long: EDGELIFT_NIGHTLY=1 runs it"
+)
 def test_tables_are_made_at_the_app_s_start(start: Callable[..., Worker], tmp_path: Path) -> None:
     worker = start("at-start", MIGRATE_AT_START="1")
     (lifted,) = ask_worker(worker, ("/migrate/head",))

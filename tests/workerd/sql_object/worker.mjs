@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Test bodies for the SQL object, run inside workerd: GET /run/<name>?<parameters> runs a function of scenarios.mjs.
- * POST /session/<database>/<number>?begins&whole&busy=<ms> is one step of a session that outlives the request: it is
+ * POST /session/<database>/<number>?begins&whole&busy=<ms>[&idle=<ms>&longest=<ms>] is one step of a session that outlives the request: it is
  * held in an object of its own, so that a test's process can drive a transaction over HTTP.
  */
 import { DurableObject } from 'cloudflare:workers';
@@ -21,8 +21,9 @@ export class Sessions extends DurableObject {
     const message = await request.text();
     if (key === '0') return new Response(await stubOf(this.env, database).query(message));
     if (searchParams.has('begins')) {
-      const busyMs = Number(searchParams.get('busy') ?? 0);
-      this.#sessions.set(key, new SqlSession(stubOf(this.env, database), { busyMs }));
+      const limit = (/** @type {string} */ name) => Number(searchParams.get(name) ?? 0) || undefined;
+      const limits = { busyMs: limit('busy'), idleMs: limit('idle'), longestMs: limit('longest') };
+      this.#sessions.set(key, new SqlSession(stubOf(this.env, database), limits));
     }
     const session = this.#sessions.get(key);
     if (searchParams.has('abandon')) {
