@@ -132,6 +132,16 @@ LINES = {
 }
 
 
+MADE_UP = """
+
+@app.get("/old")
+def list_old():
+    old = "SELECT id FROM jobs WHERE received_at < now() - " + f"interval '{int(request.args['days'])} days'"
+    found = db.session.execute(text(old)).all()
+    return jsonify([row.id for row in found])
+"""
+
+
 def test_what_cannot_be_kept_is_found_before_the_cut(repairs: Lifted, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     left_out = shutil.ignore_patterns(".edgelift")
@@ -141,11 +151,18 @@ def test_what_cannot_be_kept_is_found_before_the_cut(repairs: Lifted, tmp_path: 
     app = folder / "app.py"
     text = app.read_text()
     body = "".join(f"    {line}\n" for line in LINES.values())
-    app.write_text(f'{text}\n\n@app.get("/extra")\ndef extra():\n{body}    return ""\n')
-    done = run_edgelift("plan", folder)
+    app.write_text(f'{text}\n\n@app.get("/extra")\ndef extra():\n{body}    return ""\n{MADE_UP}')
+    (folder / "test_repairs.py").open("a").write('\n\ndef test_old():\n    assert call("/old?days=3")[0] == 200\n')
+    done = run_edgelift("plan", folder, "--json")
     assert done.returncode == 3, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)["outcome"]
     for number, rule in enumerate(LINES, len(text.splitlines()) + 5):
         assert re.search(rf"{rule} at app\.py:{number}\b", done.stderr), done.stderr
+    # No literal of the source is this statement: it was seen on its way to the server.
+    line = 1 + app.read_text().splitlines().index("    found = db.session.execute(text(old)).all()")
+    [check] = [check for check in outcome["checks"] if check["id"] == "plan.sql"]
+    assert check["status"] == "FAIL"
+    assert [told for told in check["detail"] if told.startswith(f"app.py:{line} SELECT id FROM jobs")]
 
 
 def test_the_project_names_the_object_and_no_server(repairs: Lifted) -> None:

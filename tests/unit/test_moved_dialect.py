@@ -299,3 +299,33 @@ def test_a_path_leads_to_documents_and_values(session: orm.Session) -> None:
 def test_a_number_becomes_an_integer_by_rounding(session: orm.Session) -> None:
     query = sa.select(sa.cast(Part.price, sa.Integer), sa.cast(Part.stock, sa.Integer))
     assert session.execute(query.order_by(Part.id)).all() == [(20, 1), (5, None)]
+
+
+def insert_text(session: orm.Session, sql: str, **given: Any) -> None:
+    session.execute(sa.text(sql), given)
+
+
+def test_numbers_that_texts_were_given_are_used_up_too(session: orm.Session) -> None:
+    """As above, by SQL that the app wrote itself; one that names the key takes no number."""
+    plain = "INSERT INTO parts (sku, price) VALUES (:sku, 1)"
+    with pytest.raises(sa.exc.IntegrityError):
+        insert_text(session, plain, sku="a")
+    session.rollback()
+    insert_text(session, plain, sku="c")
+    session.rollback()
+    insert_text(session, f"{plain} ON CONFLICT (sku) DO NOTHING", sku="a")
+    with pytest.raises(sa.exc.IntegrityError):
+        insert_text(session, "insert into Parts(id, sku, price) values (1, :sku, 1)", sku="z")
+    session.rollback()
+    insert_text(session, plain, sku="d")
+    session.commit()
+    assert session.execute(sa.text("SELECT max(id) FROM parts")).scalar_one() == 6
+
+
+def test_a_text_without_columns_gives_the_key_itself(session: orm.Session) -> None:
+    with pytest.raises(sa.exc.IntegrityError):
+        insert_text(session, "INSERT INTO parts SELECT * FROM parts")
+    session.rollback()
+    session.add(last := Part(sku="d", price=1))
+    session.commit()
+    assert last.id == 3

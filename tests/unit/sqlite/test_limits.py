@@ -32,7 +32,7 @@ def test_columns(tmp_path: Path, count: int, refused: bool) -> None:
     assert ("SCHEMA-COLUMNS" in list_rules(path)) is refused
     if not refused:
         return
-    assert "101 columns, D1 takes 100" in list_rules(path)["SCHEMA-COLUMNS"]
+    assert "101 columns, Cloudflare takes 100" in list_rules(path)["SCHEMA-COLUMNS"]
     moving = start(path, '[schema]\nexclude = ["wide.c100"]')
     assert [i for i in moving.judgement.issues if i.level == "error"] == []
     moving.copy()

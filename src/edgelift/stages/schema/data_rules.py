@@ -50,7 +50,7 @@ def judge_size(size: int) -> Iterator[Issue]:
     if size > d1.MAX_DATABASE_BYTES:
         yield Issue(
             "SCHEMA-DATABASE-SIZE", ERROR, "database", "",
-            f"holds {size} bytes, D1 takes {d1.MAX_DATABASE_BYTES}",
+            f"holds {size} bytes, Cloudflare takes {d1.MAX_DATABASE_BYTES}",
             "offload large columns to R2 ([[schema.cast]] as = 'offload'), leave tables out under "
             "[schema] exclude, or split it: [data.shards]",
         )  # fmt: skip
@@ -92,14 +92,14 @@ def _judge_numbers(table: Table, column: Column, big: int, infinite: int) -> Ite
         yield Issue(
             "SCHEMA-INTEGER-RANGE", NOTE, "table", table.name,
             f"column {column.name} holds {big} integers beyond 2^53; they are kept exactly and "
-            "edgelift's driver reads them exactly, but JavaScript clients of D1 round them",
+            "edgelift's driver reads them exactly, but JavaScript clients round them",
             column=column.name,
         )  # fmt: skip
     if infinite:
         yield Issue(
             "SCHEMA-FLOAT-INFINITE", NOTE, "table", table.name,
             f"column {column.name} holds {infinite} infinite numbers; they are kept exactly and "
-            "edgelift's driver reads them exactly, but JavaScript clients of D1 see null",
+            "edgelift's driver reads them exactly, but JavaScript clients see null",
             column=column.name,
         )  # fmt: skip
 
@@ -117,8 +117,8 @@ def _large_rows(db: sqlite3.Connection, table: Table, count: int, size: str) -> 
     column = write_toml(_find_largest(db, table))
     return Issue(
         "SCHEMA-ROW-SIZE", ERROR, "table", table.name,
-        f"{count} of {table.rows} rows are larger than the {d1.MAX_ROW_BYTES} bytes D1 takes: "
-        f"{named}",
+        f"{count} of {table.rows} rows are larger than the {d1.MAX_ROW_BYTES} bytes Cloudflare "
+        f"takes: {named}",
         f"offload the large values to R2: [[schema.cast]] table = {write_toml(table.name)}, column "
         f"= {column}, as = 'offload'; below an app move them to files or R2 at the origin first",
     )  # fmt: skip
@@ -153,7 +153,7 @@ def _judge_text(db: sqlite3.Connection, table: Table) -> Iterator[Issue]:
             yield Issue(
                 "SCHEMA-TEXT-INVALID", WARNING, "table", table.name,
                 f"column {column.name} holds {count} texts that are not UTF-8; their bytes are "
-                "kept, but D1 shows U+FFFD where they are wrong",
+                "kept, but JavaScript shows U+FFFD where they are wrong",
                 "store bytes as BLOB at the origin", column=column.name,
             )  # fmt: skip
 
@@ -172,7 +172,7 @@ def _is_readable(db: sqlite3.Connection, query: str) -> bool:
 
 
 def _judge_references(db: sqlite3.Connection, table: Table) -> Iterator[Issue]:
-    tip = "mend these rows at the origin; D1 enforces foreign keys always"
+    tip = "mend these rows at the origin; Cloudflare enforces foreign keys always"
     try:
         rows = db.execute(
             f"PRAGMA main.foreign_key_check({quote_identifier(table.name)})"

@@ -81,9 +81,9 @@ def run_load_check(
             )  # fmt: skip
         else:
             issue = Issue(
-                "SCHEMA-LOAD", ERROR, kind, name, f"D1's engine refuses it: {message}",
-                "rewrite it at the origin with what D1 has, or accept the rule: it then stays "
-                "behind", refuses=True,
+                "SCHEMA-LOAD", ERROR, kind, name, f"Cloudflare's engine refuses it: {message}",
+                "rewrite it at the origin with what Cloudflare has, or accept the rule: it then "
+                "stays behind", refuses=True,
             )  # fmt: skip
         issues.setdefault((kind, name), issue)
     return list(issues.values())
@@ -112,7 +112,7 @@ def _find_broken(probes: Sequence[Probe]) -> set[int]:
 
 
 def find_newer(schema: TargetSchema, refused: Sequence[Issue]) -> list[Issue]:
-    """Return a note for each object that D1 takes and the SQLite of this Python does not.
+    """Return a note for each object that Cloudflare takes and the SQLite of this Python does not.
 
     Such a SQLite then refuses the whole file, unless it is told to go on (sqlite_newer.py).
     """

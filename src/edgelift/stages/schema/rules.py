@@ -35,18 +35,19 @@ def _judge_database(catalogue: Catalogue) -> Iterator[Issue]:
     if catalogue.user_version:
         yield Issue(
             "SCHEMA-USER-VERSION", WARNING, "database", "",
-            f"PRAGMA user_version is {catalogue.user_version}; D1 has no such pragma",
+            f"PRAGMA user_version is {catalogue.user_version}; Cloudflare has no such pragma",
             "an app that reads it needs its own table for it",
         )  # fmt: skip
     if catalogue.application_id:
         yield Issue(
             "SCHEMA-APPLICATION-ID", NOTE, "database", "",
-            f"PRAGMA application_id is {catalogue.application_id}; D1 has no such pragma",
+            f"PRAGMA application_id is {catalogue.application_id}; Cloudflare has no such pragma",
         )  # fmt: skip
     if any(table.foreign_keys for table in catalogue.tables):
         yield Issue(
             "SCHEMA-FK-ENFORCED", NOTE, "database", "",
-            "D1 enforces foreign keys always; SQLite does so only after PRAGMA foreign_keys=ON",
+            "Cloudflare enforces foreign keys always; SQLite does so only after PRAGMA "
+            "foreign_keys=ON",
         )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def _judge_table(table: Table, catalogue: Catalogue) -> Iterator[Issue]:
     if len(table.columns) > d1.MAX_COLUMNS:
         yield Issue(
             "SCHEMA-COLUMNS", ERROR, "table", table.name,
-            f"has {len(table.columns)} columns, D1 takes {d1.MAX_COLUMNS}",
+            f"has {len(table.columns)} columns, Cloudflare takes {d1.MAX_COLUMNS}",
             "split it into two tables that share the key", refuses=True,
         )  # fmt: skip
     for check in table.checks:
@@ -67,8 +68,8 @@ def _judge_table(table: Table, catalogue: Catalogue) -> Iterator[Issue]:
         if not any(t.name.lower() == key.target_table.lower() for t in catalogue.tables):
             yield Issue(
                 "SCHEMA-FK-TARGET", ERROR, "table", table.name,
-                f"has a foreign key to {key.target_table}, which does not exist; D1 then refuses "
-                "every insert",
+                f"has a foreign key to {key.target_table}, which does not exist; Cloudflare then "
+                "refuses every insert",
                 "create that table at the origin or remove the foreign key",
                 column=key.columns[0],
             )  # fmt: skip
@@ -87,7 +88,7 @@ def _judge_virtual(table: Table) -> Iterator[Issue]:
     if table.virtual not in d1.MODULES:
         yield Issue(
             "SCHEMA-VIRTUAL-TABLE", ERROR, "virtual table", table.name,
-            f"uses the module {table.virtual}; D1 has {', '.join(sorted(d1.MODULES))}",
+            f"uses the module {table.virtual}; Cloudflare has {', '.join(sorted(d1.MODULES))}",
             "for full text search, make it an fts5 table at the origin", refuses=True,
         )  # fmt: skip
     elif not table.columns:
@@ -124,7 +125,7 @@ def _judge_name(kind: str, name: str) -> Iterator[Issue]:
     if name.lower().startswith(d1.RESERVED_PREFIX):
         yield Issue(
             "SCHEMA-NAME-RESERVED", ERROR, kind, name,
-            f"names that begin with {d1.RESERVED_PREFIX} belong to D1 itself",
+            f"names that begin with {d1.RESERVED_PREFIX} belong to Cloudflare itself",
             "rename it at the origin", refuses=True,
         )  # fmt: skip
 
@@ -134,7 +135,7 @@ def _judge_size(kind: str, name: str, sql: str) -> Iterator[Issue]:
     if size > d1.MAX_STATEMENT_BYTES:
         yield Issue(
             "SCHEMA-STATEMENT-SIZE", ERROR, kind, name,
-            f"its statement has {size} bytes, D1 takes {d1.MAX_STATEMENT_BYTES}",
+            f"its statement has {size} bytes, Cloudflare takes {d1.MAX_STATEMENT_BYTES}",
             "shorten it at the origin", refuses=True,
         )  # fmt: skip
 
@@ -156,14 +157,14 @@ def _judge_tokens(kind: str, name: str, column: str, tokens: list[Token]) -> Ite
         elif function not in d1.FUNCTIONS and not function.startswith("pragma_"):
             yield Issue(
                 "SCHEMA-FUNCTION", ERROR, kind, name,
-                f"{where}calls {function}(), which D1 does not have",
-                "rewrite the expression at the origin with functions that D1 has",
+                f"{where}calls {function}(), which Cloudflare does not have",
+                "rewrite the expression at the origin with functions that Cloudflare has",
                 column=column, refuses=True,
             )  # fmt: skip
         if arguments > d1.MAX_FUNCTION_ARGUMENTS:
             yield Issue(
                 "SCHEMA-FUNCTION-ARGUMENTS", ERROR, kind, name,
-                f"{where}calls {function}() with {arguments} arguments, D1 documents "
+                f"{where}calls {function}() with {arguments} arguments, Cloudflare documents "
                 f"{d1.MAX_FUNCTION_ARGUMENTS}",
                 "nest the call in two", column=column, refuses=True,
             )  # fmt: skip
@@ -182,7 +183,8 @@ def _judge_pairs(kind: str, name: str, column: str, tokens: list[Token]) -> Iter
         ):
             yield Issue(
                 "SCHEMA-PATTERN-SIZE", ERROR, kind, name,
-                f"has a {token.upper} pattern of {size} bytes, D1 takes {d1.MAX_PATTERN_BYTES}",
+                f"has a {token.upper} pattern of {size} bytes, Cloudflare takes "
+                f"{d1.MAX_PATTERN_BYTES}",
                 "use instr() or substr() instead", column=column, refuses=True,
             )  # fmt: skip
 
@@ -191,7 +193,7 @@ def _collation(kind: str, name: str, collation: str, column: str) -> Issue:
     where = f"column {column} " if column else ""
     return Issue(
         "SCHEMA-COLLATION", ERROR, kind, name,
-        f"{where}sorts by the collation {collation}, which the app registers itself; D1 has "
-        f"{', '.join(sorted(d1.COLLATIONS))}",
+        f"{where}sorts by the collation {collation}, which the app registers itself; Cloudflare "
+        f"has {', '.join(sorted(d1.COLLATIONS))}",
         "use one of those at the origin", column=column, refuses=True,
     )  # fmt: skip

@@ -6,18 +6,25 @@ back or turned into an update leaves a gap. SQLite's counters are rolled back wi
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from edgelift.worker.sqlite3 import faults
 
+_INSERT = re.compile(
+    r"""\s*INSERT\s+(?:OR\s+\w+\s+)?INTO\s+["`\[]?(?P<name>\w+)["`\]]?\s*(?:\((?P<columns>[^)]*)\))?""",
+    re.IGNORECASE,
+)
+_CONFLICT = re.compile(r"\bON\s+CONFLICT\b", re.IGNORECASE)
+_keys: dict[str, str] = {}  # of tables that texts insert into: the column that counts, or ""
 _lost: dict[int, dict[str, int]] = {}  # by the id() of connections, until they end a transaction
 
 
-def find_counter(context: Any) -> str | None:
+def find_counter(context: Any, connection: Any) -> str | None:
     """Return the table whose counter an INSERT uses, None when it uses none."""
     compiled = getattr(context, "compiled", None)
     if compiled is None or not getattr(context, "isinsert", False):
-        return None
+        return _find_in_text(str(getattr(context, "statement", "")), connection)
     table = compiled.compile_state.dml_table if compiled.compile_state else None
     column = getattr(table, "_autoincrement_column", None)
     if column is None:
@@ -26,8 +33,43 @@ def find_counter(context: Any) -> str | None:
     return None if given else str(compiled.preparer.format_table(table)).strip('"')
 
 
+def _find_in_text(sql: str, connection: Any) -> str | None:
+    """Return the table of an INSERT that the app wrote as text, if its counter gives the key."""
+    found = _INSERT.match(sql)
+    if found is None:
+        return None
+    name, columns = found["name"], found["columns"]
+    if name not in _keys:
+        _keys[name] = _read_key(name, connection)
+    key = _keys[name]
+    given = [column.strip(' "`[]').lower() for column in (columns or "").split(",")]
+    return None if not key or not columns or key.lower() in given else name
+
+
+def _read_key(table: str, connection: Any) -> str:
+    """Return the column that a table's counter fills, "" where it has none."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(
+            "SELECT c.name FROM sqlite_master m, pragma_table_info(m.name) c "
+            "WHERE m.type = 'table' AND m.name = ? COLLATE NOCASE AND m.sql LIKE '%AUTOINCREMENT%' AND c.pk = 1",
+            (table,),
+        )
+        row = cursor.fetchone()
+        return str(row[0]) if row else ""
+    finally:
+        cursor.close()
+
+
+def count_rows(context: Any) -> int:
+    """Return how many numbers an INSERT takes: one for each of its parameters' rows."""
+    return max(1, len(getattr(context, "compiled_parameters", None) or ()))
+
+
 def is_upsert(context: Any) -> bool:
     """Return whether an INSERT may end as an update of another row."""
+    if not getattr(context, "isinsert", False):
+        return _CONFLICT.search(str(context.statement)) is not None
     statement = getattr(context.compiled, "statement", None)
     return getattr(statement, "_post_values_clause", None) is not None
 

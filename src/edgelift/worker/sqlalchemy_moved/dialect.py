@@ -131,11 +131,12 @@ class MovedDialect(SQLiteDialect_pysqlite):
 
     def do_execute(self, cursor: Any, statement: Any, parameters: Any, context: Any = None) -> None:
         """Run a statement; numbers that it takes from a counter are used up."""
-        table = counters.find_counter(context) if context is not None else None
+        connection = getattr(cursor, "connection", None)
+        table = counters.find_counter(context, connection) if context is not None else None
         if table is None:
             super().do_execute(cursor, statement, parameters, context)
             return
-        connection, rows = cursor.connection, len(context.compiled_parameters)
+        rows = counters.count_rows(context)
         upsert = counters.is_upsert(context)
         before = counters.read_counters(connection, table).get(table, 0) if upsert else 0
         try:

@@ -153,7 +153,8 @@ def _judge_foreign_key(key: OriginForeignKey, name: str) -> Iterator[Issue]:
     if key.deferrable and not key.deferred:
         yield Issue(
             "SCHEMA-FK-DEFERRABLE", NOTE, "foreign key", name,
-            "can be deferred by SET CONSTRAINTS at the origin; D1 has PRAGMA defer_foreign_keys",
+            "can be deferred by SET CONSTRAINTS at the origin; Cloudflare has PRAGMA "
+            "defer_foreign_keys",
         )  # fmt: skip
     if key.match == "FULL" and len(key.columns) > 1:
         yield Issue(

@@ -268,7 +268,7 @@ def _judge_part(part: Part) -> Part:
         return part
     issue = Issue(
         "SCHEMA-STATEMENT-SIZE", ERROR, part.kind, part.name,
-        f"its statement has {size} bytes, D1 takes {d1.MAX_STATEMENT_BYTES}",
+        f"its statement has {size} bytes, Cloudflare takes {d1.MAX_STATEMENT_BYTES}",
         "shorten it at the origin, or accept the rule: it is then left out", refuses=True,
     )  # fmt: skip
     return replace(part, issues=(*part.issues, issue))

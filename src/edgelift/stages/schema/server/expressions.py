@@ -189,7 +189,8 @@ def _print(node: Node) -> str:
     sql, _ = convert_statement(sql)
     for token, _arguments in read_calls(tokenize(sql)):
         if token.name.lower() not in d1.FUNCTIONS:
-            raise UnconvertibleError(f"it calls {token.name.lower()}(), which D1 does not have")
+            called = token.name.lower()
+            raise UnconvertibleError(f"it calls {called}(), which Cloudflare does not have")
     return sql
 
 
@@ -532,10 +533,10 @@ _HANDLERS: dict[type[Node], Handler] = {
     exp.ILike: _like,
     exp.EQ: _compare,
     exp.NEQ: _compare,
-    exp.RegexpLike: _refuse("it matches a regular expression, which D1 cannot"),
-    exp.RegexpILike: _refuse("it matches a regular expression, which D1 cannot"),
-    exp.SimilarTo: _refuse("it matches with SIMILAR TO, which D1 cannot"),
-    exp.CurrentUser: _refuse("it asks for the database user, which D1 has not"),
+    exp.RegexpLike: _refuse("it matches a regular expression, which Cloudflare cannot"),
+    exp.RegexpILike: _refuse("it matches a regular expression, which Cloudflare cannot"),
+    exp.SimilarTo: _refuse("it matches with SIMILAR TO, which Cloudflare cannot"),
+    exp.CurrentUser: _refuse("it asks for the database user, which Cloudflare has not"),
     exp.ArrayContainsAll: _refuse("it compares arrays or ranges"),
     exp.ArrayContainedBy: _refuse("it compares arrays or ranges"),
     exp.ArrayOverlaps: _refuse("it compares arrays or ranges"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -15,6 +15,7 @@ from edgelift.model.mover_settings import CastSection, SchemaSection
 from edgelift.model.origin_schema import OriginSchema
 from edgelift.model.row_spec import RowSpec
 from edgelift.sources.origin_database import (
+    ColumnFacts,
     OriginDatabase,
     SnapshotReader,
     TableFacts,
@@ -24,6 +25,7 @@ from edgelift.sources.patience import Patience
 from edgelift.stages.schema.server.broken import find_broken
 from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
 from edgelift.stages.schema.server.tables import FOREIGN_RULE
+from edgelift.stages.schema.server.trial import try_casts
 
 Name = tuple[str, str]
 Progress = Callable[[str, int, int], None]
@@ -90,6 +92,7 @@ class Inquiry:
                 if _DIGITS_RULE in self.accepted:
                     ways = _soften(origin, adapter, self.settings, ways, self.facts)
                 broken = find_broken(origin, ways, self.facts, reader, capabilities)
+                self.facts |= _note_refused(self.facts, try_casts(reader, origin, ways, silent))
         converted = convert_schema(origin, ways, self.facts, capabilities, broken)
         reading = Reading(origin, ways, capabilities.product, capabilities.pads_texts)
         return reading, converted
@@ -110,6 +113,18 @@ def select_settings(settings: SchemaSection, database: str) -> SchemaSection:
         rename=tuple(s for s in settings.rename if s.database in {"", database}),
         rewrite=tuple(s for s in settings.rewrite if s.database in {"", database}),
     )
+
+
+def _note_refused(
+    facts: Mapping[Name, TableFacts], refused: Mapping[tuple[str, str, str], str]
+) -> dict[Name, TableFacts]:
+    """Return the facts of tables with columns whose form refuses a value, and why."""
+    found: dict[Name, TableFacts] = {}
+    for (schema, table, column), why in refused.items():
+        known = found.get((schema, table)) or facts[schema, table]
+        own = replace(known.columns.get(column, ColumnFacts()), refused=why)
+        found[schema, table] = replace(known, columns={**known.columns, column: own})
+    return found
 
 
 def list_foreign(origin: OriginSchema) -> tuple[Name, ...]:

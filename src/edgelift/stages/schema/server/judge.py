@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgelift.model.origin_schema import folds_case, folds_more
 from edgelift.model.row_spec import FieldSpec
 from edgelift.rows.ops import OPS, read_affinity, read_settings
 from edgelift.sources.origin_database import ColumnFacts, TableFacts
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.parts import TableContext, is_text, write_toml
-from edgelift.stages.schema.server.tables import folds_case, folds_more
 from edgelift.targets import d1_dialect as d1
 
 _MOST = 2**63 - 1
@@ -65,14 +65,23 @@ def _judge_row_size(context: TableContext, facts: TableFacts) -> Issue:
     named = ", ".join(f"{name} up to {found.max_bytes} bytes" for name, found in large)
     return Issue(
         "SCHEMA-ROW-SIZE", ERROR, "table", context.target,
-        f"its largest row has {facts.row_bytes} bytes, D1 takes {d1.MAX_ROW_BYTES}: {named}",
+        f"its largest row has {facts.row_bytes} bytes, Cloudflare takes {d1.MAX_ROW_BYTES}: "
+        f"{named}",
         f"offload the large column to R2: {_write_cast(context, large[0][0] if large else '')}, "
         "as = 'offload'",
     )  # fmt: skip
 
 
 def _judge_column(context: TableContext, field: FieldSpec, found: ColumnFacts) -> Iterator[Issue]:
-    yield from _judge_policies(context, field, found)
+    told = list(_judge_policies(context, field, found))
+    yield from told
+    if found.refused and not told:
+        yield _refuse(
+            context, field, "SCHEMA-VALUE-FORM",
+            f"holds a value that its form has not: {found.refused}",
+            "choose another form with [[schema.cast]], mend the value at the origin, or accept the "
+            "rule: the column then stays behind",
+        )  # fmt: skip
     yield from _judge_numbers(context, field, found)
     yield from _judge_text(context, field, found)
 
@@ -122,7 +131,7 @@ def _judge_policies(context: TableContext, field: FieldSpec, found: ColumnFacts)
         yield Issue(
             "SCHEMA-FLOAT-INFINITE", NOTE, "table", context.target,
             f"column {field.column} holds {found.infinities} infinite numbers; they are kept "
-            "exactly and edgelift's driver reads them exactly, but JavaScript clients of D1 see "
+            "exactly and edgelift's driver reads them exactly, but JavaScript clients see "
             "null", column=field.column,
         )  # fmt: skip
     if found.months and field.op == "interval" and chosen["style"] != "iso":
@@ -156,7 +165,7 @@ def _judge_numbers(context: TableContext, field: FieldSpec, found: ColumnFacts) 
         yield Issue(
             "SCHEMA-INTEGER-RANGE", NOTE, "table", context.target,
             f"column {field.column} holds integers beyond 2^53; they are kept exactly and "
-            "edgelift's driver reads them exactly, but JavaScript clients of D1 round them",
+            "edgelift's driver reads them exactly, but JavaScript clients round them",
             column=field.column,
         )  # fmt: skip
     if field.op == "wkb":

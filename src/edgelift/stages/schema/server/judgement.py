@@ -155,7 +155,7 @@ def _judge_database(origin: OriginSchema, converted: Converted) -> list[Issue]:
         found.append(
             Issue(
                 "SCHEMA-DATABASE-SIZE", ERROR, "database", "",
-                f"holds {size} bytes, D1 takes {d1.MAX_DATABASE_BYTES}",
+                f"holds {size} bytes, Cloudflare takes {d1.MAX_DATABASE_BYTES}",
                 "offload large columns to R2 ([[schema.cast]] as = 'offload'), or leave tables out",
             )
         )  # fmt: skip
@@ -170,7 +170,8 @@ def _judge_database(origin: OriginSchema, converted: Converted) -> list[Issue]:
         found.append(
             Issue(
                 "SCHEMA-FK-ENFORCED", NOTE, "database", "",
-                "D1 enforces foreign keys always, at each statement unless they are deferred",
+                "Cloudflare enforces foreign keys always, at each statement unless they are "
+                "deferred",
             )
         )  # fmt: skip
     if any(c.type.collation or c.type.name in _TEXTS for t in origin.tables for c in t.columns):

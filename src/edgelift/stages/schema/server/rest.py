@@ -85,7 +85,7 @@ def _judge_routine(
         return Part(kind=routine.kind, name=name, origin=name, becomes="part of its triggers")
     issue = Issue(
         "SCHEMA-ROUTINE", ERROR, routine.kind, name,
-        f"is written in {routine.language}; D1 runs no code of its own",
+        f"is written in {routine.language}; Cloudflare runs no code of a database",
         "move what it does into the app, leave it out under [schema] exclude, or accept the rule",
         refuses=True,
     )  # fmt: skip

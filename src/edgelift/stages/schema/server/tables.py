@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import apsw
 
-from edgelift.model.origin_schema import OriginColumn, OriginType
+from edgelift.model.origin_schema import OriginColumn, folds_case
 from edgelift.model.row_spec import FieldSpec
 from edgelift.rows.ops import read_settings
 from edgelift.sources.sqlite_catalogue import quote_identifier
@@ -142,25 +142,6 @@ def _join_columns(context: TableContext, pieces: Iterable[Part]) -> list[str]:
 
 def _declare(context: TableContext, column: OriginColumn, field: FieldSpec) -> str:
     return "INTEGER" if context.rowid_column is column else field.target_type
-
-
-def folds_case(type_: OriginType) -> bool:
-    """Return whether the origin compares the type's texts without regard to case.
-
-    Only MySQL's collations say so by their names.
-    """
-    own = type_.charset and re.search(r"_ci(_|$)", type_.collation.lower())
-    return (
-        type_.folds_case
-        or bool(own)
-        or (type_.element is not None and type_.kind == "domain" and folds_case(type_.element))
-    )
-
-
-def folds_more(type_: OriginType) -> bool:
-    """Return whether other texts than those of another case may be equal at the origin."""
-    named = type_.charset and re.search(r"_ai(_|$)", type_.collation.lower())
-    return type_.folds_more or bool(named)
 
 
 def _list_column(context: TableContext, column: OriginColumn) -> Iterator[Part]:
@@ -301,7 +282,7 @@ def _judge_table(context: TableContext) -> Iterator[Issue]:
     if len(context.fields) > d1.MAX_COLUMNS:
         yield Issue(
             "SCHEMA-COLUMNS", ERROR, "table", target,
-            f"has {len(context.fields)} columns, D1 takes {d1.MAX_COLUMNS}",
+            f"has {len(context.fields)} columns, Cloudflare takes {d1.MAX_COLUMNS}",
             "split it at the origin, leave columns out under [schema] exclude, or accept the rule: "
             "the table is then left out", refuses=True,
         )  # fmt: skip
