@@ -23,11 +23,11 @@ CALL = Rule(
 ORIGIN = Rule(
     id="SHARD-ORIGIN",
     level=Level.ERROR,
-    title="Shards are asked for where no database is split",
-    why="databases that are moved from a server are split; a SQLite file moves as it is, and one "
-    "behind Hyperdrive stays where it is",
+    title="Shards are asked for where no database of a lifted app is split",
+    why="a lifted app's database is split when it is moved from a server; one behind Hyperdrive "
+    "stays where it is, and a SQLite file gives out row numbers that shards cannot share",
     tip="name the database that is meant, data.shards.database, and give it the strategy object or "
-    "d1; or take [data.shards] out",
+    "d1; or take [data.shards] out; edgelift move splits a SQLite file without its app",
 )
 UNIQUE = Rule(
     id="SHARD-UNIQUE",

@@ -110,12 +110,19 @@ def test_tenants_may_be_keys_of_a_table() -> None:
     assert "either a table or a column" in next(both.find_faults())
 
 
-def find(folder: Path, *, route: str = "", line: str = "", strategy: str = "object") -> list[Any]:
+def find(
+    folder: Path,
+    *,
+    route: str = "",
+    line: str = "",
+    strategy: str = "object",
+    url: str = "postgresql://x@localhost/x",
+) -> list[Any]:
     (folder / "app.py").write_text(APP + (f"\ndef more():\n    {line}\n" if line else ""))
     (folder / "models.py").write_text(MODELS)
     (folder / "edgelift.toml").write_text(SETTINGS + route)
     project = read_project(folder)
-    plan = DatabasePlan(name="main", url="x", binding="DB", strategy=strategy, reason="")
+    plan = DatabasePlan(name="main", url=url, binding="DB", strategy=strategy, reason="")
     return [
         (found.rule, found.path, found.line)
         for found in check_shards(project, [plan], build_view(project))
@@ -139,7 +146,9 @@ def test_databases_alone_need_no_route(tmp_path: Path) -> None:
 
 
 def test_shards_of_nothing_are_told(tmp_path: Path) -> None:
-    assert find(tmp_path, strategy="hyperdrive") == [("SHARD-ORIGIN", "edgelift.toml", 9)]
+    told = [("SHARD-ORIGIN", "edgelift.toml", 9)]
+    assert find(tmp_path, strategy="hyperdrive") == told
+    assert find(tmp_path, route=ROUTE, url="sqlite:///x.db") == told
 
 
 @pytest.mark.parametrize(

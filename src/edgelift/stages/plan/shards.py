@@ -14,7 +14,8 @@ from edgelift.model.findings import Finding
 from edgelift.model.mover_settings import ShardsSection
 from edgelift.model.plan import DatabasePlan
 from edgelift.model.shard_rules import CALL, ORIGIN, ROUTE, WRITE
-from edgelift.project import Project
+from edgelift.project import Project, expand_variables
+from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.source_code.server_texts import read_texts
 from edgelift.sources.source_code.view import CodeView
 
@@ -34,10 +35,12 @@ def check_shards(
     shards = project.settings.data.shards
     if shards is None or not project.settings.has_app:
         return
-    split = [p for p in plans if not p.in_place and shards.database in {"", p.name}]
+    meant = [p for p in plans if not p.in_place and shards.database in {"", p.name}]
+    split = [p for p in meant if is_server_url(expand_variables(p.url))]
     path = _relative(project, project.settings_path)
-    if not split:
-        named = f"the database {shards.database}" if shards.database else "no database is moved"
+    if not split or len(split) < len(meant):
+        others = [p.name for p in meant if p not in split]
+        named = ", ".join(others) or shards.database or "no database is moved"
         yield ORIGIN.at(named, path, find_line(project.settings_path, _TABLE))
         return
     names = ", ".join(plan.name for plan in split)
