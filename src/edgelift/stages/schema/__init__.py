@@ -130,12 +130,11 @@ def select_overrides(run: Run, name: str) -> SchemaSection | None:
     is_split = shards is not None and shards.database in {"", name}
     if not is_overridden(own) and not is_split:
         return None
-    astray = shards is not None and is_split and shards.route is None
-    if settings.has_app and (astray or changes_values(own)):
+    if settings.has_app and (is_split or changes_values(own)):
         raise UsageError(
             f"The app's own SQL does not know what edgelift.toml makes of {name}",
             why="it is lifted unmodified, so its tables and columns must keep their names and "
-            "their values their form, in one database unless a route leads to its shards",
+            "their values their form, in one database",
             tip="change the app and its database first, or move the database alone: edgelift move",
         )
     return own
