@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import edgelift
-from tests.scenarios.conftest import ROOT, lift, run_edgelift
+from tests.scenarios.conftest import NIGHTLY, ROOT, lift, run_edgelift
 from tests.scenarios.test_lift_servers import MYSQL_PASSWORD, Lifted, find_texts
 from tests.servers.mariadb import MariaDb
 from tests.servers.postgres import PASSWORD, PostgresServer
@@ -152,7 +152,9 @@ def test_what_cannot_be_kept_is_found_before_the_cut(repairs: Lifted, tmp_path: 
     text = app.read_text()
     body = "".join(f"    {line}\n" for line in LINES.values())
     app.write_text(f'{text}\n\n@app.get("/extra")\ndef extra():\n{body}    return ""\n{MADE_UP}')
-    (folder / "test_repairs.py").open("a").write('\n\ndef test_old():\n    assert call("/old?days=3")[0] == 200\n')
+    (folder / "test_repairs.py").open("a").write(
+        '\n\ndef test_old():\n    assert call("/old?days=3")[0] == 200\n'
+    )
     done = run_edgelift("plan", folder, "--json")
     assert done.returncode == 3, done.stdout + done.stderr
     outcome = json.loads(done.stdout)["outcome"]
@@ -162,7 +164,9 @@ def test_what_cannot_be_kept_is_found_before_the_cut(repairs: Lifted, tmp_path: 
     line = 1 + app.read_text().splitlines().index("    found = db.session.execute(text(old)).all()")
     [check] = [check for check in outcome["checks"] if check["id"] == "plan.sql"]
     assert check["status"] == "FAIL"
-    assert [told for told in check["detail"] if told.startswith(f"app.py:{line} SELECT id FROM jobs")]
+    assert [
+        told for told in check["detail"] if told.startswith(f"app.py:{line} SELECT id FROM jobs")
+    ]
 
 
 def test_the_project_names_the_object_and_no_server(repairs: Lifted) -> None:
@@ -188,3 +192,18 @@ def test_a_worker_that_writes_otherwise_is_caught(repairs: Lifted) -> None:
     app.write_text(good)
     assert done.returncode == 6, done.stdout + done.stderr
     assert "stock" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="a build and all failing requests once more: nightly")
+def test_a_worker_that_commits_half_way_is_caught_by_failing_databases(repairs: Lifted) -> None:
+    """The fault twin of verify.faults: in the Worker alone the first write is committed before the second."""
+    app = repairs.folder / "app.py"
+    good = app.read_text()
+    place = '    job.events.append(Event(kind="worked"'
+    assert good.count(place) == 1
+    early = "    if __import__('sys').platform == 'emscripten':\n        db.session.commit()\n"
+    app.write_text(good.replace(place, early + place))
+    done = run_edgelift("verify", repairs.folder, "--only", "verify.faults")
+    app.write_text(good)
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert "jobs [id=1]" in done.stdout + done.stderr

@@ -25,7 +25,7 @@ def list_notices():
         return jsonify([show(row) for row in db.execute(text(query + " ORDER BY id"), given)])
 
 
-@app.get("/notices/<int:number>")
+@app.get("/notices/<int(max=2147483647):number>")
 def get_notice(number):
     with engine.connect() as db:
         row = db.execute(text("SELECT id, author, body, likes, open FROM notices WHERE id = :id"), {"id": number}).first()
@@ -35,6 +35,8 @@ def get_notice(number):
 @app.post("/notices")
 def post_notice():
     asked = request.get_json()
+    if not isinstance(asked, dict) or not all(isinstance(asked.get(name), str) for name in ("author", "body")):
+        abort(400)
     try:
         with engine.begin() as db:
             row = db.execute(
@@ -46,14 +48,14 @@ def post_notice():
         return jsonify(error="said before"), 409
 
 
-@app.put("/notices/<int:number>/like")
+@app.put("/notices/<int(max=2147483647):number>/like")
 def like(number):
     with engine.begin() as db:
         done = db.execute(text("UPDATE notices SET likes = likes + 1 WHERE id = :id AND open"), {"id": number})
         return jsonify(done.rowcount), 200 if done.rowcount else 404
 
 
-@app.delete("/notices/<int:number>")
+@app.delete("/notices/<int(max=2147483647):number>")
 def close(number):
     with engine.begin() as db:
         done = db.execute(text("DELETE FROM notices WHERE id = :id"), {"id": number})

@@ -14,7 +14,13 @@ import pytest
 from edgelift.errors import OriginError
 from edgelift.model.server_url import ServerUrl, parse_server_url
 from edgelift.project import DatabaseSection, Project
-from edgelift.sources.server_copies import ServerCopies, copy_prefix, open_copies
+from edgelift.sources.server_copies import (
+    ServerCopies,
+    copy_prefix,
+    name_copies,
+    open_copies,
+    open_scratch,
+)
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.sources.sqlite_compare import compare_databases
 from tests.servers.mariadb import MariaDb
@@ -167,3 +173,24 @@ def test_a_server_that_cannot_be_used_says_so(
     with pytest.raises(OriginError, match="cannot be used") as raised:
         open_copies(section).list_names("x")
     assert "wrong" not in str(raised.value)
+
+
+def test_a_scratch_copy_is_dropped_with_its_block_and_a_killed_run_s_before_it(origin: Origin) -> None:
+    prefix = copy_prefix(origin.project, origin.section, "plan")
+    origin.copies.make_template(f"{prefix}left")
+    with open_scratch(origin.project, {"main": origin.section}, "plan") as urls:
+        assert set(origin.copies.list_names(prefix)) == {f"{prefix}template", f"{prefix}copy"}
+        origin.run(urls["main"], "DELETE FROM notes")
+        assert "DATABASE_URL" in name_copies({"main": origin.section}, urls)
+        assert urls["main"].database in name_copies({"main": origin.section}, urls)["DATABASE_URL"]
+    assert origin.copies.list_names(prefix) == []
+    with pytest.raises(KeyboardInterrupt), open_scratch(origin.project, {"main": origin.section}, "plan"):
+        raise KeyboardInterrupt
+    assert origin.copies.list_names(prefix) == []
+
+
+def test_an_app_that_no_variable_leads_to_its_copy_is_told(origin: Origin) -> None:
+    section = DatabaseSection(name="main", url=origin.section.url)
+    with pytest.raises(OriginError, match="cannot be run on a copy") as raised:
+        name_copies({"main": section}, {})
+    assert "databases.env" in raised.value.tip

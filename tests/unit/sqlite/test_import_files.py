@@ -176,3 +176,20 @@ def test_literals(value, literal: str) -> None:
 def test_floats_that_engines_read_differently_are_composed() -> None:
     assert to_literal(0.8149486765188295).endswith("*1.0/9007199254740992)")
     assert to_literal(5e-324).startswith("(1*1.0/4611686018427387904/")
+
+
+def test_migrations_are_marked_as_applied_as_wrangler_does(origin: Path, tmp_path: Path) -> None:
+    names = ["0001_schema.sql", "0002_after_load.sql"]
+    replay(write(origin, tmp_path / "import", applied=names), tmp_path / "target.db")
+    with sqlite3.connect(tmp_path / "target.db") as db:
+        marked = db.execute("SELECT id, name, applied_at NOT NULL FROM d1_migrations").fetchall()
+        last = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    db.close()
+    assert marked == [(1, names[0], 1), (2, names[1], 1)]
+    own = SqliteSource(origin).read_catalogue().sequences
+    assert {name: seq for name, seq in last.items() if name != "d1_migrations"} == own
+
+
+def test_without_a_worker_project_there_is_nothing_to_mark(origin: Path, tmp_path: Path) -> None:
+    text = "".join(file.read_text() for file in write(origin, tmp_path / "import"))
+    assert "d1_migrations" not in text

@@ -7,9 +7,11 @@ from edgelift.model.estimators import ExportedModel, ModelProof
 from edgelift.model.findings import Status
 from edgelift.model.flows import Difference, NoiseMask
 from edgelift.model.inventory import Inventory, Route
+from edgelift.sources.recorded_sql import RecordedStatement
 from edgelift.stages.verify.checks import (
     check_mutants,
     check_parity,
+    check_sql,
     check_state,
     name_differences,
     name_noise,
@@ -155,3 +157,30 @@ def test_percentiles():
     assert read_percentile((), 0.5) == 0.0
     assert read_percentile((3.0, 1.0, 2.0), 0.5) == 2.0
     assert read_percentile((1.0,), 0.95) == 1.0
+
+
+def sent(sql, kind="text", line=3):
+    return RecordedStatement(path="app.py", line=line, engine="postgresql", sql=sql, kind=kind, bound=False)
+
+
+def sql_run(*accepted):
+    settings = SimpleNamespace(accept=SimpleNamespace(rules=accepted))
+    return SimpleNamespace(command=RUN.command, project=SimpleNamespace(settings=settings))
+
+
+REFUSED = "SELECT now() - interval '1 day' FROM jobs"
+
+
+@pytest.mark.parametrize(
+    ("statements", "accepted", "status", "detail"),
+    [
+        ([], (), Status.PASS, ()),
+        ([sent("SELECT a FROM t"), sent(REFUSED, kind="orm")], (), Status.PASS, ()),
+        ([sent("SELECT a FROM t"), sent(REFUSED, line=9)], (), Status.FAIL, (f"app.py:9 {REFUSED} (it computes with intervals)",)),
+        ([sent(REFUSED)], ("SQL-DIALECT-TEXT",), Status.PASS, (f"app.py:3 {REFUSED} (it computes with intervals)",)),
+    ],
+)  # fmt: skip
+def test_sql_of_flows_without_a_form_fails_unless_it_was_accepted(statements, accepted, status, detail):
+    check = check_sql(sql_run(*accepted), statements)
+    assert (check.status, tuple(check.detail)) == (status, detail)
+    assert check.counts["statements"] == len(statements)
