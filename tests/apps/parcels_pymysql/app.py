@@ -18,6 +18,7 @@ def connect():
     return pymysql.connect(
         host=url.hostname, port=url.port or 3306, user=url.username, database=url.path[1:],
         password=unquote(url.password or ""), cursorclass=pymysql.cursors.DictCursor,
+        sql_mode="STRICT_TRANS_TABLES",
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ CREATE TABLE parcels (
     UNIQUE KEY parcels_code (code),
     CONSTRAINT parcels_depot FOREIGN KEY (depot_id) REFERENCES depots (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-INSERT INTO depots (city, capacity) VALUES ('Malmö', 3), ('Oslo', 2);
+INSERT INTO depots (city, capacity) VALUES ('Malmo', 3), ('Oslo', 2);
 INSERT INTO parcels (depot_id, code, weight, status, fragile, sent, label) VALUES
     (1, 'P-1', 1.250, 'new', 1, '2024-03-01 10:00:00', x'00ff'),
     (1, 'P-2', 20.000, 'moving', 0, NULL, NULL),

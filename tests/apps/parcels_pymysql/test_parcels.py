@@ -23,7 +23,7 @@ def test_parcels():
     found = call("/parcels?code=p")[1]
     assert [p["status"] for p in found] == sorted((p["status"] for p in found), key=["new", "moving", "lost"].index)
     first = next(p for p in found if p["code"] == "P-1")
-    assert (first["weight"], first["label"], first["city"]) == ("1.250", "00ff", "Malmö")
+    assert (first["weight"], first["label"], first["city"]) == ("1.250", "00ff", "Malmo")
 
 
 def test_a_full_depot_takes_nothing():

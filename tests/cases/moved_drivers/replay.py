@@ -24,10 +24,10 @@ HERE = Path(__file__).parent
 _VOLATILE = ((re.compile(r"DETAIL:.*", re.DOTALL), ""), (re.compile(r"LINE \d+:.*", re.DOTALL), ""))
 
 
-def read_lines(engine: str) -> list[tuple[str, str]]:
+def read_lines(engine: str, folder: Path = HERE) -> list[tuple[str, str]]:
     """Return (statement, what the server gave) of an engine's file."""
     found: list[tuple[str, str]] = []
-    for line in (HERE / f"{engine}.txt").read_text().splitlines():
+    for line in (folder / f"{engine}.txt").read_text().splitlines():
         if line.startswith(("= ", "! ")):
             found[-1] = (found[-1][0], line)
         elif line.startswith("> "):
@@ -98,12 +98,12 @@ def run_mysql(connection: Any, sql: str) -> str:
 RUNNERS = {"postgresql": run_postgresql, "mysql": run_mysql}
 
 
-def replay(engine: str, connection: Any) -> list[tuple[str, str, str]]:
+def replay(engine: str, connection: Any, folder: Path = HERE) -> list[tuple[str, str, str]]:
     """Return the lines whose outcome differs: statement, the server's, what was found."""
     run = RUNNERS[engine]
     return [
         (sql, expected, found)
-        for sql, expected in read_lines(engine)
+        for sql, expected in read_lines(engine, folder)
         if (found := run(connection, sql)) != expected
     ]
 
@@ -164,7 +164,9 @@ OPENERS = {"mysql": open_mysql, "postgresql": lambda: open_postgresql("host=main
 def main() -> int:
     """Print the lines of an engine that differ."""
     with tempfile.TemporaryDirectory() as name:
-        for sql, expected, found in replay(sys.argv[1], open_moved(sys.argv[1], Path(name))):
+        cases = Path(sys.argv[2]) if len(sys.argv) > 2 else HERE
+        connection = open_moved(sys.argv[1], Path(name))
+        for sql, expected, found in replay(sys.argv[1], connection, cases):
             print(f"> {sql}\n  {expected}\n  {found}")
     return 0
 

@@ -28,8 +28,20 @@ class PostgresMessage:
     message: str | None = None
     detail: str | None = None
     hint: str | None = None
+    severity: str | None = None
     severity_en: str | None = None
     position: str | None = None
+    internal_position: str | None = None
+    internal_query: str | None = None
+    context: str | None = None
+    schema_name: str | None = None
+    table_name: str | None = None
+    column_name: str | None = None
+    data_type_name: str | None = None
+    constraint_name: str | None = None
+    server_source_filename: str | None = None
+    server_source_line: str | None = None
+    server_source_function: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that the server sent."""

@@ -53,6 +53,7 @@ class Backend:
         self._told: dict[str, str] = {}
         self._copy: Any = None
         self._alone = False
+        self._ran: Any = None
         self._handlers: dict[int, Callable[[bytes], None]] = {
             ord("Q"): self._on_query,
             ord("P"): self._on_parse,
@@ -184,7 +185,7 @@ class Backend:
     def _on_sync(self) -> None:
         if self._copy is not None:
             return
-        self._skips = False
+        self._skips, self._ran = False, None
         try:
             self.session.end_pipeline()
         except ServerError as error:
@@ -298,7 +299,9 @@ class Backend:
             self._send(b"I", b"")
             return
         if portal.outcome is None:
-            self.session.meet_fault(getattr(portal.statement, "verb", ""))
+            if portal.statement is not self._ran:  # executemany is one statement to the app
+                self.session.meet_fault(getattr(portal.statement, "verb", ""))
+            self._ran = portal.statement
             portal.outcome = self.session.run(
                 portal.statement, portal.parameters, alone=self._alone, pipelined=True
             )

@@ -55,11 +55,6 @@ def _name(token: Token) -> str:
     return token.value if token.kind == "name" else token.text.lower()
 
 
-def _quoted(token: Token) -> str:
-    inner = _name(token).replace('"', '""')
-    return f'"{inner}"'
-
-
 def _done(tag: str) -> Outcome:
     return Outcome(None, [], tag)
 
@@ -105,7 +100,7 @@ def _rollback(tokens: Tokens) -> Command:
     if "PREPARED" in words or "CHAIN" in words:
         raise refuse("ROLLBACK of this form")
     if "TO" in words:
-        name = _quoted(tokens[-1])
+        name = _name(tokens[-1])
 
         def back(session: Any) -> Outcome:
             session.transactions.roll_back_to(name)
@@ -124,7 +119,7 @@ def _rollback(tokens: Tokens) -> Command:
 
 
 def _savepoint(tokens: Tokens) -> Command:
-    name, release = _quoted(tokens[-1]), tokens[0].upper == "RELEASE"
+    name, release = _name(tokens[-1]), tokens[0].upper == "RELEASE"
 
     def work(session: Any) -> Outcome:
         if release:

@@ -241,7 +241,7 @@ def _name(token: Token) -> str:
 
 def _on_savepoint(work: Callable[[str], None], token: Token) -> None:
     try:
-        work(f'"{_name(token)}"')
+        work(_name(token))
     except ServerError:
         raise mysql_errors.make(1305, f"SAVEPOINT {_name(token)} does not exist") from None
 
@@ -255,7 +255,7 @@ def _savepoint(session: MysqlSession, tokens: Tokens) -> Answer:
     if tokens[0].upper == "RELEASE":
         _on_savepoint(transactions.release, tokens[-1])
     else:
-        transactions.save(f'"{_name(tokens[-1])}"')
+        transactions.save(_name(tokens[-1]))
     return Answer()
 
 

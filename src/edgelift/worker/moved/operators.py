@@ -31,6 +31,7 @@ from edgelift.worker.moved.kinds import (
     category,
     write_kind,
 )
+from edgelift.worker.moved.mysql_errors import make
 from edgelift.worker.moved.scopes import Scope
 
 Node = Any
@@ -353,7 +354,9 @@ def _escape(builder: Builder, node: Node, scope: Scope) -> Typed:
 
 
 @rule(exp.Tuple)
-def _tuple(_builder: Builder, _node: Node, _scope: Scope) -> Typed:
+def _tuple(builder: Builder, _node: Node, _scope: Scope) -> Typed:
+    if builder.is_mysql:
+        raise make(1241, "Operand should contain 1 column(s)")
     raise refuse("a row stands where a value is wanted")
 
 

@@ -11,6 +11,7 @@ import datetime as dt
 from typing import Any
 
 from edgelift.worker.moved.failures import ServerError
+from edgelift.worker.moved.savepoints import Savepoints
 from edgelift.worker.sqlalchemy_moved import counters
 from edgelift.worker.sqlite3 import faults
 
@@ -37,7 +38,7 @@ class Transactions:
         self.readonly = False
         self.now = read_clock()
         self._begun = False
-        self._savepoints: list[str] = []
+        self._savepoints = Savepoints()
         # Whether numbers of counters may have been used up, which a rollback must not give back.
         self._counts = False
 
@@ -71,12 +72,14 @@ class Transactions:
             raise ServerError("25006", f"cannot execute {verb} in a read-only transaction")
 
     def _begin(self, mode: str) -> None:
-        if self._begun:
-            return
-        self.db.execute(f"BEGIN {mode}".rstrip())
-        self._begun = True
-        for name in self._savepoints:
-            self.db.execute(f"SAVEPOINT {name}")
+        if not self._begun:
+            self.db.execute(f"BEGIN {mode}".rstrip())
+            self._begun = True
+        elif not self.db.in_transaction:  # the object has ended it, see sql-strategies.md
+            self.status = FAILED
+            raise ServerError("25P03", "terminating connection due to idle-in-transaction timeout")
+        for sql in self._savepoints.begin():
+            self.db.execute(sql)
 
     def fail(self) -> None:
         """Note that a statement failed: inside a transaction nothing else runs until its end."""
@@ -131,7 +134,8 @@ class Transactions:
         """Roll back all but the counters."""
         if self._begun:
             used = counters.read_used(self.db) if self._counts else {}
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             self._begun = False
             if used:
                 counters.raise_counters(self.db, used)
@@ -150,43 +154,38 @@ class Transactions:
     # Savepoints
 
     def save(self, name: str) -> None:
-        """Set a savepoint; `name` is quoted."""
+        """Set a savepoint; `name` is the app's."""
         self._require("SAVEPOINT")
         self.check()
-        if self._begun:
-            self.db.execute(f"SAVEPOINT {name}")
-        self._savepoints.append(name)
+        self._savepoints.save(name)
 
     def release(self, name: str) -> None:
         """Forget a savepoint and those after it."""
         self._require("RELEASE SAVEPOINT")
         self.check()
-        index = self._find(name)
-        if self._begun:
-            self.db.execute(f"RELEASE {name}")
-        del self._savepoints[index:]
+        self._find(name)
+        for sql in self._savepoints.release(name):
+            self.db.execute(sql)
 
     def roll_back_to(self, name: str) -> None:
         """Undo all since a savepoint, all but the counters; a failed transaction goes on."""
         self._require("ROLLBACK TO SAVEPOINT")
-        index = self._find(name)
-        if self._begun:
+        self._find(name)
+        statements = self._savepoints.undo(name)
+        if statements:
             used = counters.read_used(self.db) if self._counts else {}
-            self.db.execute(f"ROLLBACK TO {name}")
+            for sql in statements:
+                self.db.execute(sql)
             if used:
                 counters.raise_counters(self.db, used)
-        del self._savepoints[index + 1 :]
         self.status = OPEN
 
     def _require(self, words: str) -> None:
         if self.status == IDLE or self.implicit:
             raise ServerError("25P01", f"{words} can only be used in transaction blocks")
 
-    def _find(self, name: str) -> int:
-        for index in range(len(self._savepoints) - 1, -1, -1):
-            if self._savepoints[index] == name:
-                return index
-        if self.status == OPEN:
-            self.status = FAILED
-        shown = name.strip('"')
-        raise ServerError("3B001", f'savepoint "{shown}" does not exist')
+    def _find(self, name: str) -> None:
+        if not self._savepoints.has(name):
+            if self.status == OPEN:
+                self.status = FAILED
+            raise ServerError("3B001", f'savepoint "{name}" does not exist')

@@ -78,7 +78,10 @@ class Translations:
             found = by_values.get(tuple(shape.literals[index] for index in looked))
             if found is not None:
                 return found
-        made, looked = translate(shape, self.catalogue, declared, self.engine, settings)
+        try:
+            made, looked = translate(shape, self.catalogue, declared, self.engine, settings)
+        except RecursionError:
+            raise ServerError("54001", "stack depth limit exceeded") from None
         if made.is_private:
             return made
         if len(self._kept) >= _KEPT:
