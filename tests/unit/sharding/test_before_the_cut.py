@@ -28,7 +28,7 @@ from edgelift.stages.data.server.shard_whole import (
     write_counters,
 )
 from edgelift.stages.follow.subjects import list_databases
-from edgelift.stages.plan.shards import check_shards
+from edgelift.stages.plan.shards import check_shards, describe_shards
 
 SETTINGS = """name = "x"
 [app]
@@ -135,6 +135,21 @@ ROUTE = '[data.shards.route]\nfrom = "header:X"\n'
 def test_a_lift_without_a_route_is_refused(tmp_path: Path) -> None:
     assert find(tmp_path) == [("SHARD-ROUTE", "edgelift.toml", 9)]
     assert find(tmp_path, route=ROUTE) == []
+
+
+def test_the_plan_tells_its_shards() -> None:
+    route = RouteSection(sources=("header:X", "query:t"))
+    shards = ShardsSection(by="tenant", table="firms", count=3, route=route)
+    assert list(describe_shards(DataSection(shards=shards), "main")) == [
+        "data: split main into 3 shards by the key of firms",
+        "build: lead each request to its shard of main by header:X or query:t",
+    ]
+    hashed = ShardsSection(by="key", column="id", max_bytes=9, database="other")
+    assert list(describe_shards(DataSection(shards=hashed), "main")) == []
+    assert list(describe_shards(DataSection(shards=hashed), "other")) == [
+        "data: split other into shards of 9 bytes by the hash of id"
+    ]
+    assert list(describe_shards(DataSection(), "main")) == []
 
 
 def test_databases_alone_need_no_route(tmp_path: Path) -> None:

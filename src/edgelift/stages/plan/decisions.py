@@ -21,6 +21,7 @@ from edgelift.sources.origin_database import is_server_url
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan import rules
 from edgelift.stages.plan.costs import estimate_costs, read_prices
+from edgelift.stages.plan.shards import describe_shards
 
 # What find_model_files calls an estimator; anything else is a sentence that says why not.
 _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
@@ -275,6 +276,7 @@ def _list_steps(
         size = format_bytes(databases.sizes[database.name]) if known else "the rows"
         yield f"schema: convert {database.name} and load it into the real engine"
         yield f"data: copy {size} of {database.name}, proving every row by hash on both sides"
+        yield from describe_shards(project.settings.data, database.name)
     folders = [section.path for section in project.settings.static]
     if folders:
         yield f"files: copy {', '.join(folders)} byte by byte"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgelift.model.findings import Finding
-from edgelift.model.mover_settings import ShardsSection
+from edgelift.model.mover_settings import DataSection, ShardsSection
 from edgelift.model.plan import DatabasePlan
 from edgelift.model.shard_rules import CALL, ORIGIN, ROUTE, WRITE
 from edgelift.project import Project, expand_variables
@@ -50,6 +50,19 @@ def check_shards(
         line = find_line(project.settings_path, _ROUTE_TABLE)
         yield CALL.at(shards.route.call, path, line)
     yield from _check_writes(view, shards)
+
+
+def describe_shards(data: DataSection, name: str) -> Iterator[str]:
+    """Yield the steps of the plan that split a database and lead requests to its shards."""
+    shards = data.shards
+    if shards is None or shards.database not in {"", name}:
+        return
+    count = f"{shards.count} shards" if shards.count else f"shards of {shards.max_bytes} bytes"
+    key = shards.column or f"the key of {shards.table}"
+    yield f"data: split {name} into {count} by {'' if shards.by == 'tenant' else 'the hash of '}{key}"
+    if shards.route is not None:
+        source = " or ".join(shards.route.listed) or f"{shards.route.call}()"
+        yield f"build: lead each request to its shard of {name} by {source}"
 
 
 def find_line(file: Path, pattern: re.Pattern[str]) -> int | None:
