@@ -59,7 +59,8 @@ def describe_shards(data: DataSection, name: str) -> Iterator[str]:
         return
     count = f"{shards.count} shards" if shards.count else f"shards of {shards.max_bytes} bytes"
     key = shards.column or f"the key of {shards.table}"
-    yield f"data: split {name} into {count} by {'' if shards.by == 'tenant' else 'the hash of '}{key}"
+    hashed = "the hash of " if shards.by == "key" else ""
+    yield f"data: split {name} into {count} by {hashed}{key}"
     if shards.route is not None:
         source = " or ".join(shards.route.listed) or f"{shards.route.call}()"
         yield f"build: lead each request to its shard of {name} by {source}"
