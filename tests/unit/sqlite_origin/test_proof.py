@@ -209,3 +209,35 @@ def test_broken_references_of_the_origin_are_not_hidden(tmp_path: Path) -> None:
     check = moving.prove()["integrity"]
     assert check.status is Status.FAIL
     assert "no parent in q" in check.detail[0]
+
+
+def test_faults_of_the_origin_are_not_those_of_the_copy(tmp_path: Path) -> None:
+    from edgelift.stages.data.server.known_faults import read_known_faults
+    from edgelift.stages.data.server.prove import Proof, check_integrity
+
+    path = make(
+        tmp_path / "a.sqlite",
+        "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (x PRIMARY KEY, p REFERENCES p, "
+        "n INTEGER NOT NULL, CHECK (n > 1));"
+        "PRAGMA ignore_check_constraints=ON; INSERT INTO c VALUES ('a', 5, 2), ('b', NULL, 0);",
+    )
+    toml = (
+        '[[schema.rename]]\ntable = "p"\nto = "q"\n[[schema.rename]]\ntable = "c"\nto = "d"\n'
+        '[[schema.rename]]\ntable = "c"\ncolumn = "n"\nto = "m"'
+    )
+    moving = start(path, toml)
+    moving.copy()
+    broken = tuple(line for (line,) in look(path, "PRAGMA quick_check"))
+    assert broken == ("CHECK constraint failed in c",)
+    with moving.open() as copy:
+        proof = Proof(
+            db=copy.db, reader=copy.reader, plan=moving.plan, reproduce="x",
+            known_faults=lambda: read_known_faults(moving.plan, path, broken),
+        )  # fmt: skip
+        assert check_integrity(proof, ["q", "d"]).status is Status.PASS
+        copy.db.execute("PRAGMA ignore_check_constraints=ON")
+        copy.db.execute("UPDATE d SET p = 6 WHERE x = 'b'")
+        check = check_integrity(proof, ["q", "d"])
+    assert check.status is Status.FAIL
+    assert len(check.detail) == 1
+    assert "has no parent in q" in check.detail[0]

@@ -38,6 +38,7 @@ from edgelift.stages.data.server.copy import (
     create_tables,
     restore_counters,
 )
+from edgelift.stages.data.server.known_faults import read_known_faults
 from edgelift.stages.data.server.objects import check_objects, write_objects
 from edgelift.stages.data.server.persist import keep_trying
 from edgelift.stages.data.server.target import open_part
@@ -181,6 +182,7 @@ def load_and_prove(
             tell=run.progress,
             workers=moment.workers,
             source=moment.source,
+            known_faults=lambda: _read_known_faults(subject),
         )
         checks = _prove(proof, subject.schema, counters)
         views = check_views(proof, subject.schema, run.project.settings.accept.rules)
@@ -189,6 +191,13 @@ def load_and_prove(
         checks += [offloaded] if offloaded else []
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return proof, checks
+
+
+def _read_known_faults(subject: ServerSubject) -> frozenset[str]:
+    taken = subject.snapshot
+    if taken is None:
+        return frozenset()
+    return read_known_faults(subject.plan, Path(taken.path), taken.violations)
 
 
 def _prove(proof: prove.Proof, schema: TargetSchema, counters: dict[str, int]) -> list[Check]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,10 @@ _ALWAYS_ROWS = 2_000  # a first chunk as small as that is always read again
 
 @dataclass
 class Proof:
-    """What is proven, and what was found so far; `sample` is the part read by a second reader."""
+    """What is proven, and what was found so far; `sample` is the part read by a second reader.
+
+    `known_faults` are asked for when the file has some: those that the origin has too.
+    """
 
     db: apsw.Connection
     reader: SnapshotReader
@@ -55,6 +58,7 @@ class Proof:
     differing: int = 0
     tables: dict[str, TableRecord] = field(default_factory=dict)
     unequal: set[str] = field(default_factory=set)
+    known_faults: Callable[[], Collection[str]] = tuple
 
     def check(self, what: str, title: str, started: float, **fields: object) -> Check:
         """Return a check of this database, timed from `started`."""
@@ -268,6 +272,9 @@ def check_integrity(proof: Proof, names: Iterable[str]) -> Check:
         f"{table} row {rowid} has no parent in {parent}"
         for table, rowid, parent, _ in proof.db.execute("PRAGMA foreign_key_check")
     ]
+    if faults:
+        known = proof.known_faults()
+        faults = [fault for fault in faults if fault not in known]
     present = {row[0] for row in proof.db.execute("SELECT name FROM sqlite_schema")}
     wanted = list(names)
     missing = [name for name in wanted if name not in present]
