@@ -150,7 +150,8 @@ class ColumnFacts:
     infinite numbers, dates and timestamps, `months` intervals with a part in months, `nul_texts`
     texts that hold a NUL, `non_ascii` texts that hold more than ASCII, `unmappable` those that the
     server cannot turn into UTF-8 and back, `fractions` moments with parts of a second that a count
-    since 1970 drops.
+    since 1970 drops. `refused` says why the form refuses one of the values, empty for none or when
+    nobody tried.
     """
 
     nulls: int = 0
@@ -167,6 +168,7 @@ class ColumnFacts:
     non_ascii: int = 0
     unmappable: int = 0
     fractions: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

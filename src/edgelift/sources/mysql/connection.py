@@ -30,7 +30,7 @@ _UNKNOWN_VARIABLE = 1193
 _SETTINGS = (
     "time_zone = '+00:00'",
     "sql_mode = ''",
-    "sql_quote_show_create = 1, sql_select_limit = DEFAULT",
+    "sql_quote_show_create = 1, sql_select_limit = 18446744073709551615",
     "net_write_timeout = 86400, net_read_timeout = 86400, wait_timeout = 604800",
     "lock_wait_timeout = 60",
     "max_statement_time = 0",

@@ -183,7 +183,11 @@ def _ask(column: FieldSpec, described: _Described) -> Iterator[tuple[str, str]]:
     if described.types.get(column.read) in _SMALL and column.op in {"int", "int_text"}:
         return
     maker = _QUESTIONS.get(column.op)
-    if maker is not None:
+    if maker is _ask_integer and described.charsets.get(column.read):
+        # A text: what is no number counts as none here, and is refused when it is tried.
+        read = f"CAST({column.read} AS DECIMAL(60, 0))"
+        yield from maker(msgspec.structs.replace(column, read=read))
+    elif maker is not None:
         yield from maker(column)
 
 
