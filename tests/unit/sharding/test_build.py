@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from edgelift.model.shard_map import ShardMap
 from edgelift.model.shard_route import RouteSection
 from edgelift.project import AppSection, DatabaseSection, Project, Settings
 from edgelift.serving import seed_state
+from edgelift.stages import build
 from edgelift.stages.build import generated
 from edgelift.stages.build.parts import Parts, read_parts
 from edgelift.stages.build.wrangler import strip_comments
@@ -258,3 +260,18 @@ def test_every_source_is_looked_at(source: str, kept: Any, dropped: Any) -> None
         made.append(Request(method="GET", headers=headers, **{"path": "/", **rest}))
     flow = Flow(name="x", source="generated", requests=tuple(made))
     assert unrouted.drop(flow).requests == (made[0],)
+
+
+def test_another_map_is_another_build(tmp_path: Path) -> None:
+    """Else the Worker would go on with places that the rows have left."""
+    hashes = []
+    for tenants in (("a", "b"), ("b", "a"), ("b", "a")):
+        shards = tuple(
+            msgspec.structs.replace(shard, tenants=(tenant,))
+            for shard, tenant in zip(MAP.shards, tenants, strict=True)
+        )
+        make_parts(tmp_path, "object", msgspec.structs.replace(MAP, shards=shards))
+        project = make_project(tmp_path, "object")
+        with closing(Journal(project.state / "journal.db")) as journal:
+            hashes.append(build.inputs(SimpleNamespace(project=project, journal=journal)))
+    assert hashes[0] != hashes[1] == hashes[2]

@@ -54,6 +54,7 @@ def inputs(run: Run) -> str:
         hash_files(root, [root / name for name in source.files]),
         hash_files(root, [file for file in requirements if file.is_relative_to(root)]),
         {name: [f.hex() for f in files.values()] for name, files in parts.schema.items()},
+        {name: content.hex() for name, content in parts.read_maps().items()},
         run.journal.read_document("files", dict[str, str]),
         read_certificates(run.project),
         [edgelift.__version__, COMPATIBILITY_DATE, hash_adapter(), hash_runtime()],
