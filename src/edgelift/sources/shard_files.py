@@ -21,6 +21,8 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.worker import shard_map as routing
 
+PLACED = "placed"  # the document of a map whose shards lie in place
+
 
 class Placed(Protocol):
     """What is asked of a database's plan (model/plan.py)."""
@@ -39,10 +41,13 @@ class Placed(Protocol):
 
 
 def read_map(data: DataSection, journal: Journal, name: str) -> ShardMap | None:
-    """Return the map of a database that is split, None for others and before it was."""
+    """Return the map of the proven shards of a database, None for others and before there are any.
+
+    What `shards:<db>` has is planned, perhaps by a run that did not come to its end.
+    """
     if data.shards is None or data.shards.database not in {"", name}:
         return None
-    return journal.read_document(f"shards:{name}", ShardMap)
+    return journal.read_document(f"{PLACED}:{name}", ShardMap)
 
 
 def find_members(data: DataSection, journal: Journal, database: Placed) -> list[Member]:

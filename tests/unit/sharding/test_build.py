@@ -66,7 +66,7 @@ def make_parts(
         )
         journal.write_document("inventory", Inventory(framework="flask", entry="app:app"))
         if found is not None:
-            journal.write_document("shards:main", found)
+            journal.write_document("placed:main", found)
         for ending in ("tables", "after"):
             file = project.folder("schema") / f"main.{ending}.sql"
             file.write_text(SCHEMA if ending == "tables" else "")

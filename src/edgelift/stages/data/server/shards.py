@@ -18,6 +18,7 @@ from edgelift.model.data_document import DataDocument
 from edgelift.model.findings import Check, Status
 from edgelift.model.shard_map import Shard, ShardMap, counters_name, list_members
 from edgelift.run import Run
+from edgelift.sources.shard_files import PLACED
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.data.server import prove
 from edgelift.stages.data.server.move import (
@@ -110,7 +111,9 @@ def move_shards(
         _write_catalogue(run, name, file)
         documents[name] = prove.build_document({}, file)
     _describe_whole(run, subject.name, found, lasts)
-    _write_map(map_path(run, subject.name), found)
+    if len(documents) == len(made) + bool(found.counters):
+        run.journal.write_document(f"{PLACED}:{subject.name}", found)
+        _write_map(map_path(run, subject.name), found)
     return checks, documents
 
 
