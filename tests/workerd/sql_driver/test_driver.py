@@ -260,7 +260,7 @@ def test_other_paths_are_local(d1: Any, tmp_path: Path, caplog: pytest.LogCaptur
         driver.connect(tmp_path / "x.db"),
     ):
         assert isinstance(made, driver.Connection)
-        assert type(made) is sqlite3.Connection
+        assert isinstance(made, sqlite3.Connection)
         made.row_factory = driver.Row
         assert made.execute("SELECT 1 AS a").fetchone()["a"] == 1
         made.close()
@@ -337,3 +337,21 @@ transport.close()
     )
     assert done.stdout.strip() == "3", done.stderr
     assert d1.execute("SELECT a FROM t ORDER BY a").fetchall() == [(1,), (2,)]
+
+
+def test_a_script_may_let_foreign_keys_wait_for_its_end(d1: Any) -> None:
+    """D1 takes the PRAGMA inside of a batch only; alone it would be over before the next statement."""
+    d1.executescript(
+        "CREATE TABLE a(id INTEGER PRIMARY KEY, b REFERENCES b(id));"
+        "CREATE TABLE b(id INTEGER PRIMARY KEY, a REFERENCES a(id));"
+        "PRAGMA defer_foreign_keys = ON; INSERT INTO a VALUES(1, 1); INSERT INTO b VALUES(1, 1)"
+    )
+    with pytest.raises(driver.IntegrityError, match="FOREIGN KEY"):
+        d1.executescript("DELETE FROM a; DELETE FROM b")
+    with pytest.raises(driver.IntegrityError, match="FOREIGN KEY"):
+        d1.executescript("PRAGMA defer_foreign_keys = ON; DELETE FROM a")
+    d1.executescript("PRAGMA defer_foreign_keys = ON; DELETE FROM a; DELETE FROM b")
+    assert d1.execute("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)").fetchone() == (
+        0,
+        0,
+    )

@@ -25,7 +25,7 @@ from edgelift.worker.sqlite3.execution import (
 from edgelift.worker.sqlite3.expansion import expand_calls
 from edgelift.worker.sqlite3.expressions import REFUSAL
 from edgelift.worker.sqlite3.features import Features
-from edgelift.worker.sqlite3.foreign_keys import defer_checks, run_rename
+from edgelift.worker.sqlite3.foreign_keys import defer_checks, defers_checks, run_rename
 from edgelift.worker.sqlite3.local_copy import run_locally
 from edgelift.worker.sqlite3.local_cursor import LocalConnection
 from edgelift.worker.sqlite3.local_writes import run_write_locally
@@ -299,7 +299,10 @@ class Connection(Features, metaclass=_ConnectionType):
             self.last_rowid = outcome.last_rowid or 0
 
     def run_script(self, statements: Sequence[str]) -> None:
-        """Commit, then run statements, those between PRAGMAs and BEGINs in one message."""
+        """Commit, then run statements, those between PRAGMAs and BEGINs in one message.
+
+        PRAGMA defer_foreign_keys goes with them: a batch of D1 is the transaction that it is for.
+        """
         self._transaction.commit()
         pending: list[str] = []
         for sql in statements:
@@ -308,7 +311,9 @@ class Connection(Features, metaclass=_ConnectionType):
                 faults.meet(faults.COMMIT)
                 self._run_batch(pending, commits=True)
                 pending = []
-            elif plan.source.first in CONTROL or plan.source.first in {"PRAGMA", "VACUUM"}:
+            elif plan.source.first in CONTROL or (
+                plan.source.first in {"PRAGMA", "VACUUM"} and not defers_checks(plan.source)
+            ):
                 self._run_batch(pending)
                 pending = []
                 self.run(plan, list)

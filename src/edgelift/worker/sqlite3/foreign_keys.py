@@ -29,6 +29,12 @@ def defer_checks(database: Database) -> None:
     database.ask([(Fitted(DEFER, []), RUN)], writes=True)
 
 
+def defers_checks(statement: Statement) -> bool:
+    """Return whether a statement is the PRAGMA that lets foreign keys wait for the commit."""
+    words = [token.text.lower() for token in statement.tokens[:2]]
+    return words == ["pragma", "defer_foreign_keys"]
+
+
 def run_rename(database: Database, statement: Statement) -> bool:
     """Rename a table that others refer to by its new name; False when this is no such statement."""
     tokens = statement.tokens

@@ -39,6 +39,9 @@ class LocalConnection(RealConnection):
         return made
 
 
+LocalConnection.__name__ = LocalConnection.__qualname__ = "Connection"
+
+
 class LocalMethods:
     """What a cursor of ours does by one of the interpreter's."""
 
