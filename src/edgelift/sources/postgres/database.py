@@ -45,7 +45,7 @@ class PostgresDatabase:
             product="PostgreSQL",
             dialect="postgres",
             wire=PGCOPY,
-            default_schemas=tuple(schemas),
+            default_schemas=tuple(schemas) or ("public",),  # a role may have no search path
             joins=True,
             follows=is_logical and connection.info.server_version >= OLDEST_FOLLOWED,
             defers_keys=True,

@@ -147,15 +147,16 @@ def _choose_moment(base: OriginType, choices: Choices) -> Way | None:
             return _as_count(base, style)
         utc = "its values are in UTC" if name == "timestamptz" else ""
         return Way("timestamp", write_argument(style=style), "TIMESTAMP", undo=utc)
-    if name == "interval":
-        if style == "sqlalchemy":
-            return Way("interval", write_argument(style="sqlalchemy"), "TIMESTAMP")
-        return Way("interval", write_argument(style="micros"), "INTEGER")
-    if name == "date":
-        return Way("date", target="DATE")
-    if name == "time":
-        return Way("time", write_argument(style=text_style), "TIME")
-    return Way("timetz", write_argument(style=text_style)) if name == "timetz" else None
+    as_moment = style == "sqlalchemy"
+    ways = {
+        "interval": Way("interval", write_argument(style="sqlalchemy"), "TIMESTAMP")
+        if as_moment
+        else Way("interval", write_argument(style="micros"), "INTEGER"),
+        "date": Way("date", target="DATE"),
+        "time": Way("time", write_argument(style=text_style), "TIME"),
+        "timetz": Way("timetz", write_argument(style=text_style)),
+    }
+    return ways.get(name)
 
 
 def _choose_other(base: OriginType, choices: Choices, money_scale: int) -> Way:
