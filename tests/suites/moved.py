@@ -34,7 +34,7 @@ MODULES = (
     "composite_pk", "constraints", "custom_columns", "custom_lookups", "custom_managers",
     "datatypes", "dates", "datetimes", "db_functions", "defer", "delete", "delete_regress",
     "distinct_on_fields", "expressions", "expressions_case", "expressions_window",
-    "extra_regress", "field_defaults", "filtered_relation", "force_insert_update",
+    "extra_regress", "filtered_relation", "force_insert_update",
     "foreign_object", "from_db_value", "generic_relations", "get_or_create", "introspection",
     "known_related_objects", "lookup", "m2m_regress", "many_to_many", "many_to_one",
     "max_lengths", "model_fields", "model_forms", "model_inheritance", "null_fk",
@@ -45,7 +45,7 @@ MODULES = (
     "update_only_fields", "validation", "xor_lookups",
 )  # fmt: skip
 OWN = {"postgresql": (*MODULES, "postgres_tests"), "mysql": MODULES}
-TOGETHER = 11
+TOGETHER = 4
 PATIENCE_S = 3_000
 UNEXPLAINED = "not explained yet"
 

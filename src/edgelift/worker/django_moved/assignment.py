@@ -40,6 +40,12 @@ class Assigned(models.Func):
         super().__init__(*expressions, output_field=target)
         self.target = target
 
+    def __repr__(self) -> str:
+        return repr(self.get_source_expressions()[0])
+
+    def __str__(self) -> str:
+        return str(self.get_source_expressions()[0])
+
     def as_sql(self, compiler: Any, connection: Any, **_options: Any) -> Any:
         """Write it, rounded where its result may have more places than the column."""
         source = self.get_source_expressions()[0]

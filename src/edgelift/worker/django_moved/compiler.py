@@ -79,6 +79,8 @@ class SQLCompiler(Moved, django.SQLCompiler):
         if not (query.distinct and query.distinct_fields) or query.combinator:
             return super().as_sql(with_limits, with_col_aliases)
         _, order_by, _ = self.pre_sql_setup(with_col_aliases=True)
+        if self.qualify:  # a filter on windows: its inner query has the DISTINCT ON
+            return super().as_sql(with_limits, with_col_aliases)
         terms = [Term(*self._split_order(sql), tuple(params)) for _, (sql, params, _) in order_by]
         sql, params = super().as_sql(with_limits=False, with_col_aliases=True)
         quote = self.connection.ops.quote_name

@@ -21,6 +21,7 @@ class MovedFeatures(DatabaseFeatures):
     has_select_for_update_of = True
     supports_unspecified_pk = True
     supports_cast_with_precision = True
+    time_cast_precision = 6
     supports_slicing_ordering_in_compound = True
 
     @property

@@ -9,6 +9,7 @@ import re
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db import DataError
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.db.models.constants import OnConflict
@@ -169,7 +170,7 @@ class PostgresOperations(MovedOperations):
 
     def datetime_trunc_sql(self, lookup_type: str, sql: str, params: Any, tzname: Any) -> Any:
         """Truncate moments; where USE_TZ is off the result is in UTC again, as the stored ones."""
-        sql, params = super().datetime_trunc_sql(_check(lookup_type), sql, params, tzname)
+        sql, params = super().datetime_trunc_sql(_check_unit(lookup_type), sql, params, tzname)
         return (sql, params) if settings.USE_TZ else self.to_utc(sql, params)
 
     def to_utc(self, sql: str, params: Any) -> Any:
@@ -241,9 +242,15 @@ def _check(lookup_type: str) -> str:
     return lookup_type
 
 
+def _check_unit(kind: str) -> str:
+    if not _PART.fullmatch(kind):
+        raise DataError(f"timestamp units {kind!r} not recognized")
+    return kind
+
+
 def _truncate(function: str, kind: str, operand: tuple[str, Any], zones: tuple[Any, Any]) -> Any:
     sql, params = operand
-    return f"{function}(%s, {sql}, %s, %s)", (_check(kind).lower(), *params, *zones)
+    return f"{function}(%s, {sql}, %s, %s)", (_check_unit(kind).lower(), *params, *zones)
 
 
 def _to_memoryview(value: Any, expression: Any, connection: Any) -> Any:

@@ -23,7 +23,8 @@ from edgelift.worker.sqlalchemy_moved import counters
 
 _ABORTED = "current transaction is aborted, commands ignored until end of transaction block\n"
 _STRICTER = frozenset({"repeatable read", "serializable", "3", "4"})
-_ENDS = ("ROLLBACK", "COMMIT", "RELEASE")
+# PRAGMA is what only the backend itself says, when it ends a change of the schema.
+_ENDS = ("ROLLBACK", "COMMIT", "RELEASE", "PRAGMA")
 
 sqlite.Database.register_converter("boolean", b"1".__eq__)
 sqlite.Database.register_converter("numeric", read_number)
@@ -95,7 +96,11 @@ class MovedWrapper(sqlite.DatabaseWrapper):
 
     def check_transaction(self, query: str) -> None:
         """Raise InternalError inside a transaction that an error has ended, as PostgreSQL does."""
-        if self.failed and not query.lstrip()[:8].upper().startswith(_ENDS):
+        if not self.failed:
+            return
+        if not self.in_atomic_block and self.autocommit:
+            self.failed = False  # that transaction is over
+        elif not query.lstrip()[:8].upper().startswith(_ENDS):
             raise InternalError(_ABORTED)
 
     def note_failure(self) -> None:

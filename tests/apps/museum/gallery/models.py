@@ -14,7 +14,7 @@ class Artist(models.Model):
     country = models.CharField(max_length=2, default="", blank=True)
 
     class Meta:
-        ordering = ["name"]
+        ordering = ["id"]
 
     def __str__(self):
         return self.name

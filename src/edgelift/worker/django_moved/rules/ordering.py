@@ -7,13 +7,15 @@ from typing import Any
 from django.db.models.expressions import Col, OrderBy, Value
 from django.db.utils import NotSupportedError
 
+from edgelift.worker.django_moved.rules.functions import is_definition
+
 _BINARY = frozenset({"c", "posix", "ucs_basic", "binary"})
 
 
 def _order(node: Any, compiler: Any, connection: Any) -> Any:
     if connection.origin != "postgresql" or node.nulls_first or node.nulls_last:
         return None
-    if _is_never_null(node.expression, compiler):
+    if is_definition(compiler) or _is_never_null(node.expression, compiler):
         return None
     place = "FIRST" if node.descending else "LAST"
     return node.as_sql(compiler, connection, template=f"{node.template} NULLS {place}")

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('country', models.CharField(blank=True, default='', max_length=2)),
             ],
             options={
-                'ordering': ['name'],
+                'ordering': ['id'],
             },
         ),
         migrations.CreateModel(
