@@ -45,7 +45,12 @@ from edgelift.stages.schema.rules import judge_catalogue
 from edgelift.stages.schema.server.inquiry import Listener, select_settings
 from edgelift.stages.schema.server.judgement import ServerJudgement, judge_server
 from edgelift.stages.schema.sqlite.judgement import Order, judge_rewritten
-from edgelift.stages.schema.sqlite.names import changes_values, is_overridden, select_known
+from edgelift.stages.schema.sqlite.names import (
+    changes_values,
+    find_unknown,
+    is_overridden,
+    select_known,
+)
 from edgelift.stages.schema.statements import to_script
 
 FORMAT = 2  # raised when the stage's output changes, so that old results are made anew
@@ -269,6 +274,25 @@ def _judge(run: Run, database: Listed, accepted: frozenset[str]) -> Judgement:
     return _to_judgement(run, database, found)
 
 
+def _check_known(run: Run, databases: Sequence[Listed]) -> None:
+    """Raise UsageError for a section that fits none of several SQLite files."""
+    settings = run.project.settings.schema
+    if len(databases) < 2 or not is_overridden(settings) or not all(d.file for d in databases):
+        return
+    catalogues = []
+    for database in databases:
+        path = snapshot_path(run, database.name)
+        with origin_errors(path), SqliteSource(path).open() as db:
+            catalogues.append(read_catalogue(db))
+    unknown = find_unknown(settings, catalogues)
+    if unknown:
+        raise UsageError(
+            f"edgelift.toml: {unknown[0]}, which no database has",
+            why=f"the databases are {', '.join(database.name for database in databases)}",
+            tip="write names exactly as the origin has them",
+        )
+
+
 def _judge_large(run: Run, file: Path, name: str, accepted: frozenset[str]) -> Judgement | None:
     """Return the judgement of a file that is too large whatever is in it, before it is copied.
 
@@ -313,6 +337,7 @@ def _work(run: Run) -> Result:
     databases = list_databases(run)
     accepted = frozenset(run.project.settings.accept.rules)
     judgements = [_judge(run, database, accepted) for database in databases]
+    _check_known(run, databases)
     findings = [
         issue.to_finding(_relative(run, database), accepted)
         for database, judgement in zip(databases, judgements, strict=True)

@@ -50,6 +50,27 @@ def select_known(settings: SchemaSection, catalogue: Catalogue) -> SchemaSection
     )
 
 
+def find_unknown(settings: SchemaSection, catalogues: Collection[Catalogue]) -> list[str]:
+    """Return what names nothing in any of several databases, in the words of edgelift.toml."""
+    kept = [select_known(settings, catalogue) for catalogue in catalogues]
+    unknown = [
+        f"schema.exclude lists {name!r}"
+        for name in settings.exclude
+        if not any(name in own.exclude for own in kept)
+    ]
+    for kind, listed, known in (
+        ("cast", settings.cast, [section for own in kept for section in own.cast]),
+        ("rename", settings.rename, [section for own in kept for section in own.rename]),
+        ("rewrite", settings.rewrite, [section for own in kept for section in own.rewrite]),
+    ):
+        unknown += [
+            f"schema.{kind} names the table {getattr(section, 'table', '')!r}"
+            for section in listed
+            if section not in known
+        ]
+    return unknown
+
+
 def _list_objects(catalogue: Catalogue) -> Iterator[str]:
     listed = (catalogue.tables, catalogue.indexes, catalogue.views, catalogue.triggers)
     for kind in listed:
