@@ -9,6 +9,21 @@ from decimal import Decimal
 import asyncpg
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+
+class Show(BaseModel):
+    title: str
+    price: Decimal
+    tags: list[str] = []
+    seats: list[int] = []
+    info: dict = {}
+
+
+class Booking(BaseModel):
+    holder: str
+    numbers: list[int]
+    all: bool = False
 
 
 @asynccontextmanager
@@ -63,26 +78,24 @@ async def get_show(request: Request, show_id: int):
 
 
 @app.post("/shows", status_code=201)
-async def add_show(request: Request):
-    asked = await request.json()
+async def add_show(request: Request, asked: Show):
     async with request.app.state.pool.acquire() as db, db.transaction():
         made = await db.fetchval(
             "INSERT INTO shows (title, starts, price, tags, info) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-            asked["title"], datetime(2031, 1, 1, tzinfo=timezone.utc), Decimal(asked["price"]), asked.get("tags", []),
-            json.dumps(asked.get("info", {})),
+            asked.title, datetime(2031, 1, 1, tzinfo=timezone.utc), asked.price, asked.tags,
+            json.dumps(asked.info),
         )  # fmt: skip
-        numbers = [(made, number) for number in asked.get("seats", [])]
+        numbers = [(made, number) for number in asked.seats]
         await db.executemany("INSERT INTO seats (show_id, number) VALUES ($1, $2)", numbers)
         return {"id": made, "seats": len(numbers)}
 
 
 @app.post("/shows/{show_id}/bookings")
-async def book(request: Request, show_id: int):
+async def book(request: Request, show_id: int, asked: Booking):
     """Book the seats that are free, each in a transaction of its own inside that of all."""
-    asked = await request.json()
     done = []
     async with request.app.state.pool.acquire() as db, db.transaction():
-        for number in asked["numbers"]:
+        for number in asked.numbers:
             try:
                 async with db.transaction():
                     row = await db.fetchrow(
@@ -92,12 +105,12 @@ async def book(request: Request, show_id: int):
                         raise LookupError(number)
                     status = await db.execute(
                         "UPDATE seats SET holder = $1, booked_at = $3 WHERE id = $2",
-                        asked["holder"], row["id"], datetime(2024, 6, 1, 8, 0, 0, 500, tzinfo=timezone.utc),
+                        asked.holder, row["id"], datetime(2024, 6, 1, 8, 0, 0, 500, tzinfo=timezone.utc),
                     )  # fmt: skip
                     done.append([number, status])
             except LookupError:
                 continue
-        if asked.get("all") and len(done) < len(asked["numbers"]):
+        if asked.all and len(done) < len(asked.numbers):
             raise HTTPException(409, "not all are free")
     return {"done": done}
 

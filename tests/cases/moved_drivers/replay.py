@@ -135,8 +135,8 @@ def open_postgresql(dsn: str) -> Any:
     return connection
 
 
-def open_moved(engine: str, folder: Path) -> Any:
-    """Return a connection of the same driver to the moved database, made anew in a folder."""
+def make_moved(engine: str, folder: Path) -> None:
+    """Make the moved database anew in a folder and let drivers find it."""
     path = folder / "moved.sqlite"
     with closing(sqlite3.connect(path)) as db:
         db.executescript((HERE / f"{engine}.moved.sql").read_text())
@@ -144,6 +144,11 @@ def open_moved(engine: str, folder: Path) -> Any:
     finding.configure(
         [{"name": "main", "origin": engine, "path": str(path), "catalogue": known}]
     )
+
+
+def open_moved(engine: str, folder: Path) -> Any:
+    """Return a connection of the same driver to the moved database, made anew in a folder."""
+    make_moved(engine, folder)
     return OPENERS[engine]()
 
 

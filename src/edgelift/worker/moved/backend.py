@@ -277,6 +277,9 @@ class Backend:
             oids = [find_oid(one) for one in kinds]
             self._send(b"t", struct.pack(f"!h{len(oids)}I", len(oids), *oids))
             formats: tuple[int, ...] = ()
+        elif name not in self._portals and name.decode() in self.session.cursors:
+            self._describe_rows(self.session.cursors[name.decode()].columns, ())
+            return
         else:
             portal = self._find_portal(name)
             statement, formats = portal.statement, portal.formats

@@ -120,14 +120,12 @@ class MysqlSession(Session):
                 "user": f"{self.settings['session_authorization']}@%"}  # fmt: skip
 
     def _run_made(self, made: Translation, values: Values) -> Answer:
+        given, failure = self._read_values(made, values)
         write = made.write
-        given: dict[str, Any] = {}
-        for number, binding in enumerate(made.bindings):
-            try:
-                given[f"b{number}"] = binding.read(values)
-            except ServerError as error:
-                place = f"`{self.database}`.`{write.table.origin}`" if write is not None else ""
-                raise mysql_errors.reword(error, place, binding.column, binding.kind.name) from None
+        if failure is not None:
+            if write is None or write.probe is None or self._has_rows(write.probe, given):
+                raise failure
+            return Answer()
         row = {} if write is None else {
             name: given[f"b{place}"] for name, place in write.values.items()
         }  # fmt: skip
@@ -135,6 +133,23 @@ class MysqlSession(Session):
         listed = frozenset() if write is None else write.listed
         about = Violation(made.verb, table, row, listed)
         return self._guarded(lambda: self._run_on_database(made, given), about)
+
+    def _read_values(
+        self, made: Translation, values: Values
+    ) -> tuple[dict[str, Any], ServerError | None]:
+        """Return the values for SQLite, and the first error that reading them met."""
+        given: dict[str, Any] = {}
+        failure: ServerError | None = None
+        table = "" if made.write is None else f"`{self.database}`.`{made.write.table.origin}`"
+        for number, binding in enumerate(made.bindings):
+            given[f"b{number}"] = None
+            try:
+                given[f"b{number}"] = binding.read(values)
+            except ServerError as error:
+                failure = failure or mysql_errors.reword(
+                    error, table, binding.column, binding.kind.name
+                )
+        return given, failure
 
     def _guarded(self, work: Callable[[], Answer], about: Violation) -> Answer:
         try:
@@ -179,6 +194,11 @@ class MysqlSession(Session):
         if made.verb == "INSERT" and write.table.counter and affected:
             last_id = self._find_last_id(write, cursor.lastrowid or 0)
         return Answer(made.columns, rows, affected, last_id)
+
+    def _has_rows(self, probe: Any, given: dict[str, Any]) -> bool:
+        """Return whether an UPDATE whose values are wrong has a row to put them into."""
+        sql = probe.sql(dialect="sqlite", comments=False)
+        return self.db.execute(sql, given).fetchone() is not None
 
     def _count(self, table: str) -> int:
         name = table.replace('"', '""')

@@ -20,7 +20,7 @@ from edgelift.worker.moved.builder import (
     text,
     wrap,
 )
-from edgelift.worker.moved.failures import ServerError, refuse
+from edgelift.worker.moved.failures import ServerError, refuse, syntax_error
 from edgelift.worker.moved.kinds import (
     BOOL,
     MOMENTS,
@@ -354,7 +354,9 @@ def _escape(builder: Builder, node: Node, scope: Scope) -> Typed:
 
 
 @rule(exp.Tuple)
-def _tuple(builder: Builder, _node: Node, _scope: Scope) -> Typed:
+def _tuple(builder: Builder, node: Node, _scope: Scope) -> Typed:
+    if not node.expressions:
+        raise syntax_error('syntax error at or near ")"')
     if builder.is_mysql:
         raise make(1241, "Operand should contain 1 column(s)")
     raise refuse("a row stands where a value is wanted")

@@ -43,7 +43,8 @@ class Write(NamedTuple):
     """A statement that writes: its node, the columns of RETURNING, and what errors need.
 
     `values` are the places of the values of a single row by column; `counted` tells how many rows
-    take a number of the table's counter, -1 for as many as a query gives.
+    take a number of the table's counter, -1 for as many as a query gives. `probe` asks whether an
+    UPDATE has any row: MySQL reads the values only then.
     """
 
     node: Node
@@ -53,6 +54,7 @@ class Write(NamedTuple):
     counted: int = 0
     upsert: bool = False
     listed: frozenset[str] = frozenset()
+    probe: Node = None
 
 
 def find_target(builder: Builder, node: Node) -> tuple[Table, str]:
@@ -380,12 +382,19 @@ def build_update(builder: Builder, node: Node) -> Write:
     outputs = _build_returning(builder, node, table, shown, made)
     sets, places = _build_sets(builder, node.expressions, scope, table)
     made.set("expressions", sets)
+    probe = None
     if builder.is_mysql:
+        probe = exp.Select(
+            expressions=[number(1)],
+            from_=exp.From(this=made.this.copy()),
+            where=made.args["where"].copy() if made.args.get("where") is not None else None,
+            limit=exp.Limit(expression=number(1)),
+        )
         if node.args.get("order") or node.args.get("limit") or node.this.args.get("joins"):
             raise refuse("UPDATE with a join, ORDER BY or LIMIT")
         if not builder.settings.get("counts_found"):
             _leave_unchanged(made, sets, shown)
-    return Write(made, outputs, table, places)
+    return Write(made, outputs, table, places, probe=probe)
 
 
 def _leave_unchanged(made: Node, sets: list[Node], shown: str) -> None:
