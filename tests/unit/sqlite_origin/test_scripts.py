@@ -21,8 +21,8 @@ from tests.unit.sqlite_origin.moving import NAMESPACE, list_rules, look, make, s
 SCRIPTS = Path(__file__).parent / "scripts"
 CASES = Path(__file__).parents[2] / "cases" / "schema"
 ALL = [SCRIPTS / "rental.sql", SCRIPTS / "trade.sql", CASES / "music.sql"]
-# A view that joins by USING names two columns at once, of which SQLite renames one after the other.
-LOST = {"music": {"best", "best_insert"}}
+# Its view joins by USING, which SQLite does not rename: the view gets its words, the trigger on it not.
+LOST = {"music": {"best_insert"}}
 # Triggers that hand a key on, which a person has to look at.
 MEANS = {"music": {("SCHEMA-REWRITE-USED", "trigger", "best_insert")}}
 KEYS = {"rental": "actor", "trade": "Employees", "music": "artist"}

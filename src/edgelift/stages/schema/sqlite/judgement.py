@@ -58,6 +58,7 @@ from edgelift.stages.schema.sqlite.uses import (
     judge_virtual,
     judge_ways,
 )
+from edgelift.stages.schema.sqlite.words import restore_views
 
 Progress = Callable[[str, int, int], None]
 _INVALID = "SCHEMA-TEXT-INVALID"
@@ -128,7 +129,10 @@ def _rewrite(rewriting: Rewriting) -> Catalogue:
     rewriting.issues += judge_virtual(rewriting)
     rewriting.issues += judge_keys(rewriting)
     leave_out(rewriting)
+    before = set(rewriting.scratch.lost)
     rename(rewriting)
+    if set(rewriting.scratch.lost) != before:
+        rewriting.issues += restore_views(rewriting)
     made = build_catalogue(rewriting, edit_statements(rewriting))
     rewriting.issues += judge_views(rewriting, made)
     return made
