@@ -21,7 +21,9 @@ PASSED = {
     "plan.transactions", "data.rows:main", "data.sequences:main", "build.dry-run", "verify.data", "verify.faults",
     "verify.parity.generated", "verify.parity.recorded", "verify.state:main", "verify.tests", "verify.mutants",
 }  # fmt: skip
-pytestmark = pytest.mark.skipif(not NIGHTLY, reason="two lifts: nightly; the everyday ones are on objects")
+pytestmark = pytest.mark.skipif(
+    not NIGHTLY, reason="two lifts: nightly; the everyday ones are on objects"
+)
 
 
 @pytest.fixture
@@ -71,7 +73,9 @@ def test_from_sqlite(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [notice["author"] for notice in read_by_http(board)] == ["asa", "bo", "asa", "dee"]
 
 
-def test_from_postgresql(board: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_postgresql(
+    board: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = postgres_server.create_database("board_d1")
     postgres_server.run((board / "schema.postgres.sql").read_text(), "board_d1")
     monkeypatch.setenv("DATABASE_URL", url.replace("postgresql:", "postgresql+psycopg2:"))
@@ -84,6 +88,7 @@ def test_from_postgresql(board: Path, postgres_server: PostgresServer, monkeypat
     left = postgres_server.run("SELECT datname FROM pg_database WHERE datname LIKE 'edgelift_%'")
     assert left == []
     postgres_server.run('DROP DATABASE "board_d1" WITH (FORCE)')
-    assert os.environ["DATABASE_URL"].partition("@")[2] not in (
-        board / ".edgelift" / "build" / "worker" / "wrangler.jsonc"
-    ).read_text()
+    assert (
+        os.environ["DATABASE_URL"].partition("@")[2]
+        not in (board / ".edgelift" / "build" / "worker" / "wrangler.jsonc").read_text()
+    )

@@ -152,9 +152,9 @@ def test_what_cannot_be_kept_is_found_before_the_cut(repairs: Lifted, tmp_path: 
     text = app.read_text()
     body = "".join(f"    {line}\n" for line in LINES.values())
     app.write_text(f'{text}\n\n@app.get("/extra")\ndef extra():\n{body}    return ""\n{MADE_UP}')
-    (folder / "test_repairs.py").open("a").write(
-        '\n\ndef test_old():\n    assert call("/old?days=3")[0] == 200\n'
-    )
+    tests = folder / "test_repairs.py"
+    asked = "\n\ndef test_old():\n    assert call('/old?days=3')[0] == 200\n"
+    tests.write_text(tests.read_text() + asked)
     done = run_edgelift("plan", folder, "--json")
     assert done.returncode == 3, done.stdout + done.stderr
     outcome = json.loads(done.stdout)["outcome"]

@@ -175,7 +175,9 @@ def test_a_server_that_cannot_be_used_says_so(
     assert "wrong" not in str(raised.value)
 
 
-def test_a_scratch_copy_is_dropped_with_its_block_and_a_killed_run_s_before_it(origin: Origin) -> None:
+def test_a_scratch_copy_is_dropped_with_its_block_and_a_killed_run_s_before_it(
+    origin: Origin,
+) -> None:
     prefix = copy_prefix(origin.project, origin.section, "plan")
     origin.copies.make_template(f"{prefix}left")
     with open_scratch(origin.project, {"main": origin.section}, "plan") as urls:
@@ -184,7 +186,10 @@ def test_a_scratch_copy_is_dropped_with_its_block_and_a_killed_run_s_before_it(o
         assert "DATABASE_URL" in name_copies({"main": origin.section}, urls)
         assert urls["main"].database in name_copies({"main": origin.section}, urls)["DATABASE_URL"]
     assert origin.copies.list_names(prefix) == []
-    with pytest.raises(KeyboardInterrupt), open_scratch(origin.project, {"main": origin.section}, "plan"):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_scratch(origin.project, {"main": origin.section}, "plan"),
+    ):
         raise KeyboardInterrupt
     assert origin.copies.list_names(prefix) == []
 

@@ -162,7 +162,9 @@ def test_kinds_of_a_row() -> None:
         ("CREATE TABLE t(id TEXT PRIMARY KEY) WITHOUT ROWID", ("id",)),
     ],
 )
-def test_the_rowid_travels_where_no_column_is_it(db: sqlite3.Connection, sql: str, columns: tuple[str, ...]) -> None:
+def test_the_rowid_travels_where_no_column_is_it(
+    db: sqlite3.Connection, sql: str, columns: tuple[str, ...]
+) -> None:
     db.execute(sql)
     [load] = list_loads(read_catalogue(db))
     assert load.columns == columns

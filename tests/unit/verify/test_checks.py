@@ -160,7 +160,9 @@ def test_percentiles():
 
 
 def sent(sql, kind="text", line=3):
-    return RecordedStatement(path="app.py", line=line, engine="postgresql", sql=sql, kind=kind, bound=False)
+    return RecordedStatement(
+        path="app.py", line=line, engine="postgresql", sql=sql, kind=kind, bound=False
+    )
 
 
 def sql_run(*accepted):
@@ -180,7 +182,9 @@ REFUSED = "SELECT now() - interval '1 day' FROM jobs"
         ([sent(REFUSED)], ("SQL-DIALECT-TEXT",), Status.PASS, (f"app.py:3 {REFUSED} (it computes with intervals)",)),
     ],
 )  # fmt: skip
-def test_sql_of_flows_without_a_form_fails_unless_it_was_accepted(statements, accepted, status, detail):
+def test_sql_of_flows_without_a_form_fails_unless_it_was_accepted(
+    statements, accepted, status, detail
+):
     check = check_sql(sql_run(*accepted), statements)
     assert (check.status, tuple(check.detail)) == (status, detail)
     assert check.counts["statements"] == len(statements)

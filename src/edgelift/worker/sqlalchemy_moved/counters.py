@@ -52,7 +52,8 @@ def _read_key(table: str, connection: Any) -> str:
     try:
         cursor.execute(
             "SELECT c.name FROM sqlite_master m, pragma_table_info(m.name) c "
-            "WHERE m.type = 'table' AND m.name = ? COLLATE NOCASE AND m.sql LIKE '%AUTOINCREMENT%' AND c.pk = 1",
+            "WHERE m.type = 'table' AND m.name = ? COLLATE NOCASE "
+            "AND m.sql LIKE '%AUTOINCREMENT%' AND c.pk = 1",
             (table,),
         )
         row = cursor.fetchone()

@@ -1,7 +1,7 @@
 """Rules about SQL in the source that a Worker's SQLite refuses or takes otherwise than SQLite.
 
-D1 and SQL objects run SQLite with an authorizer and an allow-list of functions. What edgelift's driver answers
-itself (sqlite_version(), most PRAGMAs) is no finding. Only SQL in string literals is seen.
+D1 and SQL objects run SQLite with an authorizer and an allow-list of functions. What edgelift's
+driver answers itself (sqlite_version(), most PRAGMAs) is no finding. Only SQL in string literals is seen.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ PRAGMA = Rule(
     id="SQL-PRAGMA",
     level=Level.WARNING,
     title="Sets a PRAGMA that has no effect",
-    why="foreign keys are always checked, whatever is set: by D1 at each statement, by a SQL object "
-    "at the latest when the transaction ends",
+    why="foreign keys are always checked, whatever is set: by D1 at each statement, by a SQL "
+    "object at the latest when the transaction ends",
     tip="use PRAGMA defer_foreign_keys, or order the statements so that every reference exists",
 )
 PY_FUNCTION = Rule(
@@ -78,8 +78,8 @@ EXTENSION = Rule(
 )
 RULES = (ATTACH, TEMPORARY, VACUUM, FUNCTION, REGEXP, PRAGMA, PY_FUNCTION, EXTENSION)
 
-# Core functions that the allow-list of both (workerd, util/sqlite.c++) lacks, with what to use instead;
-# each is proven refused, and each substitute taken, by tests/workerd/test_sql_rules.py.
+# Core functions that the allow-list of both (workerd, util/sqlite.c++) lacks, with what to use
+# instead; each is proven refused, and each substitute taken, by tests/workerd/test_sql_rules.py.
 REFUSED_FUNCTIONS = {
     "if": "iif",
     "json_pretty": "",
