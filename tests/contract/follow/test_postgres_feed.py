@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.model.mover_settings import CastSection, SchemaSection
 from edgelift.sources.change_feed import Edit, Emptied, open_followed
-from edgelift.sources.postgres import replication
-from edgelift.sources.postgres.replication import check_following
+from edgelift.sources.postgres import slots
+from edgelift.sources.postgres.follow_checks import check_following
 from edgelift.targets.object_files import name_object
 from tests.contract.follow.feeds import Feeding, build_subject, open_feed
 
@@ -271,7 +272,7 @@ def test_what_cannot_be_followed_is_found_at_what_holds_the_rows(
 
 
 def test_transactions_that_do_not_end_are_named(url: str, monkeypatch) -> None:
-    monkeypatch.setattr(replication, "_OPEN_S", 0.5)
+    monkeypatch.setattr(slots, "_OPEN_S", 0.5)
     with psycopg.connect(url) as db, open_followed(build_subject(url)) as followed:
         db.execute("UPDATE t SET n = 0 WHERE id = 1")
         with (
@@ -350,3 +351,11 @@ def test_a_standby_is_told_to_be_one(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as db:
         (problem,) = check_following(Standby(db), [])  # type: ignore[arg-type]
     assert "standby" in problem.why
+
+
+def test_a_clock_that_jumps_makes_no_negative_lag(feeding: Feeding, run: Run, url: str) -> None:
+    run("UPDATE t SET n = 0")
+    behind = feeding.feed.read_lag("0/1", time.time() + 9_000)
+    assert behind.behind > 0
+    assert behind.seconds == 0.0
+    assert feeding.feed.read_lag("0/1", time.time() - 9_000).seconds >= 9_000

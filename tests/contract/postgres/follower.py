@@ -27,11 +27,8 @@ from edgelift.sources.postgres.messages import (
     to_position,
     write_position,
 )
-from edgelift.sources.postgres.replication import (
-    ChangeStream,
-    create_publication,
-    create_slot,
-)
+from edgelift.sources.postgres.replication import ChangeStream
+from edgelift.sources.postgres.slots import create_publication, create_slot
 
 
 class KilledError(Exception):

@@ -17,10 +17,10 @@ from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.rows.engine import read_rows
 from edgelift.sources.postgres import open_postgres, replication
 from edgelift.sources.postgres.connection import connect, to_address
+from edgelift.sources.postgres.follow_checks import check_following
 from edgelift.sources.postgres.messages import Commit, RowChange, to_position, write_position
-from edgelift.sources.postgres.replication import (
-    ChangeStream,
-    check_following,
+from edgelift.sources.postgres.replication import ChangeStream
+from edgelift.sources.postgres.slots import (
     create_publication,
     create_slot,
     drop_following,
@@ -346,8 +346,8 @@ def test_a_slot_that_is_there_or_gone_is_named(origin) -> None:
 
 
 def test_a_second_reader_of_a_slot_is_refused_for_a_while(origin, monkeypatch) -> None:
-    monkeypatch.setattr(replication, "_BUSY_TRIES", 2)
-    monkeypatch.setattr(replication, "_BUSY_WAIT_S", 0.01)
+    monkeypatch.setattr(replication, "BUSY_TRIES", 2)
+    monkeypatch.setattr(replication, "BUSY_WAIT_S", 0.01)
     name = f"slot_{origin.rpartition('/')[2]}"
     first, position = open_slot(origin, name)
     with pytest.raises(OriginError) as caught:

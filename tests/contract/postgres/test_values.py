@@ -24,12 +24,8 @@ from edgelift.sources.postgres import open_postgres
 from edgelift.sources.postgres.changes import RowDecoder, check_relation
 from edgelift.sources.postgres.connection import connect, to_address
 from edgelift.sources.postgres.messages import Commit, Relation, RowChange
-from edgelift.sources.postgres.replication import (
-    ChangeStream,
-    create_publication,
-    create_slot,
-    drop_following,
-)
+from edgelift.sources.postgres.replication import ChangeStream
+from edgelift.sources.postgres.slots import create_publication, create_slot, drop_following
 
 INTS = "{}::text", int
 # A REAL column keeps -0.0 as 0.0: SQLite stores whole numbers there as integers.

@@ -174,13 +174,16 @@ class Origin:
     def assert_same(self) -> None:
         """Compare both sides by plain SQL, without edgelift."""
         for table, columns in self.tables.items():
-            query = f"SELECT {columns} FROM {table}"
-            origin = (
-                read_target(Path(self.url), query)
-                if self.kind == "sqlite"
-                else read_plainly(self.url, query)
-            )
-            assert origin == read_target(self.target, query), table
+            self.compare_table(table, columns, self.target)
+
+    def compare_table(self, table: str, columns: str, target: Path) -> None:
+        query = f"SELECT {columns} FROM {table}"
+        origin = (
+            read_target(Path(self.url), query)
+            if self.kind == "sqlite"
+            else read_plainly(self.url, query)
+        )
+        assert origin == read_target(target, query), table
 
     def count_applied(self) -> int:
         found = read_checkpoint(self.target)

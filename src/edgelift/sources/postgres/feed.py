@@ -39,6 +39,7 @@ from edgelift.sources.postgres.connection import (
 )
 from edgelift.sources.postgres.database import open_postgres
 from edgelift.sources.postgres.errors import origin_errors
+from edgelift.sources.postgres.follow_checks import check_following
 from edgelift.sources.postgres.messages import (
     Begin,
     Commit,
@@ -51,10 +52,8 @@ from edgelift.sources.postgres.messages import (
     write_position,
 )
 from edgelift.sources.postgres.messages import Change as Message
-from edgelift.sources.postgres.replication import (
-    SILENCE_S,
-    ChangeStream,
-    check_following,
+from edgelift.sources.postgres.replication import SILENCE_S, ChangeStream
+from edgelift.sources.postgres.slots import (
     create_publication,
     create_slot,
     drop_following,
@@ -116,7 +115,7 @@ class PostgresFollowed:
         """Return what stands in the way: settings, rights, tables whose rows cannot be named."""
         with origin_errors(self._address.place):
             found = [
-                FollowProblem(problem.table, problem.why, problem.tip)
+                problem
                 for problem in check_following(self._connection, [t.origin for t in self.tables])
                 # A slot of ours is taken already when following goes on.
                 if not ("slot is free" in problem.why and self._read_slot() is not None)
