@@ -18,9 +18,9 @@ from tests.shared_venv import make_venv
 
 APPS = Path(__file__).parents[2] / "apps" / "recorded"
 DRIVERS = [
-    "psycopg2-binary", "psycopg[binary]", "asyncpg", "pg8000", "aiopg", "pymysql", "aiomysql", "sqlalchemy[asyncio]>=2",
+    "psycopg2-binary", "psycopg[binary]", "asyncpg", "pg8000", "aiopg", "pymysql", "aiomysql", "sqlalchemy[asyncio]>=2", "django>=5.2,<6",
 ]  # fmt: skip
-POSTGRES = ("psycopg2", "psycopg", "asyncpg", "pg8000", "aiopg", "sqlalchemy")
+POSTGRES = ("psycopg2", "psycopg", "asyncpg", "pg8000", "aiopg", "sqlalchemy", "django")
 MYSQL = ("pymysql", "aiomysql")
 
 
@@ -93,7 +93,7 @@ def test_statements_are_recorded_and_the_app_notices_nothing(
 DISK = {
     "psycopg2": "IoError 58030 disk I/O error", "psycopg": "IoError 58030 disk I/O error",
     "asyncpg": "PostgresIOError 58030 disk I/O error", "pg8000": "DatabaseError 58030 disk I/O error",
-    "aiopg": "IoError 58030", "sqlalchemy": "OperationalError 58030",
+    "aiopg": "IoError 58030", "sqlalchemy": "OperationalError 58030", "django": "OperationalError IoError",
     "pymysql": "OperationalError 1030 disk I/O error", "aiomysql": "OperationalError 1030 disk I/O error",
 }  # fmt: skip
 CASES = [
@@ -105,6 +105,7 @@ CASES = [
         "pg8000": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 2": 2},
         "aiopg": {"write 1": 0, "written 1": 0},
         "sqlalchemy": {"write 1": 0, "write 2": 1, "write 3": 2, "written 3": 2, "commit 3": 2},
+        "django": {"write 1": 0, "write 2": 1, "commit 3": 2},
         "pymysql": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
         "aiomysql": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
     }.items()

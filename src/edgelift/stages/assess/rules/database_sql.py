@@ -1,7 +1,8 @@
 """Rules about SQL in the source that a Worker's SQLite refuses or takes otherwise than SQLite.
 
 D1 and SQL objects run SQLite with an authorizer and an allow-list of functions. What edgelift's
-driver answers itself (sqlite_version(), most PRAGMAs) is no finding. Only SQL in string literals is seen.
+driver answers itself (sqlite_version(), most PRAGMAs) is no finding. Only SQL in string literals is
+seen.
 """
 
 from __future__ import annotations
