@@ -55,9 +55,16 @@ class Assigned(models.Func):
             return (sql, params) if places is None else (f"ROUND({sql}, {places})", params)
         field = getattr(source, "_output_field_or_none", None)
         exact = not isinstance(field, models.FloatField | models.DecimalField)
+        exact = exact and not (connection.origin == "mysql" and _divides(source))
         return (sql, params) if exact else (f"CAST(ROUND({sql}) AS INTEGER)", params)
 
     as_sqlite = as_sql
+
+
+def _divides(source: Any) -> bool:
+    """Return whether an expression has a quotient, which has places in MySQL."""
+    parts = source.flatten() if hasattr(source, "flatten") else ()
+    return any(getattr(part, "connector", "") == "/" for part in parts)
 
 
 def _assign_integer(field: Any, value: Any, connection: Any) -> Any:

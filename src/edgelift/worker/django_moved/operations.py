@@ -211,6 +211,12 @@ class MysqlOperations(MovedOperations):
         """Return the range of the server's type."""
         return self._RANGES.get(internal_type) or super().integer_field_range(internal_type)
 
+    def adapt_timefield_value(self, value: Any) -> Any:
+        """Return the text of a time of day, which has no time zone."""
+        if isinstance(value, dt.time) and timezone.is_aware(value):
+            raise ValueError("MySQL backend does not support timezone-aware times.")
+        return super().adapt_timefield_value(value)
+
     def on_conflict_suffix_sql(
         self, fields: Any, on_conflict: Any, update_fields: Any, unique_fields: Any
     ) -> str:

@@ -84,21 +84,25 @@ def _has_own(field: Any) -> bool:
     return hasattr(field.base_field, "from_db_value")
 
 
-def write_items(field: Any, values: list[Any], connection: Any) -> Any:
-    """Return the JSON text of an array's values, as PostgreSQL's to_json writes them."""
-    return write_array(_prepare(field.base_field, values, connection))
+def write_items(field: Any, values: list[Any], connection: Any, *, prepared: bool = False) -> Any:
+    """Return the JSON text of an array's values, as PostgreSQL's to_json writes them.
+
+    `prepared` tells that the elements' field has seen them.
+    """
+    return write_array(_prepare(field.base_field, values, connection, prepared=prepared))
 
 
-def _prepare(base: Any, values: Any, connection: Any) -> list[Any]:
+def _prepare(base: Any, values: Any, connection: Any, *, prepared: bool) -> list[Any]:
     nested = hasattr(base, "base_field") and hasattr(base, "size")
     made: list[Any] = []
     for value in values:
         if value is None:
             made.append(None)
         elif nested:
-            made.append(_prepare(base.base_field, value, connection))
+            made.append(_prepare(base.base_field, value, connection, prepared=prepared))
         else:
-            made.append(_prepare_item(base, base.get_prep_value(value), connection))
+            seen = value if prepared else base.get_prep_value(value)
+            made.append(_prepare_item(base, seen, connection))
     return made
 
 
@@ -137,6 +141,8 @@ def _read_item(base: Any, value: Any, connection: Any) -> Any:
         return None
     if isinstance(value, list) and hasattr(base, "base_field"):
         return read_items(base, value, connection)
+    if isinstance(base, models.JSONField):
+        return json.loads(json.dumps(value, default=float))
     reader = _READERS.get(base.get_internal_type())
     found = reader(value, base) if reader else value
     if isinstance(found, dt.datetime):
@@ -185,17 +191,37 @@ def _patch_range(kind: Any) -> None:
     def get_db_prep_value(self: Any, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = value if prepared else self.get_prep_value(value)
         if isinstance(value, Range) and is_moved(connection):
-            return write_range(value, self.db_type(connection) or "")
+            placed = _place_ends(value, connection)
+            return write_range(placed, self.db_type(connection) or "")
         return value
 
     def from_db_value(self: Any, value: Any, expression: Any, connection: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return read_range(value, self.range_type, lambda end: _read_end(self.base_field, end))
+        found = read_range(value, self.range_type, lambda end: _read_end(self.base_field, end))
+        return _change_ends(found, connection.read_zoned) if is_moved(connection) else found
 
     kind.get_db_prep_value = get_db_prep_value
     kind.from_db_value = from_db_value
     _patch_types(kind, "text")
+
+
+def _place_ends(value: Range, connection: Any) -> Range:
+    def place(end: dt.datetime) -> dt.datetime:
+        placed: dt.datetime = end if end.tzinfo else connection.place_naive(end)
+        return placed
+
+    return _change_ends(value, place)
+
+
+def _change_ends(value: Range, change: Any) -> Range:
+    """Return a range whose moments are changed; other ends stay as they are."""
+    if value.isempty:
+        return value
+    lower, upper = (
+        change(end) if isinstance(end, dt.datetime) else end for end in (value.lower, value.upper)
+    )
+    return type(value)(lower, upper, value._bounds)
 
 
 def _read_end(base: Any, text: str) -> Any:

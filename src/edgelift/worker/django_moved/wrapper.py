@@ -19,6 +19,7 @@ from edgelift.worker.django_moved.cursors import MovedCursor, read_number
 from edgelift.worker.django_moved.features import MysqlFeatures, PostgresFeatures
 from edgelift.worker.django_moved.introspection import MovedIntrospection
 from edgelift.worker.django_moved.operations import MysqlOperations, PostgresOperations
+from edgelift.worker.django_moved.values import write_moment
 from edgelift.worker.sqlalchemy_moved import counters
 
 _ABORTED = "current transaction is aborted, commands ignored until end of transaction block\n"
@@ -50,6 +51,8 @@ class MovedWrapper(sqlite.DatabaseWrapper):
         super().__init__(*arguments, **options)
         self.failed = False
         self.inserted = False
+        # When the open transaction began, as the rows have it.
+        self.began: str | None = None
         # Whether the ORM runs a statement, which reads values by its fields.
         self.of_orm = False
 
@@ -93,6 +96,10 @@ class MovedWrapper(sqlite.DatabaseWrapper):
         return cursor
 
     # Transactions
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self.began = write_moment(dt.datetime.now(dt.UTC))
+        super()._start_transaction_under_autocommit()
 
     def check_transaction(self, query: str) -> None:
         """Raise InternalError inside a transaction that an error has ended, as PostgreSQL does."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import models
 from django.db.models.expressions import Value
+from django.db.models.fields.json import KeyTransform
 
-from edgelift.worker.django_moved.rules.arrays import _refuse
+from edgelift.worker.django_moved.rules.arrays import refuse
+from edgelift.worker.django_moved.rules.documents import as_json
 
 _AGGREGATES = "django.contrib.postgres.aggregates.general."
 
@@ -45,6 +47,9 @@ def _array(node: Any, compiler: Any, connection: Any) -> Any:
 
 def _document(node: Any, compiler: Any, connection: Any) -> Any:
     source = _split(node)[0][0]
+    if isinstance(source, KeyTransform):
+        sql, params = as_json(source, compiler)
+        return _collect(node, compiler, f"JSON({sql})", params)
     sql, params = compiler.compile(source)
     if isinstance(source.output_field, models.BooleanField):
         text = f"JSON(CASE WHEN {sql} THEN 'true' WHEN NOT {sql} THEN 'false' ELSE 'null' END)"
@@ -89,7 +94,7 @@ RULES = {
     f"{_AGGREGATES}StringAgg": _text,
     f"{_AGGREGATES}BoolAnd": _extreme("MIN"),
     f"{_AGGREGATES}BoolOr": _extreme("MAX"),
-    f"{_AGGREGATES}BitAnd": _refuse,
-    f"{_AGGREGATES}BitOr": _refuse,
-    f"{_AGGREGATES}BitXor": _refuse,
+    f"{_AGGREGATES}BitAnd": refuse,
+    f"{_AGGREGATES}BitOr": refuse,
+    f"{_AGGREGATES}BitXor": refuse,
 }

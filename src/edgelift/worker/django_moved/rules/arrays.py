@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import models
 from django.db.models.expressions import Func, Value
 from django.db.utils import NotSupportedError
 
@@ -21,7 +22,8 @@ def _compile_array(lookup: Any, compiler: Any, connection: Any) -> Any:
     if isinstance(rhs, Func) and rhs.extra.get("function") == "ARRAY":
         sources = rhs.get_source_expressions()
         if all(isinstance(source, Value) for source in sources):
-            return "%s", (write_items(field, [s.value for s in sources], connection),)
+            values = [source.value for source in sources]
+            return "%s", (write_items(field, values, connection, prepared=True),)
         parts = [compiler.compile(source) for source in sources]
         params = tuple(param for _, listed in parts for param in listed)
         return f"JSON_ARRAY({', '.join(sql for sql, _ in parts)})", params
@@ -83,14 +85,17 @@ def _slice(node: Any, compiler: Any, connection: Any) -> Any:
     rows = (
         f"SELECT value FROM JSON_EACH({sql}) WHERE key >= {int(node.start) - 1}{last} ORDER BY key"
     )
-    return f"(SELECT JSON_GROUP_ARRAY(value) FROM ({rows}))", params
+    made = f"(SELECT JSON_GROUP_ARRAY(value) FROM ({rows}))"
+    return f"CASE WHEN {sql} IS NOT NULL THEN {made} END", (*params, *params)
 
 
 def _subquery(node: Any, compiler: Any, connection: Any) -> Any:
     """Return ARRAY(SELECT ...)."""
     sql, params = node.query.as_sql(compiler, connection)
     inner = sql[1:-1] if sql.startswith("(") and sql.endswith(")") else sql
-    return f"(WITH s(v) AS ({inner}) SELECT JSON_GROUP_ARRAY(v) FROM s)", params
+    is_json = isinstance(node.output_field.base_field, models.JSONField)
+    value = "JSON(v)" if is_json else "v"
+    return f"(WITH s(v) AS ({inner}) SELECT JSON_GROUP_ARRAY({value}) FROM s)", params
 
 
 def _is_hstore(node: Any) -> bool:
@@ -129,7 +134,7 @@ def _contains_pairs(node: Any, compiler: Any, connection: Any) -> Any:
     return (
         documents.contains(node, compiler, connection)
         if _is_hstore(node)
-        else _refuse(node, compiler, connection)
+        else refuse(node, compiler, connection)
     )
 
 
@@ -137,11 +142,11 @@ def _contained_pairs(node: Any, compiler: Any, connection: Any) -> Any:
     return (
         documents.contained(node, compiler, connection)
         if _is_hstore(node)
-        else _refuse(node, compiler, connection)
+        else refuse(node, compiler, connection)
     )
 
 
-def _refuse(node: Any, compiler: Any, connection: Any) -> Any:
+def refuse(node: Any, compiler: Any, connection: Any) -> Any:
     """Raise NotSupportedError: the node has no form in SQLite."""
     name = type(node).__name__
     raise NotSupportedError(f"{name} of PostgreSQL has no form in the moved database.")
@@ -177,6 +182,6 @@ RULES = {
             "django.contrib.postgres.search.SearchHeadline",
             "django.contrib.postgres.search.TrigramBase",
         ),
-        _refuse,
+        refuse,
     ),
 }  # fmt: skip

@@ -106,7 +106,7 @@ def contains(node: Any, compiler: Any, connection: Any) -> Any:
     lhs, params = (
         compiler.compile(node.lhs)
         if not isinstance(node.lhs, KeyTransform)
-        else _as_json(node.lhs, compiler)
+        else as_json(node.lhs, compiler)
     )
     plain, value = _plain_value(node)
     if plain:
@@ -121,7 +121,7 @@ def contained(node: Any, compiler: Any, connection: Any) -> Any:
     lhs, params = (
         compiler.compile(node.lhs)
         if not isinstance(node.lhs, KeyTransform)
-        else _as_json(node.lhs, compiler)
+        else as_json(node.lhs, compiler)
     )
     plain, value = _plain_value(node)
     if plain:
@@ -147,7 +147,7 @@ def _generic(whole: Any, part: Any) -> Any:
     return f"({known} AND NOT EXISTS ({missing}))", (*whole[1], *part[1], *part[1], *whole[1])
 
 
-def _as_json(node: Any, compiler: Any) -> Any:
+def as_json(node: Any, compiler: Any) -> Any:
     """Return the JSON text at a path, None where there is none."""
     sql, params, keys = node.preprocess_lhs(compiler, compiler.connection)
     return f"({sql} -> %s)", (*params, write_path(keys))
@@ -160,7 +160,7 @@ def _has_keys(joined: str) -> Any:
         if connection.origin != "postgresql" or any(not isinstance(k, str | int) for k in keys):
             return None
         path_of = isinstance(node.lhs, KeyTransform)
-        sql, params = _as_json(node.lhs, compiler) if path_of else compiler.compile(node.lhs)
+        sql, params = as_json(node.lhs, compiler) if path_of else compiler.compile(node.lhs)
         parts, values = [], []
         for key in keys:
             path = f"$.{json.dumps(str(key), ensure_ascii=False)}"
@@ -233,6 +233,9 @@ def _make_json(node: Any, compiler: Any, connection: Any) -> Any:
     return copy.as_sql(compiler, connection, function=function)
 
 
+_AS_JSON = frozenset({"ArrayField", "HStoreField"})
+
+
 class _Element(expressions.ExpressionWrapper):
     """A part of a document under construction."""
 
@@ -248,7 +251,8 @@ class _Element(expressions.ExpressionWrapper):
             return text, (*params, *params)
         if isinstance(field, models.DateTimeField):
             return f"(REPLACE({sql}, ' ', 'T') || '+00:00')", params
-        return (f"JSON({sql})", params) if isinstance(field, models.JSONField) else (sql, params)
+        as_json = isinstance(field, models.JSONField) or type(field).__name__ in _AS_JSON
+        return (f"JSON({sql})", params) if as_json else (sql, params)
 
 
 RULES = {

@@ -13,16 +13,22 @@ from edgelift.worker.django_moved.rules.letters import write_lower, write_upper
 from edgelift.worker.django_moved.rules.numbers import round_to_even
 
 _NOW = "(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000')"
+# No subquery, which would be computed once for all rows.
 _UUID = (
-    "(SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' || "
-    "substr('89ab', 1 + (unicode(substr(h, 17, 1)) %% 4), 1) || substr(h, 18, 3) || '-' || "
-    "substr(h, 21) FROM (SELECT lower(hex(randomblob(16))) AS h))"
+    "LOWER(HEX(RANDOMBLOB(4)) || '-' || HEX(RANDOMBLOB(2)) || '-4' || "
+    "SUBSTR(HEX(RANDOMBLOB(2)), 2) || '-' || SUBSTR('89ab', 1 + (RANDOM() & 3), 1) || "
+    "SUBSTR(HEX(RANDOMBLOB(2)), 2) || '-' || HEX(RANDOMBLOB(6)))"
 )
 _TEXT = "django.db.models.functions.text."
 
 
 def _now(node: Any, compiler: Any, connection: Any) -> Any:
     return _NOW, ()
+
+
+def _transaction_now(node: Any, compiler: Any, connection: Any) -> Any:
+    began = connection.began if connection.in_atomic_block else None
+    return (_NOW, ()) if began is None else ("%s", (began,))
 
 
 def _new_uuid(node: Any, compiler: Any, connection: Any) -> Any:
@@ -158,6 +164,6 @@ RULES = {
     "django.db.models.functions.comparison.Cast": _cast,
     f"{_TEXT}Upper": _change_case(write_upper, "UPPER"),
     f"{_TEXT}Lower": _change_case(write_lower, "LOWER"),
-    "django.contrib.postgres.functions.TransactionNow": _now,
+    "django.contrib.postgres.functions.TransactionNow": _transaction_now,
     "django.contrib.postgres.functions.RandomUUID": _new_uuid,
 }
