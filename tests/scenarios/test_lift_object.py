@@ -15,9 +15,12 @@ import httpx
 import pytest
 
 import edgelift
+from edgelift.stages.build.parts import Database
 from edgelift.targets.workerd import database_file
+from edgelift.targets.workerd.process import run_workerd
 from tests.scenarios.conftest import ROOT, lift, run_edgelift
 from tests.shared_venv import make_venv
+from tests.workerd.upload.sql_server import SECRET, ask_app, configure_project
 
 BANK = ROOT / "tests" / "apps" / "bank"
 
@@ -48,6 +51,30 @@ def test_the_plan_chooses_the_object_and_says_why(bank: Path, lifted: dict) -> N
     assert "real transactions, for D1 would lose" in page
     levels = {f["level"] for f in lifted["findings"] if f["rule"].startswith("TXN-")}
     assert levels == {"note"}
+
+
+def test_the_built_sql_project_takes_the_rows(
+    bank: Path, lifted: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As DEPLOY.md says, with the project as build wrote it; an independent look by the app's own way in."""
+    steps = (bank / ".edgelift/build/worker/DEPLOY.md").read_text()
+    assert "edgelift data . --upload https://bank-sql." in steps
+    project = tmp_path / "sql"
+    shutil.copytree(bank / ".edgelift/build/sql", project)
+    database = Database(name="main", binding="DB", path="", strategy="object")
+    monkeypatch.setenv("EDGELIFT_LOAD_SECRET", SECRET)
+    with run_workerd(configure_project(project, (database,))) as process:
+        url = f"http://127.0.0.1:{process.port}"
+        looked = run_edgelift("data", bank, "--upload", url, "--dry-run")
+        assert "would be loaded" in looked.stdout, looked.stderr
+        done = run_edgelift("data", bank, "--upload", url, "--json")
+        assert done.returncode == 0, done.stderr
+        [state] = json.loads(done.stdout)["uploads"]
+        with closing(sqlite3.connect(bank / ".edgelift/data/target/main.sqlite")) as db:
+            expected = db.execute("SELECT * FROM account ORDER BY id").fetchall()
+        assert state["state"] == "open"
+        answer = ask_app(process.port, "DB", "SELECT * FROM account ORDER BY id")
+        assert answer["results"][0]["rows"] == [list(row) for row in expected]
 
 
 def test_every_check_that_ran_passed(lifted: dict) -> None:

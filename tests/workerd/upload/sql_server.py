@@ -79,12 +79,20 @@ def write_project(
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+    return configure_project(folder, databases, secret)
+
+
+def configure_project(
+    folder: Path, databases: tuple[Database, ...], secret: str = SECRET
+) -> Launch:
+    """Write what workerd needs to run a project that build wrote into a folder."""
     (folder / "caller.mjs").write_text(CALLER)
     (folder / "state").mkdir(exist_ok=True)
-    text = files["wrangler.jsonc"].decode()
+    text = (folder / "wrangler.jsonc").read_text()
     config = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
     bound = config["durable_objects"]["bindings"]
-    sources = sorted((name for name in files if name.endswith(".mjs")), key="src/index.mjs".__ne__)
+    found = [str(file.relative_to(folder)) for file in folder.glob("src/**/*.mjs")]
+    sources = sorted(found, key=lambda name: (name != "src/index.mjs", name))
     (folder / "config.capnp").write_text(
         CONFIG.format(
             date=COMPATIBILITY_DATE,

@@ -44,10 +44,12 @@ CREATE TABLE "odd ""name"(rowid TEXT, "select" REAL);
 CREATE TABLE strict(i INTEGER, t ANY) STRICT;
 CREATE TABLE log(id INTEGER PRIMARY KEY, what TEXT);
 CREATE VIRTUAL TABLE words USING fts5(body);
+CREATE TABLE wide(WIDE);
 CREATE INDEX item_kind ON item(kind, price DESC);
 CREATE VIEW dear AS SELECT * FROM item WHERE price > 10;
 CREATE TRIGGER note AFTER INSERT ON item BEGIN INSERT INTO log(what) VALUES('item ' || new.id); END;
 """
+HARD = HARD.replace("WIDE", ", ".join(f"c{number}" for number in range(100)))
 ROWS: dict[str, list[tuple[Any, ...]]] = {
     "kind(name)": [("a",), ("b",)],
     "item(id, kind, any, price, note, raw, parent)": [
@@ -64,6 +66,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     '"odd ""name"': [("not a rowid", 1.5)],
     "strict": [(1, 2.0), (2, "3"), (3, b"\0")],
     "words": [("some words",), ("more of them",)],
+    "wide": [tuple(range(100)), tuple("x" * number for number in range(100))],
 }
 
 
@@ -163,7 +166,7 @@ def test_every_value_arrives_and_is_proven_before_the_app_gets_in(moved: Moved) 
         assert "has not been loaded yet" in moved.read("SELECT 1")
         assert "has not been loaded yet" in moved.read("DELETE FROM loose", "transaction")
         state = moved.upload()
-        assert (state.state, state.rows, state.resumed) == ("open", 30, 0)
+        assert (state.state, state.rows, state.resumed) == ("open", 32, 0)
         with closing(sqlite3.connect(moved.folder / "shop.db")) as db:
             expected = [list(row) for row in db.execute(QUOTED)]
             logs = db.execute("SELECT count(*) FROM log").fetchone()[0]
@@ -275,7 +278,7 @@ def test_a_look_changes_nothing(moved: Moved) -> None:
     told: list[str] = []
     with moved.serve():
         state = moved.upload(preview=True, emit=lambda event: told.append(str(event)))
-        assert (state.state, state.rows, state.requests) == ("preview", 30, 0)
+        assert (state.state, state.rows, state.requests) == ("preview", 32, 0)
         assert any("MAIN at http" in text and "empty" in text for text in told)
         assert "has not been loaded yet" in moved.read("SELECT 1")
 
@@ -285,7 +288,7 @@ def test_large_rows_and_many_messages(tmp_path: Path) -> None:
     moved = Moved(tmp_path / "shop", rows=12_000, large=bytes(range(256)) * 7_600)
     with moved.serve():
         state = moved.upload()
-        assert state.rows == 12_031
+        assert state.rows == 12_033
         assert state.requests >= 4
         assert moved.read(
             "SELECT length(y), substr(hex(y), 1, 8) FROM loose WHERE x = 'large'"
@@ -357,7 +360,7 @@ def test_the_command_tells_it_in_lines_and_as_json(moved: Moved) -> None:
             text=True,
             check=True,
         )
-        assert "30 rows of 8 tables would be loaded" in looked.stdout
+        assert "32 rows of 9 tables would be loaded" in looked.stdout
         done = subprocess.run(
             [*command, "--upload", moved.url, "--json"], capture_output=True, text=True, check=True
         )
@@ -402,7 +405,7 @@ def test_a_hundred_thousand_rows_through_kills_of_both_sides(tmp_path: Path) -> 
             [*command, moved.url, "--json"], capture_output=True, text=True, check=True
         )
         [state] = json.loads(done.stdout)["uploads"]
-        assert (state["state"], state["rows"]) == ("open", 100_030)
+        assert (state["state"], state["rows"]) == ("open", 100_032)
         assert state["resumed"] >= 4 * killed
         assert moved.read("SELECT count(*), count(DISTINCT x) FROM loose WHERE y LIKE 'row %'") == [
             [100_000, 100_000]

@@ -117,5 +117,5 @@ def test_wrangler_runs_the_sql_project_and_its_door(
     with develop(toolchain, moved.sql) as url:
         moved.url = url
         state = moved.upload()
-        assert (state.state, state.rows) == ("open", 20_030)
+        assert (state.state, state.rows) == ("open", 20_032)
         assert moved.upload().requests == 0
