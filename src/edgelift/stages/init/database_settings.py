@@ -89,7 +89,7 @@ def _add_rules(path: Path, rules: Sequence[str]) -> str:
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
     if "accept" not in document:
         document["accept"] = tomlkit.table()
-    accepted: dict[str, object] = document["accept"]  # type: ignore[assignment]
+    accepted: dict[str, object] = document["accept"]
     accepted["rules"] = list(rules)
     return tomlkit.dumps(document)
 
