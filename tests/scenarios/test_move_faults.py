@@ -10,8 +10,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from typing import Any
 import pytest
 
 import edgelift
+from edgelift.errors import OriginUnavailable, TargetError, UsageError
 from edgelift.events import Progress
+from edgelift.sources import patience
 from tests.contract.mover.moving import read_plainly, read_target
 from tests.scenarios.conftest import NIGHTLY
+from tests.servers.mariadb import start_mariadb
 from tests.servers.postgres import start_postgres
 
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
@@ -184,3 +188,106 @@ def test_killed_at_random_moments_and_run_again(origin: Origin, tmp_path: Path) 
         assert run_move(origin.url, folder) == 0
         assert read_end(folder) == read_end(calm)
     assert killed > MOMENTS // 2
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[int], Path]]:
+    """Give one small file system, where that is allowed: a function of its kilobytes."""
+    place = Path(tempfile.mkdtemp(prefix="edgelift-disk-"))
+    place.chmod(0o755)
+    made: list[int] = []
+
+    def make(kilobytes: int) -> Path:
+        remount = ["-o", f"remount,size={kilobytes}k"] if made else []
+        options = remount or ["-t", "tmpfs", "-o", f"size={kilobytes}k", "none"]
+        done = subprocess.run(["mount", *options, str(place)], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"file systems cannot be mounted here: {done.stderr.decode()}")
+        made.append(kilobytes)
+        return place
+
+    yield make
+    if made:
+        subprocess.run(["umount", str(place)], check=True)
+    place.rmdir()
+
+
+def assert_told(caught: Any, *words: str) -> None:
+    lines = caught.value.lines()
+    assert len(lines) == 3
+    assert all(lines)
+    assert lines[2].startswith("Tip: ")
+    for word in words:
+        assert word in "\n".join(lines)
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not NIGHTLY, reason="nightly: a full target is part of every run elsewhere")
+@pytest.mark.parametrize("workers", [None, 2])
+def test_a_target_that_is_full_at_any_point(
+    make_database, mount, tmp_path: Path, workers: int | None
+) -> None:
+    url = make_database(
+        "CREATE TABLE t (id int PRIMARY KEY, name text);"
+        "INSERT INTO t SELECT n, repeat('x', 200) || n FROM generate_series(1, 20000) n;"
+        "CREATE INDEX i ON t (name)"
+    )
+    options = edgelift.Options(workers=workers)
+    told: list[TargetError | UsageError] = []
+    for kilobytes in (200, 400, 1500, 4000, 6000, 8000, 10000, 12000, 60000):
+        folder = mount(kilobytes) / "moved"
+        try:
+            edgelift.move(url, folder, options=options)
+        except (TargetError, UsageError) as error:
+            told.append(error)
+        else:
+            break
+    assert {(len(error.lines()), "full" in error.why) for error in told} == {(3, True)}
+    assert len({error.what for error in told}) >= 2  # the journal, the copy
+    target = folder / ".edgelift" / "data" / "target" / "main.sqlite"
+    query = "SELECT * FROM t"
+    assert read_plainly(url, query) == read_target(target, query)
+
+
+# A unique key that the server has to sort for, as its collation may tell apart what NOCASE does not.
+SORTED = {
+    "postgres": "CREATE COLLATION tr (provider = icu, locale = 'tr-u-ks-level2', deterministic = false);"
+    "CREATE TABLE t (id int PRIMARY KEY, name text COLLATE tr UNIQUE);"
+    "INSERT INTO t SELECT n, repeat('x', 100) || n FROM generate_series(1, 50000) n",
+    "mysql": "CREATE TABLE t (id int PRIMARY KEY, name varchar(200) COLLATE utf8mb4_turkish_ci UNIQUE);"
+    "INSERT INTO t SELECT seq, CONCAT(REPEAT('x', 100), seq) FROM seq_1_to_50000;",
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(
+    not NIGHTLY, reason="nightly: what the servers say is part of every run elsewhere"
+)
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+def test_a_server_whose_disk_is_full(kind: str, mount, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(patience, "PAUSES_S", (0, 0))
+    place = mount(400_000)
+    settings = {"work_mem": "64kB", "max_wal_size": "64MB"}
+    if kind == "mysql":
+        settings = {"tmp-table-size": "1K", "max-heap-table-size": "16K"}
+    run = start_postgres if kind == "postgres" else start_mariadb
+    with run(place / "own", settings) as server:
+        if kind == "postgres":
+            url = server.create_database()
+            server.run(SORTED[kind], url.rpartition("/")[2])
+        else:
+            server.run_script(SORTED[kind], "app")
+            url = server.make_url("app")
+        filler = place / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(65536))
+        with pytest.raises(OriginUnavailable) as caught:
+            edgelift.move(url, tmp_path / "moved")
+        assert_told(caught, "disk", "full")
+        filler.unlink()
+        outcome = edgelift.move(url, tmp_path / "moved")
+        assert not outcome.failed
+        query = "SELECT id, name FROM t"
+        target = tmp_path / "moved" / ".edgelift" / "data" / "target" / "main.sqlite"
+        assert read_plainly(url, query) == read_target(target, query)
