@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -167,7 +168,8 @@ def _count_unmappable(read: str, charset: str) -> str:
 
 
 def _to_facts(found: Mapping[str, int | None]) -> ColumnFacts:
-    counts = {key: value or 0 for key, value in found.items() if key not in {"min_int", "max_int"}}
+    bounds = {"min_int", "max_int"}
+    counts: dict[str, Any] = {k: v or 0 for k, v in found.items() if k not in bounds}
     return ColumnFacts(min_int=found.get("min_int"), max_int=found.get("max_int"), **counts)
 
 

@@ -104,7 +104,7 @@ def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Meas
     columns = {}
     for f, m in zip(fields, measures, strict=True):
         asked = {name: next(values) for name in m.aggregates}
-        found = {name: int(v) for name, v in asked.items() if v is not None}
+        found: dict[str, Any] = {name: int(v) for name, v in asked.items() if v is not None}
         if row[0] > found.get("nulls", 0):
             found |= m.known
         columns[f.column] = ColumnFacts(**found)
