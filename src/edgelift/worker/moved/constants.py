@@ -108,8 +108,8 @@ def read_lax(kind: Kind, text: str) -> Stored:
 def _convert(text: str, given: Kind, wanted: Kind, now: dt.datetime) -> Stored:
     """Return a text of a kind as another, by the cast between them."""
     if wanted.name in {"int2", "int4", "int8"} and given.name in {"numeric", "float8", "float4"}:
-        text = str(round_half_away(text))
-    if wanted.name in INTEGERS and given.name in NUMBERS:
+        text = str(round_half_away(text)) if _LEADING.fullmatch(text) else text
+    if wanted.name in INTEGERS and given.name in NUMBERS and text.lstrip("+-").isdigit():
         check_range(wanted, int(text))
     elif wanted.name == "date" and category(given) == "moment":
         text = text[:10]

@@ -92,7 +92,12 @@ class MysqlBackend:
 
     def _send_error(self, error: ServerError) -> None:
         number, state = find_number(error)
-        body = struct.pack("<BH", 255, number) + b"#" + state.encode() + error.message.encode()
+        body = (
+            struct.pack("<BH", 255, number)
+            + b"#"
+            + state.encode()
+            + error.message.encode("utf-8", "surrogateescape")
+        )
         self._send(body)
 
     # Logging in
@@ -161,7 +166,8 @@ class MysqlBackend:
         self._send(pack_number(len(columns)))
         for name, kind in columns:
             wire = find_type(kind)
-            parts = [b"def", b"", b"", b"", name.encode(), name.encode()]
+            shown = name.encode("utf-8", "surrogateescape")
+            parts = [b"def", b"", b"", b"", shown, shown]
             self._send(
                 b"".join(pack_text(part) for part in parts)
                 + b"\x0c"

@@ -259,6 +259,8 @@ def read_element(element: Kind) -> Node:
 def _in(builder: Builder, node: Node, scope: Scope) -> Typed:
     if node.args.get("query") is not None:
         return _in_query(builder, node, scope)
+    if not node.expressions:
+        raise syntax_error('syntax error at or near ")"')
     if isinstance(node.this, exp.Tuple):
         rows = [exp.EQ(this=node.this.copy(), expression=row.copy()) for row in node.expressions]
         made = [builder.build(row, scope).node for row in rows]
