@@ -21,6 +21,9 @@ from edgelift.sources.recorded_sql import RecordedStatement, read_recorded, reco
 from edgelift.sources.server_copies import name_copies, open_scratch
 from edgelift.sources.sqlite import SqliteSource
 
+# A database beyond this is not copied to look at its app: verify copies it once, before the cut.
+MOST_BYTES = 2_000_000_000
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -48,7 +51,7 @@ def record_own_tests(
     log = project.folder("logs") / "plan-origin.log"
     log.write_bytes(b"")
     try:
-        with open_scratch(project, servers, "plan") as urls:
+        with open_scratch(project, servers, "plan", MOST_BYTES) as urls:
             copy = copy_origin(project, scratch / "app")
             records = scratch / "sql"
             variables = name_copies(servers, urls) | recording_environment(records, copy)

@@ -199,3 +199,18 @@ def test_an_app_that_no_variable_leads_to_its_copy_is_told(origin: Origin) -> No
     with pytest.raises(OriginError, match="cannot be run on a copy") as raised:
         name_copies({"main": section}, {})
     assert "databases.env" in raised.value.tip
+
+
+def test_a_database_that_is_too_large_is_not_copied(origin: Origin) -> None:
+    size = origin.copies.measure()
+    assert 10_000 < size < 100_000_000
+    sections = {"main": origin.section}
+    with (
+        pytest.raises(OriginError, match="No scratch copy of main") as raised,
+        open_scratch(origin.project, sections, "plan", most_bytes=size - 1),
+    ):
+        raise AssertionError
+    assert f"{size:,} bytes" in raised.value.why
+    assert origin.copies.list_names(copy_prefix(origin.project, origin.section, "plan")) == []
+    with open_scratch(origin.project, sections, "plan", most_bytes=size * 2) as urls:
+        assert set(urls) == {"main"}

@@ -22,6 +22,10 @@ from edgelift.project import DatabaseSection, Project, expand_variables
 class ServerCopies(Protocol):
     """Makes and drops copies of one origin database on one server."""
 
+    def measure(self) -> int:
+        """Return about how many bytes the origin's database takes."""
+        ...
+
     def make_template(self, name: str) -> None:
         """Make a database that holds what the origin's holds now; nobody else opens it."""
         ...
@@ -98,17 +102,27 @@ def name_copies(
 
 @contextlib.contextmanager
 def open_scratch(
-    project: Project, sections: Mapping[str, DatabaseSection], purpose: str
+    project: Project,
+    sections: Mapping[str, DatabaseSection],
+    purpose: str,
+    most_bytes: int | None = None,
 ) -> Iterator[dict[str, ServerUrl]]:
     """Give one copy of each database as it is now; the block's end drops them.
 
-    Those of a killed run for the same purpose are dropped first. Raises OriginError.
+    Those of a killed run for the same purpose are dropped first. Raises OriginError, also for a
+    database of more than `most_bytes`.
     """
     made: dict[str, ServerCopies] = {}
     urls = {}
     try:
         for name, section in sections.items():
             copies = made[name] = open_copies(section)
+            if most_bytes is not None and (size := copies.measure()) > most_bytes:
+                raise OriginError(
+                    f"No scratch copy of {name} is made for this",
+                    why=f"it has about {size:,} bytes, and the server is to be spared",
+                    tip="name a smaller copy of it as url while you plan",
+                )
             prefix = copy_prefix(project, section, purpose)
             for left in copies.list_names(prefix):
                 copies.drop(left)

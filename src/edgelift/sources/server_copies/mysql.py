@@ -44,6 +44,16 @@ class MysqlCopies:
         self._origin = origin
         self._place = place
 
+    def measure(self) -> int:
+        """Return the size of the origin's tables with their indexes, as the server estimates it."""
+        with _connect(self._origin) as db:
+            found = _run(
+                db,
+                "SELECT coalesce(sum(data_length + index_length), 0) FROM "
+                "information_schema.tables WHERE table_schema = DATABASE()",
+            )
+        return int(found[0][0])
+
     def make_template(self, name: str) -> None:
         """Copy the origin's database as it is now; raises OriginError."""
         self._copy(self._origin, name)

@@ -50,6 +50,12 @@ class PostgresCopies:
         self._origin = origin
         self._place = place
 
+    def measure(self) -> int:
+        """Return the size of the origin's database with its indexes."""
+        with _connect(self._origin) as db:
+            row = db.execute("SELECT pg_database_size(current_database())").fetchone()
+        return int(row[0]) if row else 0
+
     def make_template(self, name: str) -> None:
         """Copy the origin's database as it is now; raises OriginError."""
         with self._manage() as db:
