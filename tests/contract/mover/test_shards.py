@@ -312,7 +312,8 @@ def test_numbers_are_counted_for_all_shards_in_a_file_of_their_own(
     last = read_target(data / "target" / "main-0.sqlite", "SELECT max(id) FROM bill")[0][0]
     assert [name for name, _ in given_out] == ["bill", "never"]
     assert [number for _, number in given_out] == [told, 0]
-    assert last <= 45 < 50 <= told
+    assert last <= 45
+    assert told >= 50
     for table in ("firm", "bill", "never"):
         assert read_target(counters, f"SELECT count(*) FROM {table}") == [(0,)]
     loaded = sqlite3.connect(":memory:")
