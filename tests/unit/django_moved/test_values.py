@@ -23,6 +23,8 @@ BERLIN = dt.timezone(dt.timedelta(hours=2))
         (None, None),
         (True, True),
         (5, 5),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, float(2**63)),
         (1.5, 1.5),
         ("x", "x"),
         (b"\0", b"\0"),

@@ -74,6 +74,7 @@ def _assign_integer(field: Any, value: Any, connection: Any) -> Any:
     if kind not in BaseDatabaseOperations.integer_field_ranges:
         return value
     low, high = connection.ops.integer_field_range(kind)
+    high = min(high, 2**63 - 1)  # what the move takes of BIGINT UNSIGNED too
     if kind.startswith("Positive") and connection.origin == "postgresql":
         low = -high - 1  # a check of the table, not the type, keeps it positive
     if not low <= value <= high:

@@ -47,6 +47,8 @@ def write_uuid(value: UUID, form: str) -> Any:
 
 def write_parameter(value: Any, uuid_form: str = "text") -> Any:
     """Return what stands for a parameter in the moved database."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float(value)  # equal to none in a column
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, UUID):

@@ -14,6 +14,7 @@ from edgelift.worker.django_moved.rules import documents
 _ARRAY = "django.contrib.postgres.fields.array."
 _HSTORE = "django.contrib.postgres.fields.hstore."
 _LOOKUPS = "django.contrib.postgres.lookups."
+_RANGES = "django.contrib.postgres.fields.ranges."
 
 
 def _compile_array(lookup: Any, compiler: Any, connection: Any) -> Any:
@@ -152,6 +153,10 @@ def refuse(node: Any, compiler: Any, connection: Any) -> Any:
     raise NotSupportedError(f"{name} of PostgreSQL has no form in the moved database.")
 
 
+_RANGE_PARTS = (
+    "RangeStartsWith", "RangeEndsWith", "IsEmpty", "LowerInclusive", "LowerInfinite",
+    "UpperInclusive", "UpperInfinite", "DateTimeRangeContains", "RangeContainedBy",
+)  # fmt: skip
 RULES = {
     f"{_ARRAY}ArrayContains": _contains,
     f"{_ARRAY}ArrayContainedBy": _contained,
@@ -171,6 +176,7 @@ RULES = {
     "django.contrib.postgres.expressions.ArraySubquery": _subquery,
     **dict.fromkeys(
         (
+            *(f"{_RANGES}{name}" for name in _RANGE_PARTS),
             f"{_LOOKUPS}Overlap", f"{_LOOKUPS}Unaccent", f"{_LOOKUPS}SearchLookup",
             f"{_LOOKUPS}TrigramSimilar", f"{_LOOKUPS}TrigramWordSimilar",
             f"{_LOOKUPS}TrigramStrictWordSimilar",

@@ -35,14 +35,20 @@ def write_path(keys: Any) -> str:
     return "".join(parts)
 
 
-def holds(sql: str, params: Any, value: Any) -> Part:
-    """Return the condition that a document (an expression of JSON text) contains a value."""
+def holds(sql: str, params: Any, value: Any, *, loose: bool = False) -> Part:
+    """Return the condition that a document (an expression of JSON text) contains a value.
+
+    An array contains a primitive that is one of its elements; in MySQL, which is `loose`, an
+    object too.
+    """
     numbers = itertools.count()
     made, values = _holds(sql, list(params), value, numbers)
-    if not isinstance(value, dict | list):
-        # An array contains a primitive that is one of its elements.
-        inner, more = _holds_item("e", value)
-        element = f"EXISTS (SELECT 1 FROM JSON_EACH({sql}) e WHERE {inner})"
+    if loose or not isinstance(value, dict):
+        if isinstance(value, list):
+            return made, values
+        alias = f"e{next(numbers)}"
+        inner, more = _holds_element(alias, value, numbers)
+        element = f"EXISTS (SELECT 1 FROM JSON_EACH({sql}) {alias} WHERE {inner})"
         made = f"({made} OR (JSON_TYPE({sql}) = 'array' AND {element}))"
         values = [*values, *params, *params, *more]
     return made, values
@@ -110,7 +116,8 @@ def contains(node: Any, compiler: Any, connection: Any) -> Any:
     )
     plain, value = _plain_value(node)
     if plain:
-        sql, values = holds(lhs, params, _encode(node, value))
+        loose = connection.origin == "mysql"
+        sql, values = holds(lhs, params, _encode(node, value), loose=loose)
         return f"({lhs} IS NOT NULL AND {sql})", (*params, *values)
     rhs, rhs_params = node.process_rhs(compiler, connection)
     return _generic((lhs, params), (rhs, rhs_params))

@@ -9,7 +9,8 @@ from django.db.utils import NotSupportedError
 
 from edgelift.worker.django_moved.rules.functions import is_definition
 
-_BINARY = frozenset({"c", "posix", "ucs_basic", "binary"})
+_BINARY = frozenset({"c", "posix", "ucs_basic"})
+_OF_SQLITE = frozenset({"binary", "nocase", "rtrim"})
 
 
 def _order(node: Any, compiler: Any, connection: Any) -> Any:
@@ -47,9 +48,11 @@ def _is_never_null(expression: Any, compiler: Any) -> bool:
 def _collate(node: Any, compiler: Any, connection: Any) -> Any:
     """Return COLLATE with SQLite's name of a collation of bytes or of no case."""
     name = node.collation.lower()
+    if name in _OF_SQLITE:
+        return None
     if name in _BINARY or name.endswith("_bin"):
         found = "BINARY"
-    elif name.endswith("_ci") or name == "nocase":
+    elif name.endswith("_ci"):
         found = "NOCASE"
     else:
         raise NotSupportedError(f"SQLite has no collation {node.collation}")
