@@ -12,8 +12,8 @@ import pytest
 
 from edgelift.targets.packages import install_packages, resolve_packages
 from edgelift.targets.workerd import BundleSpec, build_bundle, database_file
-from tests.contract.mover.moving import start_moving
 from tests.contract.moved_sqlalchemy.test_versions import SCENARIO, run_scenario
+from tests.contract.mover.moving import start_moving
 from tests.workerd.conftest import Workshop
 
 pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("moved-sqlalchemy")]
