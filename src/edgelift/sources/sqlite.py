@@ -90,13 +90,19 @@ class SqliteSource:
         raise AssertionError("unreachable")
 
     def take_snapshot(
-        self, destination: Path, progress: Progress = lambda _done, _total: None
+        self,
+        destination: Path,
+        progress: Progress = lambda _done, _total: None,
+        *,
+        thorough: bool = False,
     ) -> Snapshot:
         """Copy the database to `destination`, all of one moment, and check the copy's structure.
 
+        `thorough` compares every index with its table too.
+
         The file appears whole or not at all; `progress` is told (pages done, pages in all).
         """
-        return take_snapshot(self, destination, progress)
+        return take_snapshot(self, destination, progress, thorough=thorough)
 
     @contextlib.contextmanager
     def open(self, shelter: Path | None = None) -> Iterator[sqlite3.Connection]:

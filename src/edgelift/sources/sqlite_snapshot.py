@@ -53,8 +53,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[str, ...] = ()
 
 
-def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -> Snapshot:
+def take_snapshot(
+    source: SqliteSource, destination: Path, progress: Progress, *, thorough: bool = False
+) -> Snapshot:
     """Copy the database to `destination` and return what was taken; see the module for how.
+
+    `thorough` compares indexes with their tables too, which takes much longer.
 
     `progress` is told (pages done, pages in all). Raises OriginUnavailable while the origin is
     locked or will not hold still, OriginError when it is damaged or the disk is full.
@@ -74,7 +78,7 @@ def take_snapshot(source: SqliteSource, destination: Path, progress: Progress) -
             except OriginChanged:
                 if attempt == _TRIES - 1:
                     raise
-        violations = _settle(part, source.path)
+        violations = _settle(part, source.path, thorough=thorough)
         part.replace(destination)
         sync_path(destination.parent)
         status = destination.stat()
@@ -154,20 +158,24 @@ def _copy_pages(
             origin.backup(copy, pages=-1, progress=_Watch(source, progress))
 
 
-def _settle(part: Path, origin: Path) -> list[str]:
+def _settle(part: Path, origin: Path, *, thorough: bool) -> list[str]:
     """Make the copy a plain rollback-journal file, check its structure, and put it on disk."""
     with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as copy:
         copy.execute("PRAGMA journal_mode=DELETE")
-        violations = read_violations(copy, origin)
+        violations = read_violations(copy, origin, thorough=thorough)
     _remove_beside(part)
     sync_path(part)
     return violations
 
 
-def read_violations(db: sqlite3.Connection, origin: Path) -> list[str]:
-    """Return quick_check's sentences on rows that break a rule; raises OriginError for damage."""
+def read_violations(db: sqlite3.Connection, origin: Path, *, thorough: bool = False) -> list[str]:
+    """Return quick_check's sentences on rows that break a rule; raises OriginError for damage.
+
+    `thorough` asks integrity_check, which looks for each row in each index.
+    """
+    check = "integrity_check" if thorough else "quick_check"
     try:
-        found = [str(row[0]) for row in db.execute(f"PRAGMA quick_check({_QUICK_CHECK_ROWS})")]
+        found = [str(row[0]) for row in db.execute(f"PRAGMA {check}({_QUICK_CHECK_ROWS})")]
     except sqlite3.OperationalError as error:
         if str(error).startswith(("no such function", "no such collation", "no such module")):
             return [f"the structure cannot be checked without the app: {error}"]
@@ -177,8 +185,8 @@ def read_violations(db: sqlite3.Connection, origin: Path) -> list[str]:
         raise OriginError(
             f"The database {origin} is damaged",
             why=damage[0],
-            tip=f'see how far: sqlite3 "{origin}" "PRAGMA quick_check"; then restore a backup or '
-            "use sqlite3's .recover",
+            tip=f'see how far: sqlite3 "{origin}" "PRAGMA {check}"; then REINDEX, restore a '
+            "backup or use sqlite3's .recover",
         )
     return [line for line in found if line != "ok"]
 

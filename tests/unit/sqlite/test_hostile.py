@@ -221,3 +221,15 @@ def test_every_spelling_of_a_url_is_the_same_project(
     write_database_project(str(good), folder)
     write_database_project(write.format(path=good), folder)
     assert (folder / "edgelift.toml").read_text() == before
+
+
+def test_a_thorough_snapshot_names_a_damaged_index(good: Path, tmp_path: Path) -> None:
+    out = tmp_path / "thorough.sqlite"
+    SqliteSource(good).take_snapshot(out, thorough=True)
+    out.unlink()
+    damage_index(good)
+    with pytest.raises(OriginError, match="is damaged") as caught:
+        SqliteSource(good).take_snapshot(out, thorough=True)
+    assert "by_v" in caught.value.why
+    assert "REINDEX" in caught.value.tip
+    assert not out.exists()

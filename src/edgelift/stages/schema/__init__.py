@@ -206,14 +206,16 @@ def _take_snapshot(run: Run, name: str, path: Path) -> Snapshot:
     destination = snapshot_path(run, name)
     before = run.journal.read_document(f"snapshot:{name}", Snapshot)
     if (
-        not run.force
+        not (run.force or run.paranoid)
         and before is not None
         and before.fingerprint == source.read_fingerprint()
         and is_intact(before, destination)
     ):
         return before
     snapshot = source.take_snapshot(
-        destination, lambda done, total: run.progress(f"pages of {name}", done, total)
+        destination,
+        lambda done, total: run.progress(f"pages of {name}", done, total),
+        thorough=run.paranoid,
     )
     run.journal.write_document(f"snapshot:{name}", snapshot)
     return snapshot
