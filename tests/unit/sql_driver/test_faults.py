@@ -33,3 +33,23 @@ def test_nothing_fails_unless_it_is_armed() -> None:
     for kind in (faults.WRITE, faults.WRITTEN, faults.COMMIT):
         faults.meet(kind)
     assert faults.arm("") == before
+
+
+def test_what_the_adapter_does_for_itself_does_not_fail() -> None:
+    before = faults.arm("write 1")
+    with faults.aside():
+        faults.meet(faults.WRITE)
+        with faults.aside():
+            faults.meet(faults.WRITE)
+        faults.meet(faults.WRITE)
+    with pytest.raises(sqlite3.OperationalError):
+        faults.meet(faults.WRITE)
+    assert faults.arm("") == before + 1
+
+
+def test_an_error_inside_leaves_the_place_armed() -> None:
+    faults.arm("commit 1")
+    with pytest.raises(KeyError), faults.aside():
+        raise KeyError
+    with pytest.raises(sqlite3.OperationalError):
+        faults.meet(faults.COMMIT)

@@ -109,3 +109,11 @@ def test_the_origin_fails_where_it_was_told(
     expected = ["disk I/O error SQLITE_IOERR" if t == "failed" else t for t in told]
     assert (outcomes, state, types) == (expected, left, "True True")
     assert faults.arm("") == (1 if fault else 0)
+
+
+def test_databases_of_servers_are_named_for_the_drivers(tmp_path: Path) -> None:
+    faults = OriginFaults(tmp_path / "faults", ["edgelift_verify_1", "edgelift_verify_2"])
+    environment = faults.prepare()
+    assert environment["EDGELIFT_FAULTS"] == str((tmp_path / "faults").absolute())
+    assert (tmp_path / "faults" / "servers").read_text().split() == list(faults.servers)
+    assert (tmp_path / "faults" / "databases").read_text() == ""
