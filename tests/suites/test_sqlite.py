@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from tests.shared_venv import find_python
 from tests.suites import sqlite, sqlite_page
 from tests.suites.sqlite import Run
 
@@ -47,6 +49,10 @@ def test_some_modules(run: Run, parts: list[str]) -> None:
 @pytest.mark.skipif(not NIGHTLY, reason="long: EDGELIFT_NIGHTLY=1 runs it")
 @pytest.mark.parametrize(("run", "part"), WHOLE, ids=" ".join)
 def test_every_module(run: Run, part: str) -> None:
+    try:
+        sqlite.make_python(run)
+    except FileNotFoundError as error:
+        pytest.skip(f"Django {run.version}: {error}")
     found = sqlite.run_suite(run, [part])
     assert sqlite_page.list_unexplained(run.key, found) == []
     passed = sum(result["passed"] for result in found.values())
@@ -108,6 +114,12 @@ def test_an_unexplained_failure_is_seen_on_the_page() -> None:
     page = sqlite_page.build_page({"django 1.0 object": {"a": ONE}}, [])  # type: ignore[dict-item]
     assert sqlite_page.UNEXPLAINED in page
     assert "| django 1.0 | object | 1 | 3 | 2 | 1 | 0 |" in page
+
+
+def test_a_later_python_is_found_or_missed() -> None:
+    assert find_python(None) == find_python("3.11") == sys.executable
+    with pytest.raises(FileNotFoundError, match=r"no Python 3\.90 or later"):
+        find_python("3.90")
 
 
 def test_output_without_results_is_no_pass(tmp_path: Any) -> None:
