@@ -184,16 +184,10 @@ class TableFacts:
     columns: Mapping[str, ColumnFacts] = field(default_factory=dict)
 
 
-class SnapshotReader(Protocol):
-    """One consistent moment of the origin.
-
-    `position` is where following the changes starts (empty when that is impossible), `ticket` what
-    `OriginDatabase.join_snapshot` takes (empty when none can join). All methods raise OriginError,
-    and OriginUnavailable when the connection is cut.
-    """
+class RowReader(Protocol):
+    """What reads the rows of one consistent moment; its `position` is that moment's."""
 
     position: str
-    ticket: str
 
     def plan_chunks(self, spec: RowSpec, rows_per_chunk: int) -> list[Chunk]:
         """Cut a table into chunks by its key, by physical place, or not at all."""
@@ -203,6 +197,17 @@ class SnapshotReader(Protocol):
 
         Rows come in the order of the key where there is one. Memory is bounded.
         """
+
+
+class SnapshotReader(RowReader, Protocol):
+    """One consistent moment of the origin.
+
+    `position` is where following the changes starts (empty when that is impossible), `ticket` what
+    `OriginDatabase.join_snapshot` takes (empty when none can join). All methods raise OriginError,
+    and OriginUnavailable when the connection is cut.
+    """
+
+    ticket: str
 
     def read_facts(self, spec: RowSpec) -> TableFacts:
         """Return what limits and losses are judged on, before the first byte moves."""
