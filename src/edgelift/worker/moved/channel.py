@@ -186,9 +186,20 @@ class StreamWriter:
         return True
 
 
-def open_streams(server: Server) -> tuple[asyncio.StreamReader, StreamWriter]:
+class StreamReader(asyncio.StreamReader):
+    """The reading half; `eof_received` is what aiomysql looks at."""
+
+    eof_received = False
+
+    def feed_eof(self) -> None:
+        """Take the end of the connection."""
+        self.eof_received = True
+        super().feed_eof()
+
+
+def open_streams(server: Server) -> tuple[StreamReader, StreamWriter]:
     """Return asyncio's two halves of a connection to a server of this process."""
-    reader = asyncio.StreamReader(limit=2**26)
+    reader = StreamReader(limit=2**26)
     if server.outgoing:  # a server that speaks first
         reader.feed_data(bytes(server.outgoing))
         server.outgoing.clear()

@@ -18,15 +18,16 @@ from edgelift.worker.moved.translation import Translations
 
 BUSY_S = 20.0
 _OWN = frozenset({"user", "database", "client_encoding", "replication", "options"})
-_translations: dict[str, Translations] = {}
+_translations: dict[tuple[str, str], Translations] = {}
 
 
 def read_translations(moved: Moved) -> Translations:
     """Return what is known of a database's SQL, for all of its connections."""
-    if moved.host not in _translations:
+    key = moved.host, moved.engine
+    if key not in _translations:
         catalogue = read_catalogue(moved.settings["catalogue"], moved.engine)
-        _translations[moved.host] = Translations(catalogue, moved.engine)
-    return _translations[moved.host]
+        _translations[key] = Translations(catalogue, moved.engine)
+    return _translations[key]
 
 
 def open_database(path: str) -> Any:

@@ -7,12 +7,14 @@ keeps hangs or fails in the next request, and SCRAM over TLS dies looking for a 
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import inspect
 from typing import Any
 
 from edgelift.worker.connections import Driver, adopt, guard, may_postpone, postpone
 from edgelift.worker.hyperdrive import UnreachableError, find_database, read_endpoint
+from edgelift.worker.moved.finding import find_moved
 
 _METHODS = (
     "close", "commit", "cursor", "execute_named", "execute_simple", "execute_unnamed", "prepare",
@@ -40,11 +42,16 @@ DRIVER = Driver(
 def aim(asked: dict[str, Any]) -> None:
     """Point a connect's arguments at the binding that serves its server; raises UnreachableError.
 
-    Also those of a direct connection: `sslmode` does not exist here, TLS is `ssl_context`.
+    Also those of a direct connection: `sslmode` does not exist here, TLS is `ssl_context`. Those of
+    a moved database lead to the server in this process.
     """
     host = asked.get("unix_sock") or asked.get("host")
     database = find_database("postgresql", host, asked.get("port"), asked.get("database"))
     if database is None:
+        moved = find_moved("postgresql", (host, asked.get("database")))
+        if moved is not None:
+            servers = importlib.import_module("edgelift.worker.moved.servers")
+            asked.update(sock=servers.dial(moved.host), ssl_context=False, unix_sock=None)
         return
     endpoint = read_endpoint(database)
     asked.update(
