@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from edgelift.model.mover_settings import SchemaSection
 from edgelift.sources.change_feed import (
@@ -20,6 +22,13 @@ from edgelift.sources.change_feed import (
 from edgelift.sources.origin_database import open_origin
 from edgelift.targets.object_files import name_object
 from tests.contract.mover.moving import NO_SETTINGS, judge
+
+NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
+
+
+def choose(cases: Sequence[Any], every: int) -> list[Any]:
+    """Return all cases of a nightly run, each so-manyth of an everyday one."""
+    return list(cases if NIGHTLY else cases[::every])
 
 
 @dataclass

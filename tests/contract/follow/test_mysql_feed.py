@@ -11,7 +11,7 @@ from edgelift.errors import OriginError
 from edgelift.model.mover_settings import CastSection, SchemaSection
 from edgelift.sources.change_feed import Edit, Emptied, open_followed
 from edgelift.targets.object_files import name_object
-from tests.contract.follow.feeds import Feeding, build_subject, open_feed
+from tests.contract.follow.feeds import Feeding, build_subject, choose, open_feed
 from tests.servers.mariadb import MariaDb
 
 SCHEMA = """
@@ -147,7 +147,7 @@ MATTERS = (
 )
 
 
-@pytest.mark.parametrize("script", MATTERS)
+@pytest.mark.parametrize("script", choose(MATTERS, 5))
 def test_what_changes_the_schema_stops_it_behind_all_before(
     feeding: Feeding, run, script: str
 ) -> None:

@@ -202,7 +202,12 @@ SITUATIONS: dict[str, dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+EVERYDAY = ("all but the last", *list(SITUATIONS)[-1:])  # all the same scripts, in two rounds
+
+
 def list_scripts(situation: str, kind: str) -> tuple[str, ...]:
     """Return the scripts of a situation for an origin, none when it has no such thing."""
+    if situation == EVERYDAY[0]:
+        return tuple(s for name in list(SITUATIONS)[:-1] for s in list_scripts(name, kind))
     scripts = SITUATIONS[situation]
     return (*scripts.get("*", ()), *scripts.get(kind, ()))

@@ -13,7 +13,8 @@ from tests.scenarios.follow.origins import Origin
 
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
 
-ROWS = 200_000 if os.environ.get("EDGELIFT_NIGHTLY") else 25_000  # more than are held at once
+NIGHTLY = os.environ.get("EDGELIFT_NIGHTLY")
+ROWS = 200_000 if NIGHTLY else 25_000  # more than are held at once
 MOST_KB = 300_000
 NUMBERS = {
     "postgres": f"SELECT n FROM generate_series(100001, {100_000 + ROWS}) AS s(n)",
@@ -23,6 +24,9 @@ NUMBERS = {
 }
 
 
+@pytest.mark.parametrize(
+    "origin", ["postgres", "mysql", "sqlite"] if NIGHTLY else ["postgres"], indirect=True
+)
 def test_a_large_transaction_stays_within_memory(origin: Origin) -> None:
     assert origin.follow(first=True).returncode == 0
     last = {"mysql": " ORDER BY `rank` DESC"}.get(origin.kind, "")

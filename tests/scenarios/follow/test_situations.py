@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ import edgelift
 from edgelift.model.findings import Status
 from edgelift.stages.init.database_settings import PASSWORD
 from tests.contract.mover.moving import read_plainly, read_target
-from tests.scenarios.follow.situations import SCHEMAS, SITUATIONS, TABLES, list_scripts
+from tests.scenarios.follow.situations import EVERYDAY, SCHEMAS, SITUATIONS, TABLES, list_scripts
 from tests.servers.mariadb import MariaDb
 from tests.servers.postgres import PASSWORD as SECRET
 from tests.servers.postgres import PostgresServer
 
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
+NIGHTLY = os.environ.get("EDGELIFT_NIGHTLY")
 FOLLOW = edgelift.FollowOptions(until_caught_up=True, verify=True, install_triggers=True)
 
 
@@ -106,7 +108,7 @@ def followed(request, tmp_path_factory) -> Iterator[Followed]:
         edgelift.follow(found.folder, follow_options=edgelift.FollowOptions(drop=True))
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("situation", SITUATIONS if NIGHTLY else EVERYDAY)
 def test_followed_whatever_writers_do(followed: Followed, situation: str) -> None:
     scripts = list_scripts(situation, followed.kind)
     if not scripts:
