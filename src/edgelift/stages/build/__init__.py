@@ -75,9 +75,7 @@ def work(run: Run) -> Result:
     source = _select(parts, exported)
     written = _write(run, parts, resolution, source, exported)
     written.edited += _write_objects(run, parts)
-    fill_modules(
-        resolution, worker, cache=cache_root(), note=run.note, translates=parts.translates
-    )
+    fill_modules(resolution, worker, cache=cache_root(), note=run.note, translates=parts.translates)
     refusals = _accept(run, find_refusals(models))
     told = [*refusals, *_accept(run, texts), *_findings(source)]
     run.record_findings([*told, *map(_edited, written.edited)])
