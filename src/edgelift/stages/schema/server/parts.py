@@ -113,6 +113,8 @@ def read_field_kind(field: FieldSpec) -> str:
     """Return what a column's values are, in the words of Scope.kinds."""
     if "JSON" in field.target_type.upper():
         return "json"
+    if is_counted_bit(field):
+        return "integer"
     return _KINDS.get(field.op, "")
 
 
@@ -126,10 +128,17 @@ _OPAQUE_TYPES = frozenset(
 )  # fmt: skip
 
 
+def is_counted_bit(field: FieldSpec) -> bool:
+    """Return whether a column of bits holds the number that MySQL takes them for."""
+    return field.op == "bit" and read_settings("bit", field.argument)["style"] == "int"
+
+
 def is_opaque(field: FieldSpec, type_: OriginType, scope: Scope) -> bool:
     """Return whether expressions over a column would mean something else than at the origin."""
     while type_.kind == "domain" and type_.element is not None:
         type_ = type_.element
+    if is_counted_bit(field) and scope.dialect == "mysql":
+        return False
     if field.op in _OPAQUE_OPS or type_.kind in _OPAQUE_KINDS or type_.name in _OPAQUE_TYPES:
         return True
     if field.op in {"timestamp", "date"}:

@@ -1,7 +1,7 @@
 """Views, triggers and routines: what sqlglot can say in SQLite is converted, the rest is refused.
 
-A trigger is converted when its body is a list of plain statements, an IF around such a list, or
-assignments to the new row (which become an UPDATE of that row afterwards).
+A trigger is converted when its body is a list of plain statements, an IF around such a list,
+errors of its own, or assignments to the new row (an UPDATE of that row afterwards).
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ _IF = re.compile(
     r"IF\s+(?P<condition>.+?)\s+THEN\s+(?P<body>.+?)\s*;?\s*END\s+IF",
     re.IGNORECASE | re.DOTALL,
 )
+# What ends the statement with a text of its own; parameters and escapes are not followed.
+_RAISE = re.compile(
+    r"(?:SIGNAL\s+SQLSTATE\s+(?:VALUE\s+)?'45000'\s+SET\s+MESSAGE_TEXT\s*=|RAISE\s+EXCEPTION)\s*"
+    r"(?P<text>'(?:[^']|'')*')",
+    re.IGNORECASE,
+)
+_CHANGES = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"})
 _RETURN = re.compile(r"RETURN\s+(NEW|OLD|NULL)", re.IGNORECASE)
 _BLOCK = re.compile(r"\s*BEGIN\b(?P<body>.*)\bEND\s*;?\s*", re.IGNORECASE | re.DOTALL)
 _DEFERRED = re.compile(r"CREATE CONSTRAINT TRIGGER\b[^;]*\bINITIALLY DEFERRED\b", re.IGNORECASE)
@@ -138,7 +145,9 @@ def _build_trigger(
     event = trigger.events[0]
     if event not in {"insert", "update", "delete"}:
         raise UnconvertibleError(f"it runs at {event}, which SQLite does not notice")
-    body = _read_body(_find_source(trigger, schema))
+    source = _find_source(trigger, schema)
+    _check_return(trigger, source)
+    body = _read_body(source)
     scope = _row_scope(context)
     conditions = [c for c in (trigger.when, body.condition) if c]
     when = " AND ".join(f"({_translate(c, scope)})" for c in conditions)
@@ -159,6 +168,16 @@ def _build_trigger(
         + f" BEGIN {statements} END"
     )
     return sql, bool(body.assigned)
+
+
+def _check_return(trigger: OriginTrigger, source: str) -> None:
+    """Refuse a function whose RETURN lets the change not happen: NULL, or the row of before."""
+    if not trigger.routine or trigger.timing.upper() != "BEFORE":
+        return
+    goes_on = "OLD" if trigger.events[0] == "delete" else "NEW"
+    for found in _RETURN.finditer(_DROPPED.sub("", source)):
+        if found[1].upper() != goes_on:
+            raise UnconvertibleError(f"it returns {found[1].upper()}: the change is not made then")
 
 
 def _row_scope(context: TableContext) -> Scope:
@@ -217,9 +236,12 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _convert_step(statement: str, scope: Scope) -> str:
-    tree = sqlglot.parse_one(statement, read=scope.dialect)
+    raised = _RAISE.fullmatch(statement)
+    if raised and not re.search(r"[%\\\\]", raised["text"]):
+        return f"SELECT RAISE(ABORT, {raised['text']})"
+    word = statement.split(None, 1)[0].upper()
+    tree = sqlglot.parse_one(statement, read=scope.dialect) if word in _CHANGES else None
     if not isinstance(tree, exp.Insert | exp.Update | exp.Delete):
-        word = statement.split(None, 1)[0].upper()
         raise UnconvertibleError(f"its body does more than insert, update, delete: {word}")
     return convert_statement_text(tree, scope)
 
