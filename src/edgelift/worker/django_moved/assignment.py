@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import DataError, models
 from django.db.backends.base.operations import BaseDatabaseOperations
 
@@ -53,7 +53,10 @@ class Assigned(models.Func):
         places = getattr(self.target, "decimal_places", None)
         if isinstance(self.target, models.DecimalField):
             return (sql, params) if places is None else (f"ROUND({sql}, {places})", params)
-        field = getattr(source, "_output_field_or_none", None)
+        try:
+            field = source.output_field
+        except (AttributeError, FieldError):
+            field = None  # nobody can tell
         exact = not isinstance(field, models.FloatField | models.DecimalField)
         exact = exact and not (connection.origin == "mysql" and _divides(source))
         return (sql, params) if exact else (f"CAST(ROUND({sql}) AS INTEGER)", params)

@@ -169,6 +169,11 @@ class SQLUpdateCompiler(Moved, django.SQLUpdateCompiler):
         ]
         return super().as_sql()
 
+    def execute_returning_sql(self, *arguments: Any, **options: Any) -> Any:
+        """Run it and read the rows that it gives back: Django 6 and later."""
+        with self.connection.run_orm():
+            return super().execute_returning_sql(*arguments, **options)
+
 
 class SQLAggregateCompiler(Moved, django.SQLAggregateCompiler):
     """Aggregates over a subquery."""
