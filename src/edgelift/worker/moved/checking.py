@@ -23,7 +23,10 @@ from edgelift.worker.moved.named import NAMED
 from edgelift.worker.moved.translation import DIALECTS, Translations
 
 _PLACES = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<plain>s)|(?P<percent>%))")
-_COMPOSED = re.compile(r"\{\w*\}")
+# A whole row or rows in one place: execute_values() of psycopg2, a tuple of PyMySQL.
+_COMPOSED = re.compile(r"\{\w*\}|\bVALUES\s+%(?:\(\w+\))?s", re.IGNORECASE)
+# A tuple of values in one place, which the drivers write with its parentheses.
+_TUPLE = re.compile(r"\b(IN\s+)(%(?:\(\w+\))?s)", re.IGNORECASE)
 # Parts that have no rule of their own because the rules around them read them.
 _INSIDE = (
     exp.Alias, exp.Any, exp.Star, exp.Distinct, exp.Placeholder, exp.Values, exp.Unnest, exp.Order,
@@ -50,11 +53,11 @@ def number_places(text: str, engine: str = "postgresql") -> str:
         key = found["name"] or f"#{len(numbers)}"
         return f"${numbers.setdefault(key, len(numbers) + 1)}"
 
-    return _PLACES.sub(replace, text)
+    return _PLACES.sub(replace, _TUPLE.sub(r"\1(\2)", text))
 
 
 def is_composed(text: str) -> bool:
-    """Return whether parts come at run time: `{}` of psycopg2.sql and of format()."""
+    """Return whether parts come at run time: `{}` of psycopg2.sql and format(), `VALUES %s`."""
     return bool(_COMPOSED.search(text))
 
 
