@@ -67,6 +67,24 @@ def exclusive_or(left: Argument, right: Argument) -> str:
     return _choose((left, right), valid, f"({left.sql}|{right.sql})-({left.sql}&{right.sql})")
 
 
+# RFC 9562: what follows the 12 digits before the version, in hexadecimal digits.
+_VARIANT = (
+    "substr(hex(randomblob(2)),2)||substr('89AB',1+(random()&3),1)||substr(hex(randomblob(2)),2)"
+)
+_REST = f"{_VARIANT}||hex(randomblob(6))"
+
+
+def make_uuid4() -> str:
+    """UUIDV4 (Django 6.1): 32 digits."""
+    return f"lower(hex(randomblob(6))||'4'||{_REST})"
+
+
+def make_uuid7() -> str:
+    """UUIDV7 (Django 6.1): 32 digits, the first 12 of them the time in milliseconds."""
+    now = "CAST((julianday('now')-2440587.5)*86400000 AS INTEGER)"
+    return f"lower(printf('%012x',{now})||'7'||{_REST})"
+
+
 TEXTS: Mapping[str, Callable[..., str | None]] = {
     "repeat": repeat,
     "lpad": pad_left,
@@ -74,4 +92,6 @@ TEXTS: Mapping[str, Callable[..., str | None]] = {
     "sign": sign,
     "cot": cotangent,
     "bitxor": exclusive_or,
+    "uuidv4": make_uuid4,
+    "uuidv7": make_uuid7,
 }

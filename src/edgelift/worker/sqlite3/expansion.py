@@ -33,7 +33,9 @@ _RULES: Mapping[str, Callable[..., str | None]] = {**DATES, **TEXTS}
 # D1 limits page: 100,000 bytes of SQL; the query is wrapped on its way.
 _LARGEST = 60_000
 # An argument is written several times, so it must have one value and belong to no other query.
-_UNSTEADY = frozenset({"random", "randomblob", "rand", "changes", "last_insert_rowid"})
+_UNSTEADY = frozenset(
+    {"random", "randomblob", "rand", "changes", "last_insert_rowid", "uuidv4", "uuidv7"}
+)
 _GROUPING = frozenset(
     {"sum", "count", "avg", "total", "group_concat", "string_agg", "json_group_array"}
 )
