@@ -146,7 +146,7 @@ def main() -> int:
     parser.add_argument("--wider", action="store_true", help="SQLAlchemy beyond its dialects")
     parser.add_argument("--record", action="store_true", help="keep the results")
     parser.add_argument("--write-docs", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     if given.write_docs:
         sqlite_page.write_page()
         return 0
