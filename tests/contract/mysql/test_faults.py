@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pymysql
 import pytest
 
 from edgelift.errors import OriginError, OriginUnavailable
+from edgelift.model.row_spec import RowSpec
 from edgelift.sources.mysql import MySqlDatabase, connection, open_mysql
 from edgelift.sources.mysql.chunks import build_select
 from edgelift.sources.origin_database import Choices, Chunk, SnapshotReader
@@ -105,12 +107,21 @@ def reading(
         reader.close()
 
 
+def enlarge(spec: RowSpec) -> RowSpec:
+    """Return the spec with rows of 4 kB, 80 MB in all: more than the sockets' buffers take."""
+    fields = tuple(
+        msgspec.structs.replace(f, read=f"REPEAT({f.read}, 20)") if f.op == "text" else f
+        for f in spec.fields
+    )
+    return msgspec.structs.replace(spec, fields=fields)
+
+
 def test_a_connection_that_is_cut(
     reading: tuple[MySqlDatabase, SnapshotReader, int], mariadb_server: MariaDb
 ) -> None:
     database, reader, thread = reading
     spec = get_spec(database)
-    stream = reader.stream_chunk(spec, ALL)
+    stream = reader.stream_chunk(enlarge(spec), ALL)
     next(stream)
     mariadb_server.execute(f"KILL {thread}")
     with fails(OriginUnavailable, "was cut"):
@@ -123,7 +134,7 @@ def test_a_statement_that_is_ended(
     """The rows so far must not pass for the whole."""
     database, reader, thread = reading
     spec = get_spec(database)
-    stream = reader.stream_chunk(spec, ALL)
+    stream = reader.stream_chunk(enlarge(spec), ALL)
     next(stream)
     mariadb_server.execute(f"KILL QUERY {thread}")
     with fails(OriginUnavailable, "ended a statement", "interrupted"):
