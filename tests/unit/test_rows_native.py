@@ -239,12 +239,12 @@ def test_a_failed_chunk_leaves_no_row_and_no_transaction(tmp_path: Path, engine_
     with pytest.raises(OriginError, match="row f0=100 is not UTF-8"):
         load_chunk(db, spec, [write_pg([*rows, (struct.pack(">i", 100), b"\xff")])], engine_name)
     assert db.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
-    with pytest.raises(TargetError, match=r"UNIQUE constraint failed: t\.f0"):
+    with pytest.raises(OriginError, match=r"UNIQUE constraint failed: t\.f0"):
         load_chunk(db, spec, [write_pg([*rows, rows[0]])], engine_name)
     assert not db.in_transaction
     load_chunk(db, spec, [write_pg(rows)], engine_name)
     db.execute("BEGIN")
-    with pytest.raises(TargetError):
+    with pytest.raises(OriginError):
         load_chunk(db, spec, [write_pg(rows)], engine_name)
     assert db.in_transaction  # it is the caller's
     db.execute("ROLLBACK")

@@ -116,8 +116,8 @@ def load_chunk(
     """Insert a stream's rows into the target's table and return their count and hash.
 
     Without an open transaction the chunk is one of its own. OriginError names table, column and key
-    of a value that its op refuses, or says what is wrong with the stream; TargetError is SQLite's:
-    a broken constraint, a full disk.
+    of a value that its op refuses or that breaks a constraint, or says what is wrong with the
+    stream; TargetError is SQLite's: a full disk.
     """
     plan = build_plan(spec)
     work = native_engine.load_chunk if choose_engine(engine) == "native" else None
