@@ -67,6 +67,7 @@ class LostRollbacks(logging.Handler):
 def describe_error(error):
     """Return an error as one short line that is the same at every run."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = re.sub(r"(/[\w.-]+)+/(?=[\w.-]+\.py)", "", text)  # folders of the machine that ran it
     return re.sub(r"0x[0-9a-f]+", "0x", text)[:160]
 
 
