@@ -36,7 +36,7 @@ check: setup  ## lint, formatting, types
 	$(BIN)/mypy
 
 test: check $(ORIGIN)/instance/anomaly.db  ## all checks and all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term:skip-covered
 
 unit: setup  ## the quick tests only
 	$(BIN)/python -m pytest tests/unit tests/cases tests/cli

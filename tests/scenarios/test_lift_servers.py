@@ -62,16 +62,18 @@ def shop(
 
 
 @pytest.fixture(scope="module")
-def guestbook(mariadb_server: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Lifted:
+def guestbook(
+    mariadb_server: MariaDb, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lifted]:
     name = mariadb_server.create_database("guestbook")
     mariadb_server.run_script(
         (ROOT / "tests" / "apps" / "guestbook_mysql" / "schema.sql").read_text(), name
     )
     mariadb_server.execute(f"CREATE USER IF NOT EXISTS guest IDENTIFIED BY '{MYSQL_PASSWORD}'")
     mariadb_server.execute("GRANT ALL ON *.* TO guest")
-    mariadb_server.execute("SET GLOBAL sql_mode = 'STRICT_TRANS_TABLES'")
     url = mariadb_server.make_url(name, "guest", MYSQL_PASSWORD)
-    return lift_app(tmp_path_factory.mktemp("guestbook") / "book", "guestbook_mysql", url)
+    with mariadb_server.be_strict():
+        yield lift_app(tmp_path_factory.mktemp("guestbook") / "book", "guestbook_mysql", url)
 
 
 def judge(lifted: Lifted) -> None:

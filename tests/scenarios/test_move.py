@@ -63,9 +63,11 @@ class Case:
         return self.folder / ".edgelift" / "data" / "target" / "main.sqlite"
 
     def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        # Library calls of other tests leave passwords in this process.
+        kept = {name: value for name, value in os.environ.items() if name != PASSWORD}
         return subprocess.run(
             [sys.executable, "-m", "edgelift", *map(str, arguments)],
-            capture_output=True, text=True, check=False, env={**os.environ, **environment},
+            capture_output=True, text=True, check=False, env={**kept, **environment},
         )  # fmt: skip
 
     def move(self, *options: str | Path) -> subprocess.CompletedProcess[str]:

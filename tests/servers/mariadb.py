@@ -100,6 +100,15 @@ class MariaDb:
             raise AssertionError(done.stderr.decode(errors="replace"))
         return done.stdout.decode()
 
+    @contextmanager
+    def be_strict(self) -> Iterator[None]:
+        """Refuse what does not fit, as servers do by default, for connections made meanwhile."""
+        self.execute("SET GLOBAL sql_mode = 'STRICT_TRANS_TABLES'")
+        try:
+            yield
+        finally:
+            self.execute("SET GLOBAL sql_mode = ''")
+
     def load_zones(self, *names: str) -> None:
         """Tell the server of time zones by their names, as CONVERT_TZ needs it."""
         tool = shutil.which("mariadb-tzinfo-to-sql") or "mysql_tzinfo_to_sql"

@@ -104,7 +104,7 @@ def test_postgresql(postgres_server: PostgresServer, tmp_path: Path) -> None:
 
 
 def test_mariadb(mariadb_server: MariaDb, tmp_path: Path) -> None:
-    mariadb_server.execute("SET GLOBAL sql_mode = 'STRICT_TRANS_TABLES'")
     mariadb_server.load_zones("UTC", "Europe/Berlin")
     url = mariadb_server.make_url(mariadb_server.create_database("museum"))
-    judge_answers(*compare(url, tmp_path), least=230)
+    with mariadb_server.be_strict():
+        judge_answers(*compare(url, tmp_path), least=230)
