@@ -1,10 +1,12 @@
 """The SQL strategies beside the origin's sqlite3: single pieces of work, and many writers at once.
 
-Example: python -m benchmarks.bench_sql --python .cache/notes-venv/bin/python
+Example: python -m benchmarks.bench_sql --python PYTHON --server-python PYTHON2
 Builds benchmarks/apps/sql once for each strategy and serves it; the origin runs under gunicorn with
-the given Python. Then the SQL object alone, with callers in JavaScript. After the writers, counter
-and rows must equal the transactions that succeeded: a lost update ends with exit code 1. On D1 a
-transaction is no transaction, so its figures compare time only.
+the given Python. With --server-python (which has psycopg2 too) the same on a PostgreSQL of its own:
+apps/sql_postgres under gunicorn, and in the Worker with strategy hyperdrive. Then the SQL object
+alone, with callers in JavaScript. After the writers, counter and rows must equal the transactions
+that succeeded: a lost update ends with exit code 1. On D1 a transaction is no transaction, so its
+figures compare time only.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -28,6 +31,8 @@ from benchmarks.load import run_load
 from benchmarks.sql_object import ObjectBench, serve_object
 
 APP = Path(__file__).parent / "apps" / "sql"
+SERVER_APP = Path(__file__).parent / "apps" / "sql_postgres"
+URL_VARIABLE = "DATABASE_URL"
 STRATEGIES = ("d1", "object")
 LOOPS = {"pk_select": 200, "rows_500": 40, "insert_commit": 100, "five_inserts": 40}
 TITLES = {
@@ -49,6 +54,21 @@ url = "sql.db"
 strategy = "{strategy}"
 [accept]
 rules = ["TXN-BLOCK", "TXN-ROLLBACK-LOST", "TXN-RAISE-AFTER-WRITE", "TXN-MULTI-WRITE"]
+"""
+
+
+SERVER_SETTINGS = """name = "sql-hyperdrive"
+[app]
+framework = "flask"
+entry = "app:app"
+python = "{python}"
+requirements = ["requirements.txt"]
+[[databases]]
+name = "main"
+url = "${{DATABASE_URL}}"
+env = "DATABASE_URL"
+strategy = "hyperdrive"
+serve = "origin"
 """
 
 
@@ -84,9 +104,35 @@ def make_project(folder: Path, strategy: str, python: Path) -> Path:
     return project
 
 
+def make_server_project(folder: Path, python: Path) -> Path:
+    """Copy the app of the server and build it with strategy hyperdrive."""
+    project = folder / "hyperdrive"
+    shutil.copytree(SERVER_APP, project)
+    (project / "edgelift.toml").write_text(SERVER_SETTINGS.format(python=python), "utf-8")
+    for verb in ("assess", "plan", "schema", "data", "files", "build"):
+        getattr(edgelift, verb)(project)
+    return project
+
+
+@contextlib.contextmanager
+def start_server() -> Iterator[None]:
+    """Start a PostgreSQL with the benchmark's tables; its URL is in the environment."""
+    from tests.servers.postgres import start_postgres
+
+    with start_postgres() as server:
+        server.run((SERVER_APP / "schema.sql").read_text())
+        os.environ[URL_VARIABLE] = server.url
+        yield
+
+
 @contextlib.contextmanager
 def serve(side: str, projects: dict[str, Path], python: Path) -> Iterator[str]:
     """Yield the URL of a side."""
+    if side == "PostgreSQL":
+        with serve_gunicorn(Origin(SERVER_APP, projects[side], "app:app")) as (url, _):
+            first_reply(url, "/state")
+            yield url
+        return
     if side == "origin":
         folder = projects["object"].parent / "origin"
         shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("*.db"), dirs_exist_ok=True)
@@ -138,14 +184,22 @@ def main() -> None:
     """Print two Markdown tables; exit 1 when an update was lost or a request failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
+    parser.add_argument("--server-python", type=Path, help="also on PostgreSQL")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=2000)
     options = parser.parse_args()
     python = options.python.absolute()
-    sides = ("origin", *STRATEGIES)
+    servers = ("PostgreSQL", "hyperdrive") if options.server_python else ()
+    sides = ("origin", *STRATEGIES, *servers)
     columns = {side: Column() for side in (*sides, "javascript")}
-    with tempfile.TemporaryDirectory(prefix="edgelift-bench-") as scratch:
-        projects = {s: make_project(Path(scratch), s, python) for s in STRATEGIES}
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgelift-bench-")))
+        projects = {s: make_project(scratch, s, python) for s in STRATEGIES}
+        if servers:
+            stack.enter_context(start_server())
+            server_python = options.server_python.absolute()
+            projects["PostgreSQL"] = server_python  # nothing is built for gunicorn
+            projects["hyperdrive"] = make_server_project(scratch, server_python)
         for _ in range(options.rounds):
             for side in sides:
                 with serve(side, projects, python) as url:
