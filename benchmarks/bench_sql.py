@@ -129,7 +129,7 @@ def start_server() -> Iterator[None]:
 def serve(side: str, projects: dict[str, Path], python: Path) -> Iterator[str]:
     """Yield the URL of a side."""
     if side == "PostgreSQL":
-        with serve_gunicorn(Origin(SERVER_APP, projects[side], "app:app")) as (url, _):
+        with serve_gunicorn(Origin(projects["hyperdrive"], projects[side], "app:app")) as (url, _):
             first_reply(url, "/state")
             yield url
         return
