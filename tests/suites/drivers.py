@@ -50,6 +50,11 @@ DRIVER_NEEDS = {"psycopg2": (), "psycopg": ("psycopg==3.3.9",), "asyncpg": ("gre
 NO_TESTS = {
     "gis_tests", "import_error_package", "requirements", "templates", "test_runner_apps",
 }  # fmt: skip
+# For processes that Django's tests start with settings of their own.
+START_LINE = """\
+import os, sys; os.environ.get("SUITE_SOURCE") and (sys.path.insert(0, os.environ["SUITE_SOURCE"]), \
+__import__("edgelift.worker.postgres", fromlist=["install"]).install())
+"""
 DIALECT = ("test/dialect/test_suite.py", "test/dialect/postgresql")
 
 
@@ -101,6 +106,8 @@ def run_django(
     source = fetch_source("django", version)
     needs = [f"django=={version}", *DJANGO_NEEDS, *DRIVER_NEEDS[driver]]
     python = make_venv(f"suite-django-{version}-{driver}", needs) / "bin/python"
+    (packages,) = python.parents[1].glob("lib/python*/site-packages")
+    (packages / "suite_driver.pth").write_text(START_LINE)
     command = [python, "runtests.py", "--settings=driver_settings", "--parallel=1", "--noinput"]
     command += modules or list_django_modules(source)
     done = subprocess.run(
