@@ -18,6 +18,14 @@ NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.{ca
             AND x.objid = {oid} AND x.deptype = 'e')"""
 
 
+def _list_named(kind: str, catalogue: str, prefix: str, condition: str = "true") -> str:
+    """Select what the app itself made of a catalogue whose columns begin with `prefix`."""
+    return f"""
+SELECT '{kind}', n.nspname || '.' || k.{prefix}name FROM pg_catalog.{catalogue} k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.{prefix}namespace
+WHERE {condition} AND {_OWN_SCHEMAS} AND {_not_of_extension(catalogue, "k.oid")}"""
+
+
 DATABASE = """
 SELECT current_database(), current_schemas(false), getdatabaseencoding(),
        (SELECT datcollate FROM pg_catalog.pg_database WHERE datname = current_database()),
@@ -185,6 +193,7 @@ WHERE x.classid = 'pg_catalog.pg_attrdef'::regclass
 ORDER BY 1, 2, 3
 """
 
+_BASE_TYPES = "k.typtype IN ('b', 'p') AND k.typcategory <> 'A'"
 # Objects that have no struct of their own, as (kind, name).
 OTHERS = f"""
 SELECT 'extension', extname || ' ' || extversion FROM pg_catalog.pg_extension
@@ -212,10 +221,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE {_OWN_SCHEMAS}
 UNION ALL
 SELECT 'collation', n.nspname || '.' || k.collname FROM pg_catalog.pg_collation k
 JOIN pg_catalog.pg_namespace n ON n.oid = k.collnamespace WHERE {_OWN_SCHEMAS}
-UNION ALL
-SELECT 'operator', n.nspname || '.' || o.oprname FROM pg_catalog.pg_operator o
-JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_operator", "o.oid")}
+UNION ALL {_list_named("operator", "pg_operator", "opr")}
 UNION ALL
 SELECT 'cast', format_type(k.castsource, NULL) || ' as ' || format_type(k.casttarget, NULL)
 FROM pg_catalog.pg_cast k WHERE k.oid >= 16384 -- the first oid that initdb leaves to users
@@ -227,31 +233,12 @@ JOIN pg_catalog.pg_namespace n ON n.oid = k.cfgnamespace WHERE {_OWN_SCHEMAS}
 UNION ALL
 SELECT 'schema', n.nspname FROM pg_catalog.pg_namespace n
 WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_namespace", "n.oid")}
-UNION ALL
-SELECT 'text search dictionary', n.nspname || '.' || k.dictname FROM pg_catalog.pg_ts_dict k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.dictnamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_ts_dict", "k.oid")}
-UNION ALL
-SELECT 'text search parser', n.nspname || '.' || k.prsname FROM pg_catalog.pg_ts_parser k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.prsnamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_ts_parser", "k.oid")}
-UNION ALL
-SELECT 'conversion', n.nspname || '.' || k.conname FROM pg_catalog.pg_conversion k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_conversion", "k.oid")}
-UNION ALL
-SELECT 'operator family', n.nspname || '.' || k.opfname FROM pg_catalog.pg_opfamily k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.opfnamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_opfamily", "k.oid")}
-UNION ALL
-SELECT 'operator class', n.nspname || '.' || k.opcname FROM pg_catalog.pg_opclass k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.opcnamespace
-WHERE {_OWN_SCHEMAS} AND {_not_of_extension("pg_opclass", "k.oid")}
-UNION ALL
-SELECT 'base type', n.nspname || '.' || k.typname FROM pg_catalog.pg_type k
-JOIN pg_catalog.pg_namespace n ON n.oid = k.typnamespace
-WHERE k.typtype IN ('b', 'p') AND k.typcategory <> 'A'
-  AND {_OWN_SCHEMAS} AND {_not_of_extension("pg_type", "k.oid")}
+UNION ALL {_list_named("text search dictionary", "pg_ts_dict", "dict")}
+UNION ALL {_list_named("text search parser", "pg_ts_parser", "prs")}
+UNION ALL {_list_named("conversion", "pg_conversion", "con")}
+UNION ALL {_list_named("operator family", "pg_opfamily", "opf")}
+UNION ALL {_list_named("operator class", "pg_opclass", "opc")}
+UNION ALL {_list_named("base type", "pg_type", "typ", _BASE_TYPES)}
 UNION ALL
 SELECT 'language', k.lanname FROM pg_catalog.pg_language k
 WHERE k.oid >= 16384 AND {_not_of_extension("pg_language", "k.oid")}
