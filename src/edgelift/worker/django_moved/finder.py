@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -10,7 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+
+from edgelift.worker.module_patches import find_patched
 
 HERE = Path(__file__).parent
 _BACKENDS = "django.db.backends."
@@ -48,33 +48,9 @@ class Finder(importlib.abc.MetaPathFinder):
             return None
         if fullname in _REPLACED:
             return importlib.util.spec_from_file_location(fullname, HERE / _REPLACED[fullname])
-        return _find_patched(fullname, path) if fullname in _PATCHED else None
-
-
-def _find_patched(
-    fullname: str, path: Sequence[str] | None
-) -> importlib.machinery.ModuleSpec | None:
-    spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-    if spec is not None and spec.loader is not None:
-        spec.loader = _PatchingLoader(spec.loader, _PATCHED[fullname])
-    return spec
-
-
-class _PatchingLoader(importlib.abc.Loader):
-    """Loads a module as usual and lets another one of ours patch it."""
-
-    def __init__(self, loader: Any, patch: str) -> None:
-        self._loader, self._patch = loader, patch
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        """Return the module the usual loader makes."""
-        made: ModuleType | None = self._loader.create_module(spec)
-        return made
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module, then patch it."""
-        self._loader.exec_module(module)
-        importlib.import_module(self._patch).patch(module)
+        if fullname in _PATCHED:
+            return find_patched(fullname, path, _PATCHED[fullname])
+        return None
 
 
 def install(engines: Iterable[str]) -> None:

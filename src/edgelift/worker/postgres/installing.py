@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from edgelift.worker.module_patches import find_patched
+
 WORKER = Path(__file__).resolve().parents[1]
 
 # Module, and the distributions it stands for with the version whose behaviour it has.
@@ -72,7 +74,7 @@ class Finder(importlib.abc.MetaPathFinder):
             file = WORKER / "psycopg" / "pq_module.py"
             return importlib.util.spec_from_file_location(fullname, file)
         if fullname in PATCHES and self.blocking:
-            return _find_patched(fullname, path)
+            return find_patched(fullname, path, PATCHES[fullname])
         if fullname not in self.names:
             return None
         folder = WORKER / fullname
@@ -87,32 +89,6 @@ class Finder(importlib.abc.MetaPathFinder):
             for name, version in DISTRIBUTIONS[module].items():
                 if wanted is None or _normal(wanted) == _normal(name):
                     yield _Distribution(name, version, module)
-
-
-def _find_patched(
-    fullname: str, path: Sequence[str] | None
-) -> importlib.machinery.ModuleSpec | None:
-    spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-    if spec is not None and spec.loader is not None:
-        spec.loader = _PatchingLoader(spec.loader, PATCHES[fullname])
-    return spec
-
-
-class _PatchingLoader(importlib.abc.Loader):
-    """Loads a module as usual and lets another one of ours patch it."""
-
-    def __init__(self, loader: Any, patch: str) -> None:
-        self._loader, self._patch = loader, patch
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        """Return the module the usual loader makes."""
-        made: ModuleType | None = self._loader.create_module(spec)
-        return made
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the module, then patch it."""
-        self._loader.exec_module(module)
-        importlib.import_module(self._patch).patch(module)
 
 
 def _normal(name: str) -> str:
