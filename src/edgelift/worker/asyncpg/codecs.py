@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgelift.worker.postgres import arrays
+from edgelift.worker.postgres import arrays, numerics
 
 from . import containers, scalars, temporal
 from .exceptions import InterfaceError, UnsupportedClientFeatureError
@@ -62,7 +62,7 @@ _BINARY: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], Any]]] = {
     "int8": scalars.integer(8, "int64"),
     "float4": (scalars.encode_float4, lambda data: struct.unpack("!f", data)[0]),
     "float8": (scalars.encode_float8, lambda data: struct.unpack("!d", data)[0]),
-    "numeric": (scalars.encode_numeric, scalars.decode_numeric),
+    "numeric": (numerics.encode_numeric, numerics.decode_numeric),
     "jsonb": (scalars.encode_jsonb, scalars.decode_jsonb),
     "uuid": (scalars.encode_uuid, scalars.decode_uuid),
     "inet": (scalars.encode_inet, scalars.decode_inet),

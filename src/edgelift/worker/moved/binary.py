@@ -14,11 +14,11 @@ from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.kinds import Kind, find_oid
 from edgelift.worker.moved.moments import Span
 from edgelift.worker.postgres.arrays import format_array, parse_array
+from edgelift.worker.postgres.numerics import decode_numeric, encode_numeric
 
 _EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - timestamps have no zone
 _MICRO = dt.timedelta(microseconds=1)
 _INTEGERS = {"int2": "!h", "int4": "!i", "int8": "!q", "oid": "!I"}
-_NEGATIVE, _NAN = 0x4000, 0xC000
 
 
 def encode(kind: Kind, text: str) -> bytes:
@@ -36,7 +36,7 @@ def decode(kind: Kind, data: bytes) -> str:
             return _decode_array(kind.element, data)
         decoder = _DECODERS.get(kind.name)
         return decoder(data) if decoder is not None else data.decode()
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, ArithmeticError):
         raise ServerError("22P03", "incorrect binary data format in bind parameter") from None
 
 
@@ -49,36 +49,11 @@ def _unpacker(form: str) -> Callable[[bytes], str]:
 
 
 def _encode_numeric(text: str) -> bytes:
-    number = Decimal(text)
-    if not number.is_finite():
-        return struct.pack("!hhHh", 0, 0, _NAN, 0)
-    plain = format(abs(number), "f")
-    whole, _, fraction = plain.partition(".")
-    scale = len(fraction)
-    whole = whole.lstrip("0")
-    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
-    fraction = fraction.ljust(-(-scale // 4) * 4, "0")
-    digits = whole + fraction
-    groups = [int(digits[i : i + 4]) for i in range(0, len(digits), 4)]
-    weight = len(whole) // 4 - 1
-    while groups and groups[0] == 0:
-        groups.pop(0)
-        weight -= 1
-    while groups and groups[-1] == 0:
-        groups.pop()
-    sign = _NEGATIVE if number < 0 else 0
-    head = struct.pack("!hhHh", len(groups), weight if groups else 0, sign, scale)
-    return head + struct.pack(f"!{len(groups)}h", *groups)
+    return encode_numeric(Decimal(text))
 
 
 def _decode_numeric(data: bytes) -> str:
-    count, weight, sign, scale = struct.unpack_from("!hhHh", data)
-    if sign == _NAN:
-        return "NaN"
-    groups = struct.unpack_from(f"!{count}h", data, 8)
-    total = sum(Decimal(group).scaleb(4 * (weight - index)) for index, group in enumerate(groups))
-    found = Decimal(total).quantize(Decimal(1).scaleb(-scale))
-    return format(-found if sign == _NEGATIVE else found, "f")
+    return format(decode_numeric(data), "f")
 
 
 def _encode_date(text: str) -> bytes:
