@@ -19,10 +19,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from edgelift.sources.sqlite_tokens import tokenize
+from edgelift.worker.moment_forms import NOW, TRUNCATED
 
 Node = Any  # sqlglot's classes keep their parts in dictionaries
 
-NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql"}
 _BEGINS = re.compile(
     r"^\s*(?:--[^\n]*\n\s*)*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES)\b", re.IGNORECASE
@@ -248,11 +248,6 @@ _PARTS = {
     "year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S",
     "doy": "%j", "dow": "%w", "epoch": "%s",
 }  # fmt: skip
-_TRUNCATED = {
-    "second": "%Y-%m-%d %H:%M:%S.000000", "minute": "%Y-%m-%d %H:%M:00.000000",
-    "hour": "%Y-%m-%d %H:00:00.000000", "day": "%Y-%m-%d 00:00:00.000000",
-    "month": "%Y-%m-01 00:00:00.000000", "year": "%Y-01-01 00:00:00.000000",
-}  # fmt: skip
 
 
 def _strftime(form: str, value: Node) -> Node:
@@ -267,7 +262,7 @@ def _extract(node: Node, _engine: str) -> Node:
 
 
 def _truncate(node: Node, _engine: str) -> Node:
-    form = _TRUNCATED.get(node.text("unit").lower())
+    form = TRUNCATED.get(node.text("unit").lower())
     if form is None:
         raise _KeptError(f"it cuts a moment to the {node.text('unit').lower()}")
     return _strftime(form, node.this)

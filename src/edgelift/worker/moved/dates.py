@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from edgelift.worker.moment_forms import TRUNCATED
 from edgelift.worker.moved import moments
 from edgelift.worker.moved.builder import (
     Builder,
@@ -41,11 +42,6 @@ Node = Any
 _PARTS = {
     "year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "doy": "%j",
     "dow": "%w",
-}  # fmt: skip
-_TRUNCATED = {
-    "second": "%Y-%m-%d %H:%M:%S.000000", "minute": "%Y-%m-%d %H:%M:00.000000",
-    "hour": "%Y-%m-%d %H:00:00.000000", "day": "%Y-%m-%d 00:00:00.000000",
-    "month": "%Y-%m-01 00:00:00.000000", "year": "%Y-01-01 00:00:00.000000",
 }  # fmt: skip
 _PATTERN = {
     "YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S", "DDD": "%j",
@@ -238,8 +234,8 @@ def _truncate(builder: Builder, node: Node, scope: Scope) -> Typed:
         modifier = exp.DPipe(
             this=exp.Paren(this=exp.Neg(this=exp.Paren(this=back))), expression=text(" days")
         )
-        return Typed(call("strftime", text(_TRUNCATED["day"]), value, modifier), kind)
-    form = _TRUNCATED.get(unit)
+        return Typed(call("strftime", text(TRUNCATED["day"]), value, modifier), kind)
+    form = TRUNCATED.get(unit)
     if form is None:
         raise refuse(f"date_trunc to the {unit}")
     return Typed(call("strftime", text(form), value), kind)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite.base import (
 )
 from sqlalchemy.sql import elements, operators, selectable
 
+from edgelift.worker.moment_forms import NOW
 from edgelift.worker.sqlalchemy_moved import assignment, functions, texts
 from edgelift.worker.sqlalchemy_moved.operators import (
     OF_ARRAYS,
@@ -119,11 +120,11 @@ class MovedCompiler(SQLiteCompiler):
 
     def visit_now_func(self, fn: Any, **kw: Any) -> str:
         """Write the moment with its fraction of a second."""
-        return functions.NOW
+        return NOW
 
     def visit_localtimestamp_func(self, func: Any, **kw: Any) -> str:
         """Write the moment with its fraction of a second."""
-        return functions.NOW
+        return NOW
 
     visit_current_timestamp_func = visit_now_func
 

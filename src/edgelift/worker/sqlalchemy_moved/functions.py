@@ -7,24 +7,16 @@ from typing import Any
 
 from sqlalchemy import exc
 
+from edgelift.worker.moment_forms import NOW, TRUNCATED
+
 Rule = Callable[[Any, list[str], Any], str]
-NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
 _TODAY = "date('now')"
 _UUID = (
     "(SELECT substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-' || "
     "substr('89ab', 1 + (unicode(substr(h, 17, 1)) % 4), 1) || substr(h, 18, 3) || '-' || "
     "substr(h, 21) FROM (SELECT lower(hex(randomblob(16))) AS h))"
 )
-# Formats of date_trunc: what stays of a moment, and the rest of its text.
-_TRUNCATED = {
-    "microseconds": "%Y-%m-%d %H:%M:%f",
-    "second": "%Y-%m-%d %H:%M:%S.000000",
-    "minute": "%Y-%m-%d %H:%M:00.000000",
-    "hour": "%Y-%m-%d %H:00:00.000000",
-    "day": "%Y-%m-%d 00:00:00.000000",
-    "month": "%Y-%m-01 00:00:00.000000",
-    "year": "%Y-01-01 00:00:00.000000",
-}
+_FORMS = {"microseconds": "%Y-%m-%d %H:%M:%f", **TRUNCATED}
 
 
 def _plain(text: str) -> Rule:
@@ -44,9 +36,9 @@ def _date_trunc(fn: Any, arguments: list[str], _order: Any) -> str:
             month = f"(CAST(strftime('%m', {arguments[1]}) AS INTEGER) - 1) % 3"
             day = f"date({arguments[1]}, 'start of month', '-' || ({month}) || ' months')"
         return f"({day} || ' 00:00:00.000000')"
-    if unit not in _TRUNCATED or len(arguments) != 2:
+    if unit not in _FORMS or len(arguments) != 2:
         raise exc.CompileError(f"date_trunc of {unit!r} has no form in SQLite")
-    return f"strftime('{_TRUNCATED[unit]}', {arguments[1]})"
+    return f"strftime('{_FORMS[unit]}', {arguments[1]})"
 
 
 def _string_agg(fn: Any, arguments: list[str], order: Any) -> str:

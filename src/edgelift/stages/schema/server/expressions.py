@@ -29,6 +29,7 @@ from edgelift.stages.schema.server.literals import (
 from edgelift.stages.schema.server.scope import NEW_UUID, NOW, Scope, UnconvertibleError
 from edgelift.stages.schema.statements import convert_statement
 from edgelift.targets import d1_dialect as d1
+from edgelift.worker.moment_forms import TRUNCATED
 
 Node = exp.Expr
 Handler = Callable[[Node, Scope], Node]
@@ -52,11 +53,6 @@ _PARTS = {
     "year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "dow": "%w",
     "doy": "%j", "epoch": "%s",
 }  # fmt: skip
-_TRUNCATED = {
-    "year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d", "hour": "%Y-%m-%d %H",
-    "minute": "%Y-%m-%d %H:%M", "second": "%Y-%m-%d %H:%M:%S",
-}  # fmt: skip
-_MIDNIGHT = "0000-00-00 00:00:00.000000"
 
 
 def convert_expression(text: str, scope: Scope) -> str:
@@ -435,11 +431,9 @@ def _read_part(part: str, value: Node, scope: Scope) -> Node:
 
 def _truncate(node: Node, scope: Scope) -> Node:
     unit = _strip(node.args["unit"]).name.lower()
-    if unit not in _TRUNCATED or scope.timestamps.startswith("unix"):
+    if unit not in TRUNCATED or scope.timestamps.startswith("unix"):
         raise UnconvertibleError(f"it truncates a time to {unit}")
-    shape = _TRUNCATED[unit]
-    rest = _MIDNIGHT[len(shape.replace("%Y", "0000").replace("%", "0")) :]
-    return _call("strftime", write_text(shape + rest), node.this)
+    return _call("strftime", write_text(TRUNCATED[unit]), node.this)
 
 
 def _length(node: Node, _scope: Scope) -> Node:
