@@ -55,12 +55,11 @@ RULES: dict[type, Rule] = {}
 MYSQL_RULES: dict[type, Rule] = {}
 
 
-def rule(*classes: type) -> Callable[[Rule], Rule]:
+def rule(*classes: type, rules: dict[type, Rule] = RULES) -> Callable[[Rule], Rule]:
     """Register a function as the rule of sqlglot's classes."""
 
     def register(function: Rule) -> Rule:
-        for one in classes:
-            RULES[one] = function
+        rules.update(dict.fromkeys(classes, function))
         return function
 
     return register
@@ -151,17 +150,16 @@ class Builder:
         index = find_literal(node)
         if index is None:
             return None
-        self.looked.add(index)
-        value = self.literals[index]
-        if value is None:
-            raise refuse("what it does depends on a value that is known at run time only")
-        return value
+        return self._read_literal(index)
 
     def look_word(self, text: str) -> str:
         """Return a word that may stand behind a mark: the unit of date_trunc('month', x)."""
         index = read_mark(text, is_text=True)
         if index is None:
             return text
+        return self._read_literal(index)
+
+    def _read_literal(self, index: int) -> str:
         self.looked.add(index)
         value = self.literals[index]
         if value is None:

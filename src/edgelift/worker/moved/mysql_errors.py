@@ -10,12 +10,12 @@ from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.mysql_values import write_value
 from edgelift.worker.moved.reports import (
     CHECK,
-    INDEX,
     NOT_NULL,
     OWN,
     UNIQUE,
     Row,
     Violation,
+    find_broken_key,
     is_missing,
 )
 
@@ -121,19 +121,9 @@ def explain(  # noqa: PLR0911 - one for each error
 
 
 def _explain_unique(text: str, catalogue: Catalogue, about: Violation) -> ServerError:
-    table, name, columns = about.table, "", []
-    if index := INDEX.match(text):
-        name = index[1]
-    else:
-        places = [place.rpartition(".") for place in text.split(", ")]
-        table = catalogue.find_stored(places[0][0]) or table
-        columns = [place[2] for place in places]
-    if table is not None:
-        for key in table.keys:
-            if key.name == name or set(key.columns) == set(columns):
-                name, columns = ("PRIMARY" if key.primary else key.name), list(key.columns)
-                break
-    shown = "-".join(_show(table, column, about.row) for column in columns)
+    key = find_broken_key(text, catalogue, about)
+    shown = "-".join(_show(key.table, column, about.row) for column in key.columns)
+    name = "PRIMARY" if key.primary else key.name
     return make(1062, f"Duplicate entry '{shown}' for key '{name}'")
 
 

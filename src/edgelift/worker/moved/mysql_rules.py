@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
@@ -24,6 +24,7 @@ from edgelift.worker.moved.builder import (
     unify,
     wrap,
 )
+from edgelift.worker.moved.builder import rule as any_rule
 from edgelift.worker.moved.casts import write_as_text
 from edgelift.worker.moved.constants import NOW, Constant
 from edgelift.worker.moved.dates import count_micros, shift_by
@@ -60,15 +61,7 @@ _FORMATS = {
 }  # fmt: skip
 
 
-def rule(*classes: type) -> Callable[[Rule], Rule]:
-    """Register a function as MySQL's rule of sqlglot's classes."""
-
-    def register(function: Rule) -> Rule:
-        for one in classes:
-            MYSQL_RULES[one] = function
-        return function
-
-    return register
+rule = partial(any_rule, rules=MYSQL_RULES)
 
 
 # Numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgelift.worker.moved.catalogue import Catalogue, Reference, Table
 from edgelift.worker.moved.failures import ServerError
@@ -82,7 +82,17 @@ def _place(table: Table | None, **fields: str) -> dict[str, str]:
     return {"s": table.schema, "t": table.origin, **fields}
 
 
-def _explain_unique(text: str, catalogue: Catalogue, about: Violation) -> ServerError:
+class BrokenKey(NamedTuple):
+    """Which uniqueness a statement broke; `name` is empty where it is no key of the table."""
+
+    table: Table | None
+    name: str
+    columns: Sequence[str]
+    primary: bool = False
+
+
+def find_broken_key(text: str, catalogue: Catalogue, about: Violation) -> BrokenKey:
+    """Return the key of SQLite's words behind `UNIQUE constraint failed: `."""
     name, columns, table = "", [], about.table
     if index := INDEX.match(text):
         name = index[1]
@@ -90,12 +100,14 @@ def _explain_unique(text: str, catalogue: Catalogue, about: Violation) -> Server
         places = [place.rpartition(".") for place in text.split(", ")]
         table = catalogue.find_stored(places[0][0]) or table
         columns = [place[2] for place in places]
-    if table is not None:
-        key = next(
-            (k for k in table.keys if k.name == name or set(k.columns) == set(columns)), None
-        )
-        if key is not None:
-            name, columns = key.name, list(key.columns)
+    for key in table.keys if table is not None else ():
+        if key.name == name or set(key.columns) == set(columns):
+            return BrokenKey(table, key.name, key.columns, key.primary)
+    return BrokenKey(table, name, columns)
+
+
+def _explain_unique(text: str, catalogue: Catalogue, about: Violation) -> ServerError:
+    table, name, columns, _ = find_broken_key(text, catalogue, about)
     fields = _place(table, n=name)
     if columns and table is not None and all(column in about.row for column in columns):
         shown = ", ".join(_show(table, column, about.row) for column in columns)

@@ -25,19 +25,22 @@ def _collect(node: Any, compiler: Any, expression: str, params: Any) -> Any:
     _, condition, order = _split(node)
     sql = f"JSON_GROUP_ARRAY({'DISTINCT ' if node.distinct else ''}{expression}"
     values = list(params)
-    if order is not None:
-        ordered, more = compiler.compile(order)
-        sql += f" {ordered}"
-        values += more
-    elif node.distinct:  # PostgreSQL sorts to find the equal ones
+    if order is None and node.distinct:  # PostgreSQL sorts to find the equal ones
         sql += f" ORDER BY {expression} NULLS LAST"
         values += params
-    sql += ")"
-    if condition is not None:
-        where, more = compiler.compile(condition)
-        sql += f" FILTER (WHERE {where})"
-        values += more
+    sql, values = _close(sql, values, compiler, order, condition)
     return f"NULLIF({sql}, '[]')", tuple(values)
+
+
+def _close(sql: str, values: list[Any], compiler: Any, order: Any, condition: Any) -> Any:
+    """Return a call of an aggregate, begun and with its arguments, to its end."""
+    if order is not None:
+        ordered, more = compiler.compile(order)
+        sql, values = f"{sql} {ordered}", [*values, *more]
+    if condition is None:
+        return f"{sql})", values
+    where, more = compiler.compile(condition)
+    return f"{sql}) FILTER (WHERE {where})", [*values, *more]
 
 
 def _array(node: Any, compiler: Any, connection: Any) -> Any:
@@ -68,16 +71,8 @@ def _text(node: Any, compiler: Any, connection: Any) -> Any:
         inner = "SELECT GROUP_CONCAT(value, %s) FROM JSON_EACH(j)"
         return f"(SELECT ({inner}) FROM (SELECT {array} AS j))", (delimiter.value, *values)
     joined, more = compiler.compile(delimiter)
-    made, values = f"GROUP_CONCAT({sql}, {joined}", [*params, *more]
-    if order is not None:
-        ordered, more = compiler.compile(order)
-        made += f" {ordered}"
-        values += more
-    made += ")"
-    if condition is not None:
-        where, more = compiler.compile(condition)
-        made += f" FILTER (WHERE {where})"
-        values += more
+    begun = f"GROUP_CONCAT({sql}, {joined}"
+    made, values = _close(begun, [*params, *more], compiler, order, condition)
     return made, tuple(values)
 
 

@@ -107,13 +107,15 @@ def _encode(lookup: Any, value: Any) -> Any:
     return json.loads(json.dumps(value, cls=encoder))
 
 
+def _compile_left(lookup: Any, compiler: Any) -> Any:
+    if isinstance(lookup.lhs, KeyTransform):
+        return as_json(lookup.lhs, compiler)
+    return compiler.compile(lookup.lhs)
+
+
 def contains(node: Any, compiler: Any, connection: Any) -> Any:
     """Return @>."""
-    lhs, params = (
-        compiler.compile(node.lhs)
-        if not isinstance(node.lhs, KeyTransform)
-        else as_json(node.lhs, compiler)
-    )
+    lhs, params = _compile_left(node, compiler)
     plain, value = _plain_value(node)
     if plain:
         loose = connection.origin == "mysql"
@@ -125,11 +127,7 @@ def contains(node: Any, compiler: Any, connection: Any) -> Any:
 
 def contained(node: Any, compiler: Any, connection: Any) -> Any:
     """Return <@."""
-    lhs, params = (
-        compiler.compile(node.lhs)
-        if not isinstance(node.lhs, KeyTransform)
-        else as_json(node.lhs, compiler)
-    )
+    lhs, params = _compile_left(node, compiler)
     plain, value = _plain_value(node)
     if plain:
         rhs, rhs_params = "%s", (json.dumps(_encode(node, value), ensure_ascii=False),)
