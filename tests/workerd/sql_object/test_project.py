@@ -6,16 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgelift.stages.build.parts import Database
-from edgelift.stages.build.sql_project import build_services, build_sql_files
+from edgelift.stages.build.sql_project import build_sql_files
 from edgelift.targets.workerd.config import COMPATIBILITY_DATE
 from edgelift.targets.workerd.process import HOST, Launch, run_workerd
-from edgelift.toolchain import ensure_toolchain
+from tests.workerd.upload.sql_server import configure_project
 
 pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("sql-object")]
 
@@ -72,37 +71,10 @@ export default {
   },
 };
 """
-CONFIG = """using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .main), (name = "sql", worker = .sql),
-    (name = "state", disk = (writable = true)),
-  ],
-  sockets = [(name = "http", http = (), service = "main")],
-);
-const main :Workerd.Worker = (
-  compatibilityDate = "{date}",
-  modules = [(name = "caller.mjs", esModule = embed "caller.mjs")],
-  bindings = [{services}],
-);
-const sql :Workerd.Worker = (
-  compatibilityDate = "{date}",
-  modules = [{modules}],
-  durableObjectNamespaces = [{namespaces}],
-  durableObjectStorage = (localDisk = "state"),
-  bindings = [{bindings}],
-);
-"""
-
-
-def _service(entry: Any) -> str:
-    props = json.dumps(entry["props"]).replace('"', '\\"')
-    told = f'name = "sql", entrypoint = "{entry["entrypoint"]}", props = (json = "{props}")'
-    return f'(name = "{entry["binding"]}", service = ({told}))'
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Launch:
     """The project as build writes it, beside a caller that is bound as the app's Worker is."""
     folder = tmp_path_factory.mktemp("project")
     files = build_sql_files("shop", {"compatibility_date": COMPATIBILITY_DATE}, DATABASES, SCHEMA)
@@ -113,29 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = files["wrangler.jsonc"].decode()
     config = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
     assert config["migrations"][0]["new_sqlite_classes"] == ["Sql_MAIN", "Sql_LOG"]
-    bound = config["durable_objects"]["bindings"]
-    sources = sorted((name for name in files if name.endswith(".mjs")), key="src/index.mjs".__ne__)
-    (folder / "caller.mjs").write_text(CALLER)
-    (folder / "state").mkdir()
-    (folder / "config.capnp").write_text(
-        CONFIG.format(
-            date=COMPATIBILITY_DATE,
-            services=", ".join(map(_service, build_services("shop", DATABASES))),
-            modules=", ".join(
-                f'(name = "{name.removeprefix("src/")}", esModule = embed "{name}")'
-                for name in sources
-            ),
-            namespaces=", ".join(
-                f'(className = "{b["class_name"]}", uniqueKey = "{b["name"]}", enableSql = true)'
-                for b in bound
-            ),
-            bindings=", ".join(
-                f'(name = "{b["name"]}", durableObjectNamespace = "{b["class_name"]}")'
-                for b in bound
-            ),
-        )
-    )
-    return folder
+    return configure_project(folder, DATABASES, secret="", caller=CALLER)
 
 
 class Caller:
@@ -151,18 +101,9 @@ class Caller:
         return json.loads(text)
 
 
-def launch(folder: Path) -> Launch:
-    return Launch(
-        workerd=ensure_toolchain().workerd,
-        config=folder / "config.capnp",
-        folders={"state": folder / "state"},
-        log=folder / "workerd.log",
-    )
-
-
 @pytest.fixture(scope="module")
-def caller(folder: Path) -> Iterator[Caller]:
-    with run_workerd(launch(folder)) as process:
+def caller(project: Launch) -> Iterator[Caller]:
+    with run_workerd(project) as process:
         yield Caller(process.port)
 
 
@@ -188,7 +129,7 @@ def test_a_transaction_that_cannot_begin_has_no_session(caller: Caller) -> None:
     assert caller.ask("refused") == ["database is locked: SQLITE_BUSY", True]
 
 
-def test_the_schema_is_applied_once(folder: Path) -> None:
+def test_the_schema_is_applied_once(project: Launch) -> None:
     for _ in range(2):
-        with run_workerd(launch(folder)) as process:
+        with run_workerd(project) as process:
             assert Caller(process.port).ask("schema") == [["t", "tr"], ["line"]]

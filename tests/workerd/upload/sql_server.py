@@ -83,10 +83,10 @@ def write_project(
 
 
 def configure_project(
-    folder: Path, databases: tuple[Database, ...], secret: str = SECRET
+    folder: Path, databases: tuple[Database, ...], secret: str = SECRET, caller: str = CALLER
 ) -> Launch:
-    """Write what workerd needs to run a project that build wrote into a folder."""
-    (folder / "caller.mjs").write_text(CALLER)
+    """Write what workerd needs to run a project that build wrote into a folder, called by a Worker."""
+    (folder / "caller.mjs").write_text(caller)
     (folder / "state").mkdir(exist_ok=True)
     text = (folder / "wrangler.jsonc").read_text()
     config = json.loads("".join(line for line in text.splitlines() if not line.startswith("//")))
