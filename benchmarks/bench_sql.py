@@ -50,24 +50,14 @@ python = "{python}"
 requirements = ["requirements.txt"]
 [[databases]]
 name = "main"
-url = "sql.db"
 strategy = "{strategy}"
+"""
+FILE_SETTINGS = """url = "sql.db"
 [accept]
 rules = ["TXN-BLOCK", "TXN-ROLLBACK-LOST", "TXN-RAISE-AFTER-WRITE", "TXN-MULTI-WRITE"]
 """
-
-
-SERVER_SETTINGS = """name = "sql-hyperdrive"
-[app]
-framework = "flask"
-entry = "app:app"
-python = "{python}"
-requirements = ["requirements.txt"]
-[[databases]]
-name = "main"
-url = "${{DATABASE_URL}}"
+SERVER_SETTINGS = """url = "${DATABASE_URL}"
 env = "DATABASE_URL"
-strategy = "hyperdrive"
 serve = "origin"
 """
 
@@ -93,22 +83,15 @@ class Column:
 
 
 def make_project(folder: Path, strategy: str, python: Path) -> Path:
-    """Copy the app, make its database and build it with a strategy."""
+    """Copy the app, make its database where it is a file, and build it with a strategy."""
     project = folder / strategy
-    shutil.copytree(APP, project, ignore=shutil.ignore_patterns("*.db", ".edgelift"))
-    settings = SETTINGS.format(strategy=strategy, python=python)
+    is_file = strategy in STRATEGIES
+    app, database = (APP, FILE_SETTINGS) if is_file else (SERVER_APP, SERVER_SETTINGS)
+    shutil.copytree(app, project, ignore=shutil.ignore_patterns("*.db", ".edgelift"))
+    settings = SETTINGS.format(strategy=strategy, python=python) + database
     (project / "edgelift.toml").write_text(settings, "utf-8")
-    subprocess.run([sys.executable, project / "make_db.py"], check=True)
-    for verb in ("assess", "plan", "schema", "data", "files", "build"):
-        getattr(edgelift, verb)(project)
-    return project
-
-
-def make_server_project(folder: Path, python: Path) -> Path:
-    """Copy the app of the server and build it with strategy hyperdrive."""
-    project = folder / "hyperdrive"
-    shutil.copytree(SERVER_APP, project)
-    (project / "edgelift.toml").write_text(SERVER_SETTINGS.format(python=python), "utf-8")
+    if is_file:
+        subprocess.run([sys.executable, project / "make_db.py"], check=True)
     for verb in ("assess", "plan", "schema", "data", "files", "build"):
         getattr(edgelift, verb)(project)
     return project
@@ -199,7 +182,7 @@ def main() -> None:
             stack.enter_context(start_server())
             server_python = options.server_python.absolute()
             projects["PostgreSQL"] = server_python  # nothing is built for gunicorn
-            projects["hyperdrive"] = make_server_project(scratch, server_python)
+            projects["hyperdrive"] = make_project(scratch, "hyperdrive", server_python)
         for _ in range(options.rounds):
             for side in sides:
                 with serve(side, projects, python) as url:

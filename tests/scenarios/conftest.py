@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(str(item.fspath)).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.scenario)
             item.add_marker(pytest.mark.xdist_group(Path(str(item.fspath)).stem))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environment() -> Iterator[None]:
+    """Take back the URL of a server that a module's lifts leave behind."""
+    before = os.environ.get("DATABASE_URL")
+    yield
+    os.environ.pop("DATABASE_URL", None)
+    if before is not None:
+        os.environ["DATABASE_URL"] = before
 
 
 def run_edgelift(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

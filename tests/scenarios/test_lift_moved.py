@@ -37,15 +37,6 @@ def prepare(folder: Path, app: str, url: str) -> None:
     settings.write_text(text + ACCEPTED)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def environment() -> Iterator[None]:
-    before = os.environ.get("DATABASE_URL")
-    yield
-    os.environ.pop("DATABASE_URL", None)
-    if before is not None:
-        os.environ["DATABASE_URL"] = before
-
-
 @pytest.fixture(autouse=True)
 def of_its_own(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test the URL of the backend that it is about."""

@@ -40,15 +40,6 @@ def lift_app(folder: Path, app: str, url: str) -> Lifted:
     return Lifted(folder, lift(folder), url)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def environment() -> Iterator[None]:
-    before = os.environ.get("DATABASE_URL")
-    yield
-    os.environ.pop("DATABASE_URL", None)
-    if before is not None:
-        os.environ["DATABASE_URL"] = before
-
-
 @pytest.fixture(scope="module")
 def shop(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory

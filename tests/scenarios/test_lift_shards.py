@@ -6,7 +6,6 @@ The everyday variant of the same path is tests/workerd/sharding and tests/unit/s
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -42,15 +41,6 @@ replicate = ["plans"]
 ROUTE = '\n[data.shards.route]\nfrom = "header:X-Tenant"\n'
 BY = {"object": "tenant", "d1": "key"}
 TABLES = ("tenants", "projects", "tasks", "usage_days")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def environment() -> Iterator[None]:
-    before = os.environ.get("DATABASE_URL")
-    yield
-    os.environ.pop("DATABASE_URL", None)
-    if before is not None:
-        os.environ["DATABASE_URL"] = before
 
 
 @pytest.fixture(scope="module", params=["object", "d1"])

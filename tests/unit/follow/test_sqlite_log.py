@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,22 @@ class Case:
                     writer.commit(Checkpoint("", change.position))
                     feed.confirm(change.position)
 
+    def write_at_random(self, statements: Sequence[str], seed: int, transactions: int) -> None:
+        """Run transactions of a few statements each, follow now and then, and at the end."""
+        generator = random.Random(seed)
+        for number in range(transactions):
+            script = ";".join(
+                generator.choice(statements).format(
+                    seed * 1000 + number, *(generator.randrange(1, 61) for _ in range(3))
+                )
+                for _ in range(generator.randrange(1, 6))
+            )
+            with contextlib.suppress(sqlite3.IntegrityError):
+                self.run(f"BEGIN; {script}; COMMIT")
+            if generator.random() < 0.3:
+                self.follow()
+        self.follow()
+
     def compare(self):
         with open_followed(self.subject) as followed:
             feed = followed.open(FileWriter(self.target).checkpoint.position)
@@ -125,19 +141,7 @@ def case(tmp_path: Path) -> Case:
 @pytest.mark.parametrize("seed", range(8))
 def test_every_change_is_seen_whatever_made_it(case: Case, seed: int) -> None:
     case.begin()
-    generator = random.Random(seed)
-    for number in range(25):
-        script = ";".join(
-            generator.choice(STATEMENTS).format(
-                seed * 1000 + number, *(generator.randrange(1, 61) for _ in range(3))
-            )
-            for _ in range(generator.randrange(1, 6))
-        )
-        with contextlib.suppress(sqlite3.IntegrityError):
-            case.run(f"BEGIN; {script}; COMMIT")
-        if generator.random() < 0.3:
-            case.follow()
-    case.follow()
+    case.write_at_random(STATEMENTS, seed, 25)
     found = case.compare()
     assert found.status is Status.PASS, found.details
 

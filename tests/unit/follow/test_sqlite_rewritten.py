@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import sqlite3
 import uuid
 from pathlib import Path
@@ -91,19 +90,7 @@ def case(tmp_path: Path) -> Rewritten:
 @pytest.mark.parametrize("seed", range(4))
 def test_every_change_arrives_in_its_new_form(case: Rewritten, seed: int) -> None:
     case.begin()
-    generator = random.Random(seed)
-    for number in range(20):
-        script = ";".join(
-            generator.choice(STATEMENTS).format(
-                seed * 1000 + number, *(generator.randrange(1, 61) for _ in range(3))
-            )
-            for _ in range(generator.randrange(1, 6))
-        )
-        with contextlib.suppress(sqlite3.IntegrityError):
-            case.run(f"BEGIN; {script}; COMMIT")
-        if generator.random() < 0.3:
-            case.follow()
-    case.follow()
+    case.write_at_random(STATEMENTS, seed, 20)
     found = case.compare()
     assert found.status is Status.PASS, found.details
     own = uuid.uuid5(uuid.UUID(NAMESPACE), "main.author.id")
