@@ -167,7 +167,7 @@ class DataSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     throttle: str = ""
     chunk_rows: int = 50_000
-    sample: float = 0.05
+    sample: float = 0.02
     workers: int = 1
     scheduler: str = ""
     shards: ShardsSection | None = None

@@ -141,11 +141,15 @@ class Chunk:
     high: int | None = None
 
 
+LARGE_ROW_BYTES = 100_000  # rows above it are told column by column
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
     """What the data of one column is like; counts are rows.
 
-    `max_bytes` is the largest value as it will lie in SQLite (UTF-8 text, blob), `digits` the most
+    `max_bytes` is the largest value as it will lie in SQLite (UTF-8 text, blob), or 0 where no row
+    of the table has LARGE_ROW_BYTES, `digits` the most
     significant digits of a decimal; `outside_dates` are years beyond 1..9999, `infinities` are
     infinite numbers, dates and timestamps, `months` intervals with a part in months, `nul_texts`
     texts that hold a NUL, `non_ascii` texts that hold more than ASCII, `unmappable` those that the
@@ -154,7 +158,6 @@ class ColumnFacts:
     nobody tried.
     """
 
-    nulls: int = 0
     max_bytes: int = 0
     min_int: int | None = None
     max_int: int | None = None

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from edgelift.rows.engine import read_rows
-from edgelift.sources.origin_database import Cast, Choices, ColumnFacts, TableFacts
+from edgelift.sources.origin_database import (
+    LARGE_ROW_BYTES,
+    Cast,
+    Choices,
+    ColumnFacts,
+    TableFacts,
+)
 from edgelift.sources.postgres import open_postgres
 
 
@@ -21,7 +28,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
 @pytest.mark.parametrize(
     ("kind", "values", "facts"),
     [
-        ("int", "(1), (-5), (NULL)", ColumnFacts(nulls=1, max_bytes=4)),
+        ("int", "(1), (-5), (NULL)", ColumnFacts(max_bytes=4)),
         (
             "bigint",
             "(9223372036854775807)",
@@ -29,7 +36,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
         ),
         ("text", "('äb'), ('')", ColumnFacts(max_bytes=3)),
         ("citext", "('äb'), ('')", ColumnFacts(max_bytes=3, non_ascii=1)),
-        ("varchar(9)", "('abc'), (NULL)", ColumnFacts(nulls=1, max_bytes=3)),
+        ("varchar(9)", "('abc'), (NULL)", ColumnFacts(max_bytes=3)),
         ("char(9)", "('abc')", ColumnFacts(max_bytes=9)),
         ("bytea", "('\\x0001')", ColumnFacts(max_bytes=2)),
         ("uuid", "(gen_random_uuid())", ColumnFacts(max_bytes=36)),
@@ -51,7 +58,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
             ColumnFacts(max_bytes=8, digits=17, min_int=1234567, max_int=1234568),
         ),
         ("numeric(5,2)", "(0.00)", ColumnFacts(max_bytes=8, digits=5)),
-        ("numeric(5,2)", "(NULL), ('NaN')", ColumnFacts(nulls=1, max_bytes=8, digits=5, nans=1)),
+        ("numeric(5,2)", "(NULL), ('NaN')", ColumnFacts(max_bytes=8, digits=5, nans=1)),
         ("float8", "('NaN'), ('Infinity'), (1)", ColumnFacts(max_bytes=8, nans=1, infinities=1)),
         ("real", "('-Infinity')", ColumnFacts(max_bytes=8, infinities=1)),
         (
@@ -67,7 +74,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
         (
             "interval",
             "('1 mon'), ('-1 year'), ('40 days 25:00'), (NULL)",
-            ColumnFacts(nulls=1, max_bytes=26, months=2),
+            ColumnFacts(max_bytes=26, months=2),
         ),
         (
             "money",
@@ -77,7 +84,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
         (
             "time",
             "('24:00'), ('23:59'), (NULL)",
-            ColumnFacts(nulls=1, max_bytes=15, outside_dates=1),
+            ColumnFacts(max_bytes=15, outside_dates=1),
         ),
         ("timetz", "('24:00+02'), ('00:00+00')", ColumnFacts(max_bytes=24, outside_dates=1)),
         (
@@ -87,7 +94,7 @@ def read_facts(url: str, choices: Choices | None = None) -> TableFacts:
         ),
         ("int[]", "('{1,2,3}')", ColumnFacts(max_bytes=7)),
         ("jsonb", "('{\"a\":1}')", ColumnFacts(max_bytes=8)),
-        ("bool", "(true), (NULL)", ColumnFacts(nulls=1, max_bytes=1)),
+        ("bool", "(true), (NULL)", ColumnFacts(max_bytes=1)),
         ("bit(12)", "(B'000000000001')", ColumnFacts(max_bytes=12)),
     ],
 )
@@ -95,7 +102,8 @@ def test_facts_of_a_column(make_database, kind: str, values: str, facts: ColumnF
     first = "CREATE EXTENSION citext; " if kind == "citext" else ""
     url = make_database(f"{first}CREATE TABLE t (v {kind}); INSERT INTO t VALUES {values}")
     found = read_facts(url)
-    assert found.columns["v"] == facts
+    assert found.row_bytes == facts.max_bytes
+    assert found.columns["v"] == replace(facts, max_bytes=0)
     assert found.rows == values.count("(") - values.count("gen_random_uuid(")
 
 
@@ -103,7 +111,7 @@ def test_sizes_are_those_of_the_values_in_sqlite(make_database) -> None:
     """Sizes are compared with what the row engine really makes of the same rows."""
     url = make_database(
         "CREATE TABLE t (id int PRIMARY KEY, a text, b jsonb, c int[], d uuid, e bytea, f date, g hstore);"
-        "INSERT INTO t SELECT i, repeat('ä', i), jsonb_build_object('k', repeat('v', i % 50)),"
+        "INSERT INTO t SELECT i, repeat('ä', i * i * 2), jsonb_build_object('k', repeat('v', i % 50)),"
         " array[i, i], md5(i::text)::uuid, decode(repeat('00', i % 7), 'hex'), '2024-01-01', hstore('a', i::text)"
         " FROM generate_series(1, 200) i".replace("CREATE TABLE", "CREATE EXTENSION hstore; CREATE TABLE")
     )  # fmt: skip
@@ -120,6 +128,7 @@ def test_sizes_are_those_of_the_values_in_sqlite(make_database) -> None:
 
     assert facts.row_bytes == max(sum(map(size, row)) for row in rows)
     assert facts.total_bytes == sum(sum(map(size, row)) for row in rows)
+    assert facts.row_bytes > LARGE_ROW_BYTES
     for index, field in enumerate(spec.fields):
         assert facts.columns[field.column].max_bytes == max(size(row[index]) for row in rows)
 
@@ -134,9 +143,8 @@ def test_facts_follow_casts_names_and_conditions(make_database) -> None:
         excluded=frozenset(),
     )
     facts = read_facts(url, choices)
-    assert facts.columns["number"].max_bytes == 23
+    assert facts.row_bytes == 23 + 4
     assert facts.columns["number"].digits == 22
-    assert facts.columns["e"].max_bytes == 4
 
 
 def test_a_table_without_columns_or_rows(make_database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,13 @@ import msgspec
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.sources.mysql.chunks import KeyIndex, build_from
 from edgelift.sources.mysql.connection import MySqlSession, quote_name, quote_text
-from edgelift.sources.origin_database import ColumnFacts, TableFacts
+from edgelift.sources.origin_database import LARGE_ROW_BYTES, ColumnFacts, TableFacts
 
 _EXACT_DIGITS = 15
 _UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
 _UNICODE = _UTF8 | {"ucs2", "utf16", "utf16le", "utf32"}
+_MOST_JOINED = 256 * 1024
 _PRECISION = re.compile(r"\((\d+)")
-_DAYS = frozenset({"date", "timestamp"})
 _SMALL = frozenset({"tinyint", "smallint", "mediumint", "int", "year"})  # far below 2^53
 _DAY_END = "'23:59:59.999999'"
 # Bytes that a value of a bounded form takes in SQLite, at most; its NULLs count as much.
@@ -70,7 +70,8 @@ class _Query:
 def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
     """Return the facts of a table: exact counts and sizes, from one pass over it.
 
-    A second pass tells zero dates from other days that are none, where there are any.
+    A second pass asks column by column where the first found something in a group of them: NULs,
+    days that are none, rows of LARGE_ROW_BYTES.
     """
     described = _describe_columns(session, spec)
     given = [column for column in spec.fields if column.op != "refused"]
@@ -79,39 +80,48 @@ def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
     for column in fields:
         query.expressions |= {(column.column, key): sql for key, sql in _ask(column, described)}
     for column in given:
-        charset = described.charsets.get(column.read, "utf8mb4")
+        charset = described.charset(column.read)
         if charset not in _UNICODE:
             asked = _count_unmappable(column.read, charset)
             query.expressions[column.column, "unmappable"] = asked
-    sizes = [_measure(column) for column in fields]
-    whole = " + ".join(f"COALESCE({size}, 0)" if "(" in size else size for size in sizes) or "0"
+    groups = list(_join_texts(fields, described))
+    for number, (joined, columns) in enumerate(groups):
+        if any(column.op == "text" for column in columns):
+            query.expressions["", f"nul{number}"] = _count_nuls(joined)
+    whole = _measure_all(fields, groups)
     query.expressions |= {("", "row"): f"MAX({whole})", ("", "all"): f"SUM({whole})"}
     found = query.run()
-    rows = found["", "rows"] or 0
-    columns: dict[str, dict[str, int | None]] = {}
-    for column in fields:
-        facts = {key: value for (name, key), value in found.items() if name == column.column}
-        facts["nulls"] = rows - (facts.pop("values", rows) or 0)
-        columns[column.column] = facts
-    odd = [
+    nuls = [
         column
-        for column in fields
-        if (columns[column.column].pop("days", None) or 0) + (columns[column.column]["nulls"] or 0)
-        < rows
-        and column.op in _DAYS
+        for number, (_, columns) in enumerate(groups)
+        for column in columns
+        if found.get(("", f"nul{number}")) and column.op == "text"
     ]
-    if odd:
-        days = _Query(session, spec)
-        for column in odd:
-            days.expressions |= {(column.column, key): sql for key, sql in _ask_days(column)}
-        for (name, key), value in days.run().items():
-            columns[name][key] = value
+    row_bytes = found["", "row"] or 0
+    second = _Query(session, spec)
+    for column in fields:
+        large = row_bytes > LARGE_ROW_BYTES
+        again = _ask_again(column, found, in_nuls=column in nuls, large=large)
+        second.expressions |= {(column.column, key): sql for key, sql in again}
+    if second.expressions:
+        found |= second.run()
     return TableFacts(
-        rows=rows,
-        row_bytes=found["", "row"] or 0,
+        rows=found["", "rows"] or 0,
+        row_bytes=row_bytes,
         total_bytes=found["", "all"] or 0,
-        columns={name: _to_facts(facts) for name, facts in columns.items()},
+        columns={column.column: _to_facts(column, found) for column in fields},
     )
+
+
+def _ask_again(
+    column: FieldSpec, found: Mapping[tuple[str, str], int | None], *, in_nuls: bool, large: bool
+) -> Iterator[tuple[str, str]]:
+    if large:
+        yield "max_bytes", f"MAX({_measure(column)})"
+    if in_nuls:
+        yield "nul_texts", _count_nuls(column.read)
+    if found.get((column.column, "no_days")):
+        yield from _ask_days(column)
 
 
 def read_groups(
@@ -120,7 +130,7 @@ def read_groups(
     """Return rows and bytes by the value of an expression, from one pass over the table."""
     described = _describe_columns(session, spec)
     fields = [_as_utf8(column, described) for column in spec.fields if column.op != "refused"]
-    size = " + ".join(f"COALESCE({_measure(column)}, 0)" for column in fields) or "0"
+    size = _measure_all(fields, list(_join_texts(fields, described)))
     where = f" WHERE {spec.where}" if spec.where else ""
     source = build_from(spec, KeyIndex())
     found = session.read_texts(
@@ -130,30 +140,85 @@ def read_groups(
     return {value: (int(rows or 0), int(total or 0)) for value, rows, total in found}
 
 
+class _Column(msgspec.Struct, frozen=True):
+    """What the catalogue says of a column: `octets` is its longest value in its own charset."""
+
+    kind: str = ""
+    charset: str = ""
+    collation: str = ""
+    octets: int = 0
+
+
 @dataclass(frozen=True)
 class _Described:
-    """Character sets and types of a table's columns by quoted name."""
+    """A table's columns by quoted name; an expression has none."""
 
-    charsets: Mapping[str, str]
-    types: Mapping[str, str]
+    columns: Mapping[str, _Column]
+
+    def charset(self, read: str) -> str:
+        """Return a column's character set, UTF-8 for what has none."""
+        return self.columns.get(read, _Column()).charset or "utf8mb4"
+
+    def kind(self, read: str) -> str:
+        """Return a column's type, "" for an expression."""
+        return self.columns.get(read, _Column()).kind
 
 
 def _describe_columns(session: MySqlSession, spec: RowSpec) -> _Described:
     sql = (
-        "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME FROM information_schema.COLUMNS "
+        "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, "
+        "CHARACTER_OCTET_LENGTH FROM information_schema.COLUMNS "
         f"WHERE TABLE_SCHEMA = {quote_text(spec.schema)} AND TABLE_NAME = {quote_text(spec.table)}"
     )
-    rows = session.read_texts(sql)
     return _Described(
-        {quote_name(name or ""): charset for name, _, charset in rows if charset},
-        {quote_name(name or ""): kind or "" for name, kind, _ in rows},
+        {
+            quote_name(name or ""): _Column(
+                kind or "", charset or "", collation or "", int(octets or 0)
+            )
+            for name, kind, charset, collation, octets in session.read_texts(sql)
+        }
     )
+
+
+def _join_texts(
+    fields: Iterable[FieldSpec], described: _Described
+) -> Iterator[tuple[str, list[FieldSpec]]]:
+    """Yield the texts of a row, those of one collation as one text, which is asked at once.
+
+    A function's result is NULL when it may not be sent in one packet, so only columns whose longest
+    values fit the smallest default (max_allowed_packet, 1 MB) together are joined.
+    """
+    groups: dict[tuple[str, int], list[FieldSpec]] = {}
+    filled: dict[str, int] = {}
+    for column in fields:
+        if column.op in _SIZES or column.op in {"blob", "wkb"}:
+            continue
+        known = described.columns.get(column.read)
+        if known is None or not known.collation or not 0 < known.octets <= _MOST_JOINED:
+            yield column.read, [column]
+            continue
+        filled[known.collation] = filled.get(known.collation, 0) + known.octets
+        place = (known.collation, filled[known.collation] // _MOST_JOINED)
+        groups.setdefault(place, []).append(column)
+    for columns in groups.values():
+        reads = ", ".join(column.read for column in columns)
+        yield (f"CONCAT_WS('', {reads})" if len(columns) > 1 else reads), columns
+
+
+def _measure_all(fields: Iterable[FieldSpec], groups: list[tuple[str, list[FieldSpec]]]) -> str:
+    """Return the bytes of a row; values of a bounded form count as their largest."""
+    joined = {column.column for _, columns in groups for column in columns}
+    sizes = [_measure(column) for column in fields if column.column not in joined]
+    sizes += [f"LENGTH({text})" for text, _ in groups]
+    fixed = sum(int(size) for size in sizes if size.isdigit())
+    asked = [f"COALESCE({size}, 0)" for size in sizes if not size.isdigit()]
+    return " + ".join([str(fixed), *asked])
 
 
 def _as_utf8(column: FieldSpec, described: _Described) -> FieldSpec:
     """Return a text column so that its bytes are those that the server sends."""
-    plain = described.charsets.get(column.read, "") in _UTF8
-    if plain or column.op in _SIZES or column.op in {"blob", "wkb"}:
+    known = described.columns.get(column.read)
+    if (known and known.charset in _UTF8) or column.op in _SIZES or column.op in {"blob", "wkb"}:
         return column
     return msgspec.structs.replace(column, read=f"CONVERT({column.read} USING utf8mb4)")
 
@@ -167,10 +232,12 @@ def _count_unmappable(read: str, charset: str) -> str:
     return _count(f"CAST({back} AS BINARY) <> CAST({read} AS BINARY)")
 
 
-def _to_facts(found: Mapping[str, int | None]) -> ColumnFacts:
+def _to_facts(column: FieldSpec, found: Mapping[tuple[str, str], int | None]) -> ColumnFacts:
+    own = {key: value for (name, key), value in found.items() if name == column.column}
+    own.pop("no_days", None)
     bounds = {"min_int", "max_int"}
-    counts: dict[str, Any] = {k: v or 0 for k, v in found.items() if k not in bounds}
-    return ColumnFacts(min_int=found.get("min_int"), max_int=found.get("max_int"), **counts)
+    counts: dict[str, Any] = {k: v or 0 for k, v in own.items() if k not in bounds}
+    return ColumnFacts(min_int=own.get("min_int"), max_int=own.get("max_int"), **counts)
 
 
 def _count(condition: str) -> str:
@@ -179,13 +246,11 @@ def _count(condition: str) -> str:
 
 
 def _ask(column: FieldSpec, described: _Described) -> Iterator[tuple[str, str]]:
-    yield "max_bytes", f"MAX({_measure(column)})"
-    if not column.not_null:
-        yield "values", f"COUNT({column.read})"
-    if described.types.get(column.read) in _SMALL and column.op in {"int", "int_text"}:
+    if described.kind(column.read) in _SMALL and column.op in {"int", "int_text"}:
         return
     maker = _QUESTIONS.get(column.op)
-    if maker is _ask_integer and described.charsets.get(column.read):
+    known = described.columns.get(column.read)
+    if maker is _ask_integer and known and known.charset:
         # A text: what is no number counts as none here, and is refused when it is tried.
         read = f"CAST({column.read} AS DECIMAL(60, 0))"
         yield from maker(msgspec.structs.replace(column, read=read))
@@ -204,6 +269,10 @@ def _measure(column: FieldSpec) -> str:
         styles = [_STYLE_SIZES[word] for word in column.argument.split() if word in _STYLE_SIZES]
         return str(styles[0] if styles else _SIZES[column.op])
     return f"LENGTH({read})"
+
+
+def _count_nuls(text: str) -> str:
+    return _count(rf"{text} LIKE BINARY '%\0%'")  # a third of what INSTR costs
 
 
 def _ask_integer(column: FieldSpec) -> Iterator[tuple[str, str]]:
@@ -232,15 +301,16 @@ def _ask_text(column: FieldSpec) -> Iterator[tuple[str, str]]:
     read = column.read
     if column.folds:
         yield "non_ascii", _count(f"LENGTH({read}) <> CHAR_LENGTH({read})")
-    yield "nul_texts", _count(rf"{read} LIKE BINARY '%\0%'")  # a third of what INSTR costs
 
 
 def _ask_day(column: FieldSpec) -> Iterator[tuple[str, str]]:
-    yield "days", f"COUNT({column.read} + INTERVAL 0 DAY)"  # NULL for what is no day
+    read = column.read
+    lost = f"({read} + INTERVAL 0 DAY) IS NULL"  # what is no day
+    yield "no_days", _count(lost if column.not_null else f"{lost} AND {read} IS NOT NULL")
     words = column.argument.split()
     if "fraction=floor" in words:
         unit = 1000 if "style=unix_ms" in words else 1_000_000
-        yield "fractions", _count(f"MICROSECOND({column.read}) % {unit} <> 0")
+        yield "fractions", _count(f"MICROSECOND({read}) % {unit} <> 0")
 
 
 def _ask_days(column: FieldSpec) -> Iterator[tuple[str, str]]:

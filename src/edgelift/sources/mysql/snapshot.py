@@ -173,7 +173,7 @@ def _freeze(connect: Callable[[], MySqlSession], sessions: list[MySqlSession]) -
         return _lock_or_shrink(connect, sessions)
     if sessions[0].version.mariadb and _freeze_quietly(sessions):
         method = f"{len(sessions)} connections at one binary log position, without a lock"
-        return Moment(sessions, _read_own_position(sessions[0]), method)
+        return Moment(sessions, _write_own_position(sessions[0]), method)
     return _lock_or_shrink(connect, sessions)
 
 
@@ -181,7 +181,7 @@ def _freeze_quietly(sessions: list[MySqlSession]) -> bool:
     """Begin in all sessions until no commit fell in between: MariaDB tells each one's position."""
     for _ in range(_QUIET_ATTEMPTS):
         _begin(sessions)
-        if len({_read_own_position(session) for session in sessions}) == 1:
+        if len(sessions) == 1 or len({_read_own_place(session) for session in sessions}) == 1:
             return True
     return False
 
@@ -195,11 +195,16 @@ def _logs_changes(session: MySqlSession) -> bool:
     return int(session.read_value("SELECT @@log_bin") or 0) == 1
 
 
-def _read_own_position(session: MySqlSession) -> str:
-    """Return the position of a MariaDB session's snapshot, "" when the server keeps none."""
+def _read_own_place(session: MySqlSession) -> tuple[str, str]:
+    """Return file and offset of the log at a MariaDB session's snapshot, "" where it keeps none."""
     rows = session.read_rows("SHOW STATUS LIKE 'binlog_snapshot_%'")
     status = {str(name).lower(): str(value) for name, value in rows}
-    file, offset = status.get("binlog_snapshot_file"), status.get("binlog_snapshot_position")
+    return status.get("binlog_snapshot_file", ""), status.get("binlog_snapshot_position", "")
+
+
+def _write_own_position(session: MySqlSession) -> str:
+    """Return a session's place with its GTID, which the server finds by reading the log's file."""
+    file, offset = _read_own_place(session)
     if not file or not offset:
         return ""
     gtid = session.read_value("SELECT BINLOG_GTID_POS(%s, %s)", file, int(offset)) or ""

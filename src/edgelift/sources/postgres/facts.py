@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from edgelift.model.row_spec import FieldSpec, RowSpec
 from edgelift.rows.ops import read_settings
-from edgelift.sources.origin_database import ColumnFacts, TableFacts
+from edgelift.sources.origin_database import LARGE_ROW_BYTES, ColumnFacts, TableFacts
 from edgelift.sources.postgres.chunks import Extent
 from edgelift.sources.postgres.connection import Connection
 from edgelift.sources.postgres.mapping import EXACT_DIGITS
@@ -71,7 +71,8 @@ def _prepare(connection: Connection, spec: RowSpec, extent: Extent) -> _Reading:
 def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFacts:
     """Return the facts of a table; raises psycopg errors.
 
-    All sizes are of the values as SQLite will hold them. `max_bytes` of a number is at most 8.
+    All sizes are of the values as SQLite will hold them; a number has at most 8 bytes. A second
+    pass tells each column's largest value where there are large rows.
     """
     reading = _prepare(connection, spec, extent)
     if not reading.fields:
@@ -81,11 +82,25 @@ def read_facts(connection: Connection, spec: RowSpec, extent: Extent) -> TableFa
     wanted = ["count(*)", f"max({size})", f"sum(({size})::numeric)"]
     for m in reading.measures:
         wanted += m.aggregates.values()
+    rows, row_bytes, total, *values = _ask(connection, reading, wanted)
+    largest: Sequence[int | None] = [0] * len(reading.measures)
+    if (row_bytes or 0) > LARGE_ROW_BYTES:
+        largest = _ask(connection, reading, [f"max({m.size})" for m in reading.measures])
+    return TableFacts(
+        rows=rows,
+        row_bytes=int(row_bytes or 0),
+        total_bytes=int(total or 0),
+        columns=_to_facts(iter(values), largest, reading, known=rows > 0),
+    )
+
+
+def _ask(connection: Connection, reading: _Reading, wanted: list[str]) -> tuple[Any, ...]:
+    """Return aggregates of one pass over the table."""
     # OFFSET 0 keeps the reads from being computed once for each aggregate.
     inner = f"SELECT {reading.inner} FROM {reading.source} OFFSET 0"
     row = connection.execute(f"SELECT {', '.join(wanted)} FROM ({inner}) s".encode()).fetchone()
     assert row is not None
-    return _to_facts(row, reading.fields, reading.measures)
+    return row
 
 
 def read_groups(
@@ -99,31 +114,22 @@ def read_groups(
     return {value: (int(rows), int(size or 0)) for value, rows, size in found}
 
 
-def _to_facts(row: tuple[Any, ...], fields: list[FieldSpec], measures: list[Measure]) -> TableFacts:
-    values = iter(row[3:])
+def _to_facts(
+    values: Iterator[Any], largest: Sequence[int | None], reading: _Reading, *, known: bool
+) -> dict[str, ColumnFacts]:
     columns = {}
-    for f, m in zip(fields, measures, strict=True):
+    for f, m, size in zip(reading.fields, reading.measures, largest, strict=True):
         asked = {name: next(values) for name in m.aggregates}
         found: dict[str, Any] = {name: int(v) for name, v in asked.items() if v is not None}
-        if row[0] > found.get("nulls", 0):
-            found |= m.known
-        columns[f.column] = ColumnFacts(**found)
-    return TableFacts(
-        rows=row[0], row_bytes=int(row[1] or 0), total_bytes=int(row[2] or 0), columns=columns
-    )
+        facts = (m.known if known else {}) | found
+        columns[f.column] = ColumnFacts(max_bytes=size or 0, **facts)
+    return columns
 
 
 def measure(name: str, spec: FieldSpec, oid: int, precision: int | None = None) -> Measure:
     """Return how a column `name` of type `oid` is measured; `precision` is that of a numeric."""
     numeric = oid == _NUMERIC
-    found = _measure_numeric(name, spec, precision) if numeric else _measure(name, spec, oid)
-    if found.size.isdigit():
-        found.known["max_bytes"] = int(found.size)
-    else:
-        found.aggregates["max_bytes"] = f"max({found.size})"
-    if not spec.not_null:
-        found.aggregates["nulls"] = f"count(*) - count({name})"
-    return found
+    return _measure_numeric(name, spec, precision) if numeric else _measure(name, spec, oid)
 
 
 def _measure(name: str, spec: FieldSpec, oid: int) -> Measure:

@@ -49,7 +49,7 @@ class Proof:
     reader: SnapshotReader
     plan: MovePlan
     reproduce: str
-    sample: float = 0.05
+    sample: float = 0.02
     tell: Callable[[str, int, int], None] = lambda _what, _done, _total: None
     engine: str = "auto"
     workers: Workers | None = None
