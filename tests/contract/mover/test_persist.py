@@ -10,7 +10,9 @@ import pytest
 
 from edgelift.errors import OriginError, OriginUnavailable
 from edgelift.model.findings import Status
+from edgelift.sources.mysql import connection as mysql
 from edgelift.sources.patience import PAUSES_S
+from edgelift.sources.postgres import connection as postgres
 from edgelift.stages.data.server.persist import keep_trying
 from edgelift.stages.data.server.throttle import Throttle
 from tests.contract.mover.moving import Moving, read_plainly, read_target, start_moving
@@ -23,6 +25,13 @@ TABLE = {
     "mysql": "CREATE TABLE t (id int PRIMARY KEY, name varchar(40));"
     "INSERT INTO t SELECT seq, concat('name ', seq) FROM seq_1_to_2000;",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connect at once or not: here the pauses between whole tries are looked at."""
+    monkeypatch.setattr(mysql, "PAUSES_S", (0.0,) * len(mysql.PAUSES_S))
+    monkeypatch.setattr(postgres, "_FIRST_WAIT_S", 0.0)
 
 
 @dataclass
