@@ -249,11 +249,7 @@ class Codecs:
         def encode(value: Any) -> bytes:
             item = self.get(element)
             if item.binary:
-                is_row = item.type.kind == "composite" or item.type.name in {
-                    *("point", "box", "lseg", "line", "circle", "tid", "path", "polygon"),
-                    *("txid_snapshot", "pg_snapshot"),
-                } or item.type.kind == "range" or item.type.oid in self._own  # fmt: skip
-                return containers.encode_array(value, element, item.encode, rows=is_row)
+                return containers.encode_array(value, element, item.encode)
             if not containers._is_array(value):
                 kind = type(value).__name__
                 raise TypeError(f"a sized iterable container expected (got type '{kind}')")

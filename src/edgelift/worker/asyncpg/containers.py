@@ -28,12 +28,13 @@ def _is_nested(value: Any) -> bool:
     return _is_array(value) and not isinstance(value, tuple)
 
 
-def _add_items(
-    value: Any, level: int, shape: list[int], items: list[Any], is_nested: Callable[[Any], bool]
-) -> None:
+def _add_items(value: Any, level: int, shape: list[int], items: list[Any]) -> None:
     """Collect an array's items and sizes; raises ValueError for uneven ones."""
     if level == _MAX_DIMENSIONS:
-        raise ValueError(f"too many dimensions: {level + 1} exceeds {_MAX_DIMENSIONS}")
+        raise ValueError(
+            f"number of array dimensions ({level + 1}) exceed the maximum expected "
+            f"({_MAX_DIMENSIONS})"
+        )
     if level == len(shape):
         if items and level:
             raise ValueError("non-homogeneous array")
@@ -41,22 +42,22 @@ def _add_items(
     elif shape[level] != len(value):
         raise ValueError("non-homogeneous array")
     for item in value:
-        if is_nested(item):
-            _add_items(item, level + 1, shape, items, is_nested)
-        elif level + 1 != len(shape) and level + 1 < len(shape):
+        if _is_nested(item):
+            _add_items(item, level + 1, shape, items)
+        elif level + 1 < len(shape):
             raise ValueError("non-homogeneous array")
         else:
             items.append(item)
 
 
-def encode_array(value: Any, oid: int, encode: Encode, *, rows: bool) -> bytes:
-    """Return an array's form; `rows` says that tuples are items, not dimensions."""
+def encode_array(value: Any, oid: int, encode: Encode) -> bytes:
+    """Return an array's form; tuples in it are items, not dimensions."""
     if not _is_array(value):
         kind = type(value).__name__
         raise TypeError(f"a sized iterable container expected (got type '{kind}')")
     shape: list[int] = []
     items: list[Any] = []
-    _add_items(value, 0, shape, items, _is_nested if rows else _is_array)
+    _add_items(value, 0, shape, items)
     if not items:
         return struct.pack("!iiI", 0, 0, oid)
     parts = [struct.pack("!iiI", len(shape), any(i is None for i in items), oid)]

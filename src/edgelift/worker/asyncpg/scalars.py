@@ -173,8 +173,12 @@ def decode_bits(data: bytes) -> BitString:
     return BitString.frombytes(data[4:], int.from_bytes(data[:4], "big"))
 
 
+def _pack_floats(*values: Any) -> bytes:
+    return b"".join(encode_float8(value) for value in values)
+
+
 def _pack_points(points: Any) -> bytes:
-    return b"".join(struct.pack("!2d", point[0], point[1]) for point in points)
+    return b"".join(encode_point(point) for point in points)
 
 
 def _read_points(data: bytes) -> list[Point]:
@@ -183,7 +187,7 @@ def _read_points(data: bytes) -> list[Point]:
 
 def encode_point(value: Any) -> bytes:
     """Return a point's form."""
-    return struct.pack("!2d", value[0], value[1])
+    return _pack_floats(value[0], value[1])
 
 
 def decode_point(data: bytes) -> Point:
@@ -208,7 +212,7 @@ def decode_segment(data: bytes) -> LineSegment:
 
 def encode_line(value: Any) -> bytes:
     """Return a line's form."""
-    return struct.pack("!3d", value[0], value[1], value[2])
+    return _pack_floats(value[0], value[1], value[2])
 
 
 def decode_line(data: bytes) -> Line:
@@ -239,7 +243,7 @@ def decode_polygon(data: bytes) -> Polygon:
 
 def encode_circle(value: Any) -> bytes:
     """Return a circle's form."""
-    return struct.pack("!3d", value[0][0], value[0][1], value[1])
+    return _pack_floats(value[0][0], value[0][1], value[1])
 
 
 def decode_circle(data: bytes) -> Circle:
@@ -254,8 +258,17 @@ def encode_tid(value: Any) -> bytes:
         kind = type(value)
         raise TypeError(f"list or tuple expected (got type {kind})")
     if len(value) != 2:
-        raise ValueError(f"invalid number of elements in txid tuple, expecting 2, got {len(value)}")
-    return struct.pack("!IH", *value)
+        raise ValueError("invalid number of elements in tid tuple, expecting 2")
+    parts = zip(("block", "offset"), value, ((4, "uint32"), (2, "uint16")), strict=True)
+    return b"".join(_pack_part(name, part, *form) for name, part, form in parts)
+
+
+def _pack_part(name: str, part: Any, size: int, form: str) -> bytes:
+    if not isinstance(part, int):
+        raise TypeError("an integer is required")
+    if not 0 <= part < 1 << size * 8:
+        raise OverflowError(f"tuple id {name} value out of {form} range")
+    return part.to_bytes(size, "big")
 
 
 def decode_tid(data: bytes) -> tuple[int, ...]:

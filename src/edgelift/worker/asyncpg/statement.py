@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,4 +101,11 @@ class Statement:
 
 
 # What converting functions raise, those of applications included.
-_CONVERSION_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_CONVERSION_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    struct.error,
+)

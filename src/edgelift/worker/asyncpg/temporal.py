@@ -71,9 +71,8 @@ def encode_zoned_stamp(value: Any) -> bytes:
     if not isinstance(value, dt.date):
         kind = type(value).__name__
         raise TypeError(f"expected a datetime.date or datetime.datetime instance, got '{kind}'")
-    stamp = _as_datetime(value)
-    infinite = _infinity_of(stamp)
-    return infinite or _pack_stamp(stamp.astimezone(dt.UTC), _EPOCH_UTC)
+    stamp = _as_datetime(value).astimezone(dt.UTC)
+    return _infinity_of(stamp) or _pack_stamp(stamp, _EPOCH_UTC)
 
 
 def _decode_stamp(data: bytes, epoch: dt.datetime) -> dt.datetime:
@@ -124,9 +123,11 @@ def encode_zoned_time(value: Any) -> bytes:
 
 
 def decode_zoned_time(data: bytes) -> dt.time:
-    """Return a timetz."""
+    """Return a timetz, its zone in whole minutes as asyncpg reads it."""
     micro, offset = struct.unpack("!qi", data)
-    return _read_clock(micro, dt.timezone(dt.timedelta(seconds=-offset)))
+    minutes = abs(offset) // 60
+    zone = dt.timezone(dt.timedelta(minutes=-minutes if offset > 0 else minutes))
+    return _read_clock(micro, zone)
 
 
 def encode_interval(value: Any) -> bytes:

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 _NAN, _INFINITY, _NEGATIVE_INFINITY, _NEGATIVE = 0xC000, 0xD000, 0xF000, 0x4000
+_MOST_PLACES, _MOST_DIGITS = 0x3FFF, 131_072  # behind and before the point
 
 
 def encode_numeric(value: Any) -> bytes:
-    """Return a numeric's form: groups of four decimal digits."""
+    """Return a numeric's form: groups of four digits; ValueError for one that has none."""
     number = value if type(value) is Decimal else Decimal(value)
     if not number.is_finite():
         sign = _NAN
@@ -19,6 +20,12 @@ def encode_numeric(value: Any) -> bytes:
         return struct.pack("!hhHh", 0, 0, sign, 0)
     sign, digits, exponent = number.as_tuple()
     scale = max(-int(exponent), 0)
+    for amount, most, which in (
+        (scale, _MOST_PLACES, "small"),
+        (number.adjusted() + 1, _MOST_DIGITS, "large"),
+    ):
+        if amount > most:
+            raise ValueError(f"cannot encode Decimal value into numeric: exponent is too {which}")
     text = "".join(map(str, digits)) + "0" * max(int(exponent), 0)
     whole, fraction = (text[:-scale], text[-scale:].rjust(scale, "0")) if scale else (text, "")
     whole = whole.lstrip("0")
@@ -46,19 +53,11 @@ def decode_numeric(data: bytes) -> Decimal:
     special = {_NAN: "NaN", _INFINITY: "Infinity", _NEGATIVE_INFINITY: "-Infinity"}.get(sign)
     if special:
         return Decimal(special)
-    groups = list(struct.unpack_from(f"!{count}h", data, 8))
-    # A group's place is its distance from the decimal point.
-    whole = "".join(
-        f"{groups[i] if i < count else 0:04d}" for i in range(weight + 1)
-    ) if weight >= 0 else "0"  # fmt: skip
-    fraction = ""
+    digits = "".join(f"{group:04d}" for group in struct.unpack_from(f"!{count}H", data, 8))
+    exponent = 4 * (weight + 1 - count) if count else -scale
     if scale:
-        padding = "0000" * max(-weight - 1, 0)
-        rest = groups[max(weight + 1, 0) :]
-        fraction = (padding + "".join(f"{g:04d}" for g in rest)).ljust(scale, "0")[:scale]
-    text = f"{'-' if sign == _NEGATIVE else ''}{int(whole)}{'.' + fraction if scale else ''}"
-    number = Decimal(text)
-    trailing = weight + 1 - count
-    if not scale and trailing > 0:  # as asyncpg, which keeps what the server sent: 1E+20
-        return number.scaleb(-4 * trailing).quantize(Decimal(1)).scaleb(4 * trailing)
-    return number
+        places = exponent + scale
+        digits = digits + "0" * places if places >= 0 else digits[:places]
+        exponent = -scale
+    # Made of its text, which no context rounds; without a scale it keeps what came: 1E+20.
+    return Decimal(f"{'-' if sign == _NEGATIVE else ''}{digits or '0'}E{exponent}")
