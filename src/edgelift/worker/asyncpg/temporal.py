@@ -71,7 +71,9 @@ def encode_zoned_stamp(value: Any) -> bytes:
     if not isinstance(value, dt.date):
         kind = type(value).__name__
         raise TypeError(f"expected a datetime.date or datetime.datetime instance, got '{kind}'")
-    stamp = _as_datetime(value).astimezone(dt.UTC)
+    stamp = _as_datetime(value)
+    if stamp.tzinfo is not None or not _infinity_of(stamp):  # the ends of time have no zone
+        stamp = stamp.astimezone(dt.UTC)
     return _infinity_of(stamp) or _pack_stamp(stamp, _EPOCH_UTC)
 
 
