@@ -113,6 +113,12 @@ static enum outcome give_count(const field *f, int64_t days, int64_t micros, val
     return give_int(out, number);
 }
 
+/* Whether a text that was read as a moment stands in the field's style already. */
+static bool is_in_style(const field *f, slice kept, bool date_only) {
+    if (kept.p == NULL || date_only) return kept.p != NULL;
+    return kept.p[10] == ' ' && kept.n == (f->style == MOMENT_DJANGO ? 19 : 26);
+}
+
 /* Gives a moment in the field's style; `kept` is the text that an origin sent, if it sent one. */
 static enum outcome give_moment(const field *f, int64_t days, int64_t micros, bool date_only,
                                 slice kept, arena *a, value *out) {
@@ -121,7 +127,9 @@ static enum outcome give_moment(const field *f, int64_t days, int64_t micros, bo
     if (outside && f->outside != POLICY_TEXT) {
         return f->outside == POLICY_NULL ? give_null(out) : REFUSED;
     }
-    if (outside && kept.p != NULL) return give_wire(out, TAG_TEXT, kept.p, kept.n);
+    if (outside ? kept.p != NULL : is_in_style(f, kept, date_only)) {
+        return give_wire(out, TAG_TEXT, kept.p, kept.n);
+    }
     uint8_t *p = arena_reserve(a, MOMENT_ROOM);
     if (p == NULL) return OUT_OF_MEMORY;
     p = put_date(p, days);
