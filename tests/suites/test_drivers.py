@@ -76,3 +76,8 @@ def test_the_page_is_current_and_every_failure_explained() -> None:
     page = drivers.build_page(RECORDED)
     assert drivers.PAGE.read_text() == page
     assert "not explained yet" not in page
+
+
+def test_every_reason_is_one_of_a_recorded_failure() -> None:
+    failed = {drivers._plain(name) for run in RECORDED["runs"].values() for name in run["failed"]}
+    assert set(RECORDED["reasons"]) <= failed
