@@ -104,6 +104,22 @@ def slow(query):
     connection.commit()
     connection.close()
 
+def hang(query):
+    """Holds its transaction until another request lets it go."""
+    connection = open_database()
+    connection.execute("INSERT INTO t(v) VALUES(?)", (query["v"],))
+    KEPT.append("hung")
+    while KEPT:
+        time.sleep(0.01)
+    connection.commit()
+
+def meet_the_hung(query):
+    while not KEPT:
+        time.sleep(0.01)
+
+def let_go(query):
+    KEPT.clear()
+
 def threads(query):
     """Four threads of one request, each with a connection of its own."""
     def work(number):
@@ -246,8 +262,10 @@ def test_who_took_part_in_a_transaction_hears_of_its_end(ask: Ask) -> None:
 
 def test_a_hung_request_costs_the_others_seconds_only(ask: Ask, worker: Worker) -> None:
     with ThreadPoolExecutor(2) as pool:
-        hung = pool.submit(ask, "slow", 500, v="hung", s=8)
+        hung = pool.submit(ask, "hang", 500, v="hung")
+        ask("meet_the_hung")
         seen = [ask("show") for _ in range(3)]
+        ask("let_go")
         hung.result()
     assert seen == [[], [], []]
     ask("add", v="after")
