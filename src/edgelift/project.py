@@ -8,6 +8,7 @@ It is looked for at `PATH/edgelift.toml` (yours, to commit) and then at
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Callable, Iterator
@@ -116,6 +117,11 @@ class ParitySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ignore: tuple[str, ...] = ()
     tolerance: float = 1e-9
     recordings: tuple[str, ...] = ()
+
+    def find_faults(self) -> Iterator[str]:
+        """Yield what is wrong with it."""
+        if not 0 <= self.tolerance < math.inf:
+            yield f"parity.tolerance is {self.tolerance}; it is a difference, such as 1e-9"
 
 
 class AcceptSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -228,17 +234,18 @@ def parse_settings(path: Path) -> Settings:
         ) from error
     try:
         settings = msgspec.convert(tomllib.loads(text), Settings)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"{path} is not valid TOML",
-            why=str(error),
-            tip="mend that line, or delete the file and run init",
-        ) from error
     except msgspec.ValidationError as error:
         raise UsageError(
             f"{path} has a wrong value",
             why=str(error),
             tip="docs/reference/project-file.md lists every key with its type",
+        ) from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, a number of 5,000 digits
+        deep = isinstance(error, RecursionError)
+        raise UsageError(
+            f"{path} is not valid TOML",
+            why="a value is nested too deeply" if deep else str(error),
+            tip="mend that line, or delete the file and run init",
         ) from error
     _check_settings(settings, path)
     return settings
@@ -269,7 +276,7 @@ def _check_settings(settings: Settings, path: Path) -> None:
                 f"job {job.name!r} has the schedule {job.schedule!r}",
                 "write five cron fields, for example: */5 * * * *",
             )
-    _check_mover(settings, wrong)
+    _check_sections(settings, wrong)
     for name, variable in settings.env.items():
         if variable.secret and variable.value is not None:
             raise wrong(
@@ -278,10 +285,14 @@ def _check_settings(settings: Settings, path: Path) -> None:
             )
 
 
-def _check_mover(settings: Settings, wrong: Callable[[str, str], UsageError]) -> None:
+def _check_sections(settings: Settings, wrong: Callable[[str, str], UsageError]) -> None:
     names = frozenset(database.name for database in settings.databases)
-    for fault in (*settings.schema.find_faults(names), *settings.data.find_faults()):
-        raise wrong(fault, "docs/reference/project-file.md describes [schema] and [data]")
+    for fault in (
+        *settings.schema.find_faults(names),
+        *settings.data.find_faults(),
+        *settings.parity.find_faults(),
+    ):
+        raise wrong(fault, "docs/reference/project-file.md describes every section")
 
 
 def expand_variables(text: str, environment: dict[str, str] | None = None) -> str:

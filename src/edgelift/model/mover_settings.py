@@ -20,7 +20,7 @@ CastTarget = Literal[
     "unix_ms", "offload", "stored",
 ]  # fmt: skip
 RewriteTarget = Literal["uuid5", "uuid7", "unix", "unix_ms"]
-_RATE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>rows|kB|MB)/s")
+_RATE = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]+)?) ?(?P<unit>rows|kB|MB)/s")
 _UNITS = {"kB": 1_000, "MB": 1_000_000}
 
 
