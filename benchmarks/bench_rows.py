@@ -23,19 +23,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.rows_tables import MARIADB, POSTGRES, write_script
+from msgspec.structs import replace
+
+from benchmarks.rows_tables import write_scripts
+from edgelift.model.row_spec import FieldSpec, RowSpec
 
 CHUNK_ROWS = 100_000
 NAMESPACE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 KEYS = {"lineitem": ("l_orderkey", "l_partkey", "l_suppkey"), "mixed": ("id", "parent_id")}
-PRIMARY = {"lineitem": '"l_orderkey", "l_linenumber"', "mixed": '"id"'}
 TICK = os.sysconf("SC_CLK_TCK")
 DLT = """
 import sys, dlt
-from dlt.sources.sql_database import sql_table
-url, table, out = sys.argv[1:]
-source = sql_table(url.replace("postgresql://", "postgresql+psycopg2://"), table=table,
-                   backend="pyarrow", chunk_size=100000, detect_precision_hints=True)
+from dlt.sources.sql_database import sql_database
+url, out, *tables = sys.argv[1:]
+source = sql_database(url.replace("postgresql://", "postgresql+psycopg2://"), table_names=tables,
+                      backend="pyarrow", chunk_size=100000, detect_precision_hints=True)
 made = dlt.pipeline("bench", destination=dlt.destinations.sqlalchemy("sqlite:///" + out),
                     dataset_name="main", pipelines_dir=out + ".dlt")
 print(made.run(source, write_disposition="replace"))
@@ -100,10 +102,8 @@ def measure(command: list[str], server: Server, measured: Measured) -> dict[str,
     return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
 
 
-def run_edgelift(engine: str, url: str, table: str, out: Path, *, keys: bool) -> None:
-    """Move one table with a row engine, verify it, and print how long each part took."""
-    from msgspec.structs import replace
-
+def run_edgelift(engine: str, url: str, tables: list[str], out: Path, *, keys: bool) -> None:
+    """Move tables with a row engine, verify them, and print how long each part took."""
     from edgelift.rows.engine import hash_target, load_chunk, open_target
     from edgelift.rows.hashing import MODULUS
     from edgelift.sources.origin_database import Choices, open_origin
@@ -112,38 +112,49 @@ def run_edgelift(engine: str, url: str, table: str, out: Path, *, keys: bool) ->
         used = resource.getrusage(resource.RUSAGE_SELF)
         return used.ru_utime + used.ru_stime
 
+    spent = {"rows": 0, "bytes": 0, "copy": 0.0, "verify": 0.0}
     with open_origin(url) as origin:
         schema = origin.read_schema()
-        found = next(t for t in schema.tables if t.name == table)
-        spec = origin.map_table(found, Choices())
-        if keys:
-            argument = f"namespace={NAMESPACE} style=hex"
-            fields = tuple(
-                replace(f, op="uuid5", argument=argument, target_type="CHAR(32)")
-                if f.column in KEYS[table]
-                else f
-                for f in spec.fields
-            )
-            spec = replace(spec, fields=fields)
         db = open_target(out, durable=False)
-        columns = ", ".join(f'"{f.column}" {f.target_type}' for f in spec.fields)
-        db.execute(f'CREATE TABLE "{table}" ({columns}, PRIMARY KEY ({PRIMARY[table]}))')
         reader = origin.open_snapshot()
-        start = cpu()
-        rows = total = size = 0
-        for chunk in reader.plan_chunks(spec, CHUNK_ROWS):
-            db.execute("BEGIN")
-            result = load_chunk(db, spec, reader.stream_chunk(spec, chunk), engine)
-            db.execute("COMMIT")
-            rows += result.rows
-            size += result.bytes_in
-            total = (total + result.hash) % MODULUS
+        for table in tables:
+            found = next(t for t in schema.tables if t.name == table)
+            spec = origin.map_table(found, Choices())
+            if keys:
+                spec = replace(spec, fields=tuple(_rewrite(f, KEYS[table]) for f in spec.fields))
+            db.execute(write_table(table, spec, found.primary_key))
+            start = cpu()
+            total = rows = 0
+            for chunk in reader.plan_chunks(spec, CHUNK_ROWS):
+                db.execute("BEGIN")
+                result = load_chunk(db, spec, reader.stream_chunk(spec, chunk), engine)
+                db.execute("COMMIT")
+                rows += result.rows
+                spent["bytes"] += result.bytes_in
+                total = (total + result.hash) % MODULUS
+            copied = cpu()
+            proof = hash_target(db, spec, engine=engine)
+            assert (proof.rows, proof.hash) == (rows, total)
+            spent["rows"] += rows
+            spent["copy"] += copied - start
+            spent["verify"] += cpu() - copied
         reader.close()
-        copied = cpu()
-        proof = hash_target(db, spec, engine=engine)
-        assert (proof.rows, proof.hash) == (rows, total)
-        took = {"rows": rows, "bytes": size, "copy": copied - start, "verify": cpu() - copied}
-        print(json.dumps(took))
+        print(json.dumps(spent))
+
+
+def _rewrite(field: FieldSpec, columns: tuple[str, ...]) -> FieldSpec:
+    """Return a key's field so that it becomes a UUIDv5."""
+    if field.column not in columns:
+        return field
+    argument = f"namespace={NAMESPACE} style=hex"
+    return replace(field, op="uuid5", argument=argument, target_type="CHAR(32)")
+
+
+def write_table(table: str, spec: RowSpec, key: tuple[str, ...]) -> str:
+    """Return the CREATE TABLE that edgelift's mapping gives, with nothing but the primary key."""
+    columns = ", ".join(f'"{f.column}" {f.target_type}' for f in spec.fields)
+    named = ", ".join(f'"{column}"' for column in key)
+    return f'CREATE TABLE "{table}" ({columns}, PRIMARY KEY ({named}))'
 
 
 def write_csv(server: Server, table: str, out: Path) -> None:
@@ -155,29 +166,31 @@ def write_csv(server: Server, table: str, out: Path) -> None:
     raise ValueError(server.name)
 
 
-def write_import(csv: Path, table: str, folder: Path, spec_sql: str) -> list[str]:
-    """Return the command that imports the ready CSV without journal and syncs."""
+def write_import(files: dict[str, Path], folder: Path, url: str, *, skip: int = 0) -> list[str]:
+    """Return the command that imports ready CSV files without journal and syncs."""
     script = folder / "import.sql"
-    script.write_text(
-        "PRAGMA journal_mode=OFF;\nPRAGMA synchronous=OFF;\nPRAGMA locking_mode=EXCLUSIVE;\n"
-        f"{spec_sql};\n.mode csv\n.import {csv} {table}\n"
-    )
+    lines = [
+        "PRAGMA journal_mode=OFF;",
+        "PRAGMA synchronous=OFF;",
+        "PRAGMA locking_mode=EXCLUSIVE;",
+    ]
+    for table, csv in files.items():
+        lines += [f"{describe_table(url, table)};", f".import --csv --skip {skip} {csv} {table}"]
+    script.write_text("\n".join([*lines, ""]))
     return ["sqlite3", "-init", str(script), str(folder / "import.sqlite"), ".quit"]
 
 
 def describe_table(url: str, table: str) -> str:
-    """Return the CREATE TABLE that edgelift's mapping gives."""
+    """Return the CREATE TABLE of an origin's table."""
     from edgelift.sources.origin_database import Choices, open_origin
 
     with open_origin(url) as origin:
         found = next(t for t in origin.read_schema().tables if t.name == table)
-        fields = origin.map_table(found, Choices()).fields
-    columns = ", ".join(f'"{f.column}" {f.target_type}' for f in fields)
-    return f'CREATE TABLE "{table}" ({columns}, PRIMARY KEY ({PRIMARY[table]}))'
+        return write_table(table, origin.map_table(found, Choices()), found.primary_key)
 
 
 def list_peers(
-    server: Server, table: str, peers: Path | None, folder: Path
+    server: Server, tables: list[str], peers: Path | None, folder: Path
 ) -> dict[str, list[str]]:
     """Return the commands of the peers that are installed and read this kind of server."""
     if peers is None:
@@ -190,22 +203,16 @@ def list_peers(
         if (programs / "db-to-sqlite").exists():
             url = server.url.replace("postgresql://", "postgresql+psycopg2://")
             command = [str(programs / "db-to-sqlite"), url, str(folder / "db2.sqlite")]
-            found["db-to-sqlite"] = [*command, "--table", table]
+            found["db-to-sqlite"] = command + [w for table in tables for w in ("--table", table)]
         if (programs / "dlt").exists():
             script = folder / "dlt_run.py"
             script.write_text(DLT)
-            arguments = [str(script), server.url, table, str(folder / "dlt.sqlite")]
+            arguments = [str(script), server.url, str(folder / "dlt.sqlite"), *tables]
             found["dlt"] = [str(programs / "python"), *arguments]
     elif (programs / "mysql2sqlite").exists():
-        command = [
-            str(programs / "mysql2sqlite"),
-            "-f",
-            str(folder / "m2s.sqlite"),
-            "-q",
-            "-t",
-            table,
-        ]
-        command += ["-d", database, "-u", "root", "-h", "127.0.0.1", "-P", str(parts.port), "-S"]
+        command = [str(programs / "mysql2sqlite"), "-f", str(folder / "m2s.sqlite"), "-q", "-S"]
+        command += ["-d", database, "-u", "root", "-h", "127.0.0.1", "-P", str(parts.port)]
+        command += ["-t", *tables]
         found["mysql-to-sqlite3"] = command
     return found
 
@@ -222,11 +229,9 @@ def compare(
     if server.name == "PostgreSQL":
         csv = folder / f"{table}.csv"
         write_csv(server, table, csv)
-        ways["sqlite3 .import of the ready CSV"] = write_import(
-            csv, table, folder, describe_table(server.url, table)
-        )
+        ways["sqlite3 .import of the ready CSV"] = write_import({table: csv}, folder, server.url)
     once = {"edgelift, Python engine": [*own, "--run", "python"]}
-    once |= list_peers(server, table, options.peers, folder)
+    once |= list_peers(server, [table], options.peers, folder)
     measured = {name: Measured() for name in (*ways, *once)}
     for number in range(options.rounds):
         for name, command in (ways | (once if number == 0 else {})).items():
@@ -265,8 +270,8 @@ def print_table(server: Server, table: str, rows: int, measured: dict[str, Measu
 
 
 @contextlib.contextmanager
-def start_servers(rows: int, tables: list[str], which: str) -> Iterator[list[Server]]:
-    """Start the tests' servers and make the tables in them."""
+def start_servers(which: str, postgres_script: str, mariadb_script: str) -> Iterator[list[Server]]:
+    """Start the tests' servers and let each run its script."""
     from tests.servers.mariadb import start_mariadb
     from tests.servers.postgres import start_postgres
 
@@ -276,16 +281,14 @@ def start_servers(rows: int, tables: list[str], which: str) -> Iterator[list[Ser
             settings = {"shared_buffers": "1GB", "max_wal_size": "4GB", "wal_level": "minimal"}
             settings |= {"max_wal_senders": "0", "autovacuum": "off"}
             postgres = stack.enter_context(start_postgres(settings=settings))
-            for table in tables:
-                postgres.run(write_script(POSTGRES, table, rows) + "; ANALYZE;")
+            postgres.run(postgres_script + "; ANALYZE;")
             assert postgres.process is not None
             servers.append(Server("PostgreSQL", postgres.url, postgres.process.pid))
         if which in {"both", "mariadb"}:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             folder.chmod(0o755)
             maria = stack.enter_context(start_mariadb(folder, {"innodb-buffer-pool-size": "1G"}))
-            for table in tables:
-                maria.run_script(write_script(MARIADB, table, rows))
+            maria.run_script(mariadb_script)
             assert maria.process is not None
             servers.append(Server("MariaDB", maria.url, maria.process.pid))
         yield servers
@@ -301,7 +304,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="a virtual environment that holds peers")
     parser.add_argument("--run", choices=["native", "python"], help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
-    parser.add_argument("--table", help=argparse.SUPPRESS)
+    parser.add_argument("--table", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--keys", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -310,7 +313,8 @@ def main() -> None:
         return
     from benchmarks.bench_serving import describe_machine
 
-    with start_servers(options.rows, options.tables, options.servers) as servers:
+    scripts = write_scripts(options.tables, options.rows)
+    with start_servers(options.servers, *scripts) as servers:
         for server in servers:
             for table in options.tables:
                 with tempfile.TemporaryDirectory() as folder:

@@ -97,7 +97,11 @@ INSERT INTO mixed SELECT i + 1, nullif(i div 10, 0), i % 30000, i * 7919 % 20000
 }
 
 
-def write_script(scripts: dict[str, str], table: str, rows: int) -> str:
-    """Return the statements that make a table with that many rows."""
-    text = _PG_TEXT if scripts is POSTGRES else _MY_TEXT
-    return scripts[table].replace("{rows}", str(rows)).replace("{text}", text)
+def write_scripts(tables: list[str], rows: int) -> tuple[str, str]:
+    """Return the scripts that make the tables with that many rows: PostgreSQL's, MariaDB's."""
+    both = (POSTGRES, _PG_TEXT), (MARIADB, _MY_TEXT)
+    postgres, mariadb = (
+        "".join(s[t].replace("{rows}", str(rows)).replace("{text}", text) for t in tables)
+        for s, text in both
+    )
+    return postgres, mariadb
