@@ -26,8 +26,11 @@ def write_numeric(text: str) -> bytes:
     if special:
         return struct.pack(">HhHH", 0, 0, special, 0)
     number = Decimal(text)
-    scale = max(0, -int(number.as_tuple().exponent))
-    whole, fraction = divmod(abs(int(number.scaleb(scale))), 10**scale)
+    _, listed, exponent = number.as_tuple()
+    scale = max(0, -int(exponent))
+    whole, fraction = divmod(
+        int("".join(map(str, listed))) * 10 ** max(0, int(exponent)), 10**scale
+    )
     left = str(whole).rjust(-(-len(str(whole)) // 4) * 4, "0") if whole else ""
     right = f"{fraction:0{scale}d}".ljust(-(-scale // 4) * 4, "0") if scale else ""
     groups = [int((left + right)[i : i + 4]) for i in range(0, len(left + right), 4)]
