@@ -57,10 +57,11 @@ def add():
 
 @app.post("/add-and-fail")
 def add_and_fail():
+    firm = request.headers["X-Firm"]
     with engine.begin() as connection:
-        sql = "INSERT INTO notes (firm, note) VALUES ('ghost', 'ghost')"
-        connection.execute(text(sql))
-        assert ["ghost", "ghost"] in rows(connection)
+        sql = "INSERT INTO notes (firm, note) VALUES (:firm, 'ghost')"
+        connection.execute(text(sql), {"firm": firm})
+        assert [firm, "ghost"] in rows(connection)
         raise RuntimeError("after the flush")
 
 
