@@ -173,7 +173,7 @@ def _write_ipv6(packed: bytes) -> str:
         at += run or 1
     if start < 0:
         return ":".join(f"{word:x}" for word in words)
-    mapped = length == 6 or (length == 7 and words[7] != 1) or (length == 5 and words[5] == 0xFFFF)
+    mapped = length == 6 or (length == 5 and words[5] == 0xFFFF)
     if start == 0 and mapped:
         tail = [f"{word:x}" for word in words[length:6]]
         return "::" + ":".join([*tail, ".".join(str(byte) for byte in packed[12:])])

@@ -149,15 +149,14 @@ static uint8_t *put_ipv6(uint8_t *p, const uint8_t *packed) {
         if (run > length) start = at, length = run;
         at += run ? run : 1;
     }
-    bool mapped = start == 0 && (length == 6 || (length == 7 && words[7] != 1) ||
-                                 (length == 5 && words[5] == 0xFFFF));
+    bool mapped = start == 0 && (length == 6 || (length == 5 && words[5] == 0xFFFF));
     for (int i = 0; i < 8; i++) {
         if (start >= 0 && i >= start && i < start + length) {
             if (i == start) *p++ = ':';
             if (i == 7) *p++ = ':';
-            if (!(mapped && i >= 6)) continue;
+            continue;
         }
-        if (i && !(mapped && i == 7)) *p++ = ':';
+        if (i) *p++ = ':';
         if (mapped && i >= 6) return put_ipv4(p, packed + 12);
         p = put_word(p, words[i]);
     }
