@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS findings (
 CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 """
 
+# What sqlite3 raises for a file that is none; its words may hold bytes of the file.
+_DAMAGED = (sqlite3.Error, UnicodeDecodeError)
 T = TypeVar("T")
 
 
@@ -87,7 +89,7 @@ class Journal:
                 )
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version={FORMAT}")
-        except (sqlite3.Error, OSError) as error:
+        except (*_DAMAGED, OSError) as error:
             raise UsageError(
                 f"The journal {path} cannot be opened",
                 why=str(error),
@@ -119,10 +121,10 @@ class Journal:
 
     def read_runs(self, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, newest first."""
-        rows = self._db.execute(
+        rows = self._select(
             "SELECT id, verb, command, pid, started, finished, exit_code FROM runs "
             "ORDER BY id DESC LIMIT ?",
-            (limit,),
+            limit,
         )
         return [RunRecord(*row) for row in rows]
 
@@ -130,8 +132,8 @@ class Journal:
     def begin_step(self, run_id: int, name: str, inputs: str) -> None:
         """Record that a step begins; checkpoints survive only with unchanged inputs."""
         with self._write():
-            before = self._db.execute("SELECT inputs FROM steps WHERE name=?", (name,)).fetchone()
-            if before is None or before[0] != inputs:
+            before = self._select("SELECT inputs FROM steps WHERE name=?", name)
+            if before != [(inputs,)]:
                 self._db.execute("DELETE FROM checkpoints WHERE step=?", (name,))
             self._db.execute(
                 "INSERT OR REPLACE INTO steps(name, run_id, inputs, status, started) "
@@ -168,19 +170,19 @@ class Journal:
 
     def read_step(self, name: str) -> StepRecord | None:
         """Return the record of one step, or None when it never began."""
-        row = self._db.execute(
+        rows = self._select(
             "SELECT name, inputs, status, started, finished, result, error FROM steps WHERE name=?",
-            (name,),
-        ).fetchone()
-        if row is None:
+            name,
+        )
+        if not rows:
             return None
-        step, inputs, status, started, finished, result, error = row
-        decoded = msgspec.json.decode(result, type=dict[str, object]) if result else None
+        step, inputs, status, started, finished, result, error = rows[0]
+        decoded = self._decode(result, dict[str, object]) if result else None
         return StepRecord(step, inputs, status, started, finished, decoded, error)
 
     def read_steps(self) -> list[StepRecord]:
         """Return all known steps in the order in which they last began."""
-        names = [row[0] for row in self._db.execute("SELECT name FROM steps ORDER BY started")]
+        names = [row[0] for row in self._select("SELECT name FROM steps ORDER BY started")]
         return [record for name in names if (record := self.read_step(name)) is not None]
 
     # checkpoints
@@ -194,8 +196,8 @@ class Journal:
 
     def read_checkpoints(self, step: str) -> dict[str, object]:
         """Return all checkpoints of a step by key."""
-        rows = self._db.execute("SELECT key, value FROM checkpoints WHERE step=?", (step,))
-        return {key: msgspec.json.decode(value) for key, value in rows}
+        rows = self._select("SELECT key, value FROM checkpoints WHERE step=?", step)
+        return {key: self._decode(value, object) for key, value in rows}
 
     # evidence
     def replace_checks(self, run_id: int, stage: str, inputs: str, checks: Iterable[Check]) -> None:
@@ -211,14 +213,14 @@ class Journal:
 
     def read_checks(self, stage: str | None = None) -> list[Check]:
         """Return the recorded checks, of one stage or of all, in the order of recording."""
-        rows = self._db.execute(
-            "SELECT body FROM checks WHERE ?1 IS NULL OR stage=?1 ORDER BY rowid", (stage,)
+        rows = self._select(
+            "SELECT body FROM checks WHERE ?1 IS NULL OR stage=?1 ORDER BY rowid", stage
         )
-        return [msgspec.json.decode(row[0], type=Check) for row in rows]
+        return [self._decode(row[0], Check) for row in rows]
 
     def read_check_inputs(self, stage: str) -> set[str]:
         """Return the inputs hashes from which a stage's checks on record were made."""
-        rows = self._db.execute("SELECT DISTINCT inputs FROM checks WHERE stage=?", (stage,))
+        rows = self._select("SELECT DISTINCT inputs FROM checks WHERE stage=?", stage)
         return {row[0] for row in rows}
 
     def replace_findings(self, stage: str, findings: Iterable[Finding]) -> None:
@@ -235,15 +237,15 @@ class Journal:
 
         What two stages found alike, by rule and place, comes once: from the first by name.
         """
-        rows = self._db.execute(
+        rows = self._select(
             "SELECT stage, body FROM findings WHERE ?1 IS NULL OR stage=?1"
             " ORDER BY stage, position",
-            (stage,),
+            stage,
         )
         first: dict[tuple[str, str | None, int | None], str] = {}
         found = []
         for told_by, body in rows:
-            finding = msgspec.json.decode(body, type=Finding)
+            finding = self._decode(body, Finding)
             if first.setdefault((finding.rule, finding.path, finding.line), told_by) == told_by:
                 found.append(finding)
         return found
@@ -258,8 +260,8 @@ class Journal:
 
     def read_document(self, name: str, type_: type[T]) -> T | None:
         """Return a document as `type_`, or None when it was not written yet."""
-        row = self._db.execute("SELECT body FROM documents WHERE name=?", (name,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=type_)
+        rows = self._select("SELECT body FROM documents WHERE name=?", name)
+        return self._decode(rows[0][0], type_) if rows else None
 
     def forget_document(self, name: str) -> None:
         """Remove a document, if there is one."""
@@ -268,8 +270,29 @@ class Journal:
 
     def list_documents(self, prefix: str) -> list[str]:
         """Return the names of the documents that begin with `prefix`, sorted."""
-        rows = self._db.execute("SELECT name FROM documents ORDER BY name")
+        rows = self._select("SELECT name FROM documents ORDER BY name")
         return [row[0] for row in rows if row[0].startswith(prefix)]
+
+    def _select(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query; raises UsageError when the file is damaged."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except _DAMAGED as error:
+            raise self._fail("be read", error) from error
+
+    def _decode(self, body: str, type_: type[T]) -> T:
+        """Return what an entry says; raises UsageError when it is none of this version."""
+        try:
+            return msgspec.json.decode(body, type=type_)
+        except (msgspec.DecodeError, TypeError) as error:
+            raise self._fail("be understood", error) from error
+
+    def _fail(self, what: str, error: Exception) -> UsageError:
+        return UsageError(
+            f"The journal {self.path} cannot {what}",
+            why=str(error),
+            tip="it is damaged or another version's: move it away, the next run starts anew",
+        )
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
@@ -288,6 +311,8 @@ class Journal:
                 why=str(error),
                 tip="free space there and run the same command again; finished work is kept",
             ) from error
+        except _DAMAGED as error:
+            raise self._fail("be written", error) from error
 
 
 def _encode(value: object) -> str:
