@@ -57,12 +57,15 @@ def has_ledger(path: Path) -> bool:
 
 
 def count_done(path: Path) -> int | None:
-    """Return the chunks that an unfinished file holds, None without a file or ledger."""
+    """Return the chunks that an unfinished file holds, None without a file or sound ledger."""
     if not has_ledger(path):
         return None
-    with contextlib.closing(apsw.Connection(str(path))) as db:
-        query = f"SELECT count(*) FROM {TABLE} WHERE hash IS NOT NULL"
-        row = db.execute(query).fetchone()
+    query = f"SELECT count(*) FROM {TABLE} WHERE hash IS NOT NULL"
+    try:
+        with contextlib.closing(apsw.Connection(str(path))) as db:
+            row = db.execute(query).fetchone()
+    except apsw.Error:
+        return None
     return int(row[0]) if row else None
 
 
