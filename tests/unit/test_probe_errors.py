@@ -49,3 +49,11 @@ def test_a_variable_that_is_required_and_a_missing_package_come_first():
 def test_without_any_clue_the_user_can_look():
     tip = explain(ImportFailure(type="ValueError", message="x"))
     assert tip == "see it yourself: python -c 'import app'"
+
+
+def test_an_app_in_a_subfolder_is_looked_at_from_there():
+    app = AppSection(framework="flask", entry="shop:app", root="back-end")
+    project = Project(Path("/p"), Settings(name="p", app=app), Path("/p/t"))
+    failure = ImportFailure(type="ValueError", message="x")
+    tip = explain_failure(project, Probe(error=failure)).tip
+    assert tip == "see it yourself: cd back-end && python -c 'import shop'"

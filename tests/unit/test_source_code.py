@@ -134,6 +134,8 @@ def test_variables_and_their_defaults(tmp_path: Path) -> None:
         ("SECRET_KEY", None, True),
         ("GITHUB_TOKEN", None, True),
         ("DB_PASSWORD", None, True),
+        ("DBPASS", None, True),
+        ("MYSQL_PWD", None, True),
         ("SENTRY_DSN", None, True),
         ("DATABASE_URL", "postgresql://u:p@host/db", True),
         ("DATABASE_URL", "sqlite:///a.db", False),

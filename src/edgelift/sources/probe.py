@@ -238,7 +238,6 @@ def _last_line(log: Path) -> str:
     return f"its last output: {lines[-1]}" if lines else "it printed nothing"
 
 
-_SEE = "see it yourself: python"
 _MOST_NAMED = 4
 
 
@@ -252,7 +251,9 @@ def explain_failure(project: Project, probe: Probe) -> OriginError:
     """Return the error that tells a user why the app cannot be imported."""
     failure = probe.error or ImportFailure(type="Error", message="unknown")
     module = project.settings.app.entry.partition(":")[0]
-    tip = f"{_SEE} -c 'import {module}'"
+    root = project.settings.app.root
+    see = f"{'' if root == '.' else f'cd {root} && '}python -c 'import {module}'"
+    tip = f"see it yourself: {see}"
     required = [seen.name for seen in probe.env if seen.required]
     if failure.type == "KeyError" and failure.message.strip("'\"") in required:
         name = failure.message.strip("'\"")
@@ -264,8 +265,8 @@ def explain_failure(project: Project, probe: Probe) -> OriginError:
         )
     elif unset := _find_unset(probe, failure.message):
         tip = f"the app reads variables that are not set; if it needs them: export {unset[0]}=..."
-        tip += f" (and {', '.join(unset[1:])}); or {_SEE}" if unset[1:] else f"; or {_SEE}"
-        tip += f" -c 'import {module}'"
+        tip += f" (and {', '.join(unset[1:])})" if unset[1:] else ""
+        tip += f"; or see it yourself: {see}"
     return OriginError(
         f"The app {project.settings.app.entry} cannot be imported", why=failure.text, tip=tip
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edgelift.model.inventory import DatabaseUse
 from edgelift.project import DatabaseSection, JobSection, StaticSection
 from edgelift.sources.probe import DatabaseSeen, EventSeen, JobSeen, Probe
@@ -98,6 +100,24 @@ def test_a_driver_of_a_server_that_is_not_declared() -> None:
     found = [(f.rule, f.message.partition(":")[0]) for f in check_drivers(imported, [server])]
     assert found == [("DB-SERVER-UNDECLARED", "pymysql")]
     assert len(list(check_drivers(imported, []))) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "declared"),
+    [
+        ("postgresql+psycopg2://shop:word@db:5432/shop", True),
+        ("postgres://db/shop", True),
+        ("postgresql://db/other", False),
+        ("mysql+pymysql://db/shop", False),
+    ],
+)
+def test_a_server_is_known_by_its_address_however_it_is_written(
+    url: str, declared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_HOST", "db")
+    section = DatabaseSection(name="main", url="postgresql://${DB_HOST}/shop")
+    found = list(check_databases([DatabaseUse(name="main", url=url)], [section]))
+    assert (not found) is declared
 
 
 def test_a_database_that_is_not_declared() -> None:

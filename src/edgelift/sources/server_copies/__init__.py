@@ -17,6 +17,7 @@ from typing import Protocol
 from edgelift.errors import OriginError
 from edgelift.model.server_url import ServerUrl, parse_server_url
 from edgelift.project import DatabaseSection, Project, expand_variables
+from edgelift.sources.server_copies.url_variables import find_url_variables
 
 
 class ServerCopies(Protocol):
@@ -75,28 +76,10 @@ def copy_prefix(project: Project, section: DatabaseSection, purpose: str = "veri
 def name_copies(
     sections: Mapping[str, DatabaseSection], urls: Mapping[str, ServerUrl]
 ) -> dict[str, str]:
-    """Return the variables that lead the origin to its copies; raises OriginError without one.
-
-    Each keeps the scheme and options that the app's own URL has.
-    """
-    found = {}
+    """Return the variables that lead the origin to its copies; raises OriginError without any."""
+    found: dict[str, str] = {}
     for name, section in sections.items():
-        if not section.env:
-            raise OriginError(
-                f"The origin cannot be run on a copy of the database {name}",
-                why="no variable sets the URL of its server",
-                tip=f"set databases.env for {name} in edgelift.toml",
-            )
-        own = parse_server_url(expand_variables(section.url), os.environ)
-        copy = urls[name]
-        if own is not None:
-            found[section.env] = own.with_parts(
-                host=copy.host,
-                port=copy.port,
-                user=copy.user,
-                password=copy.password,
-                database=copy.database,
-            )
+        found |= find_url_variables(section, urls[name])
     return found
 
 

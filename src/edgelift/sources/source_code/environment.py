@@ -19,7 +19,7 @@ _READERS = frozenset(
 _TYPED_READERS = ("environs.Env().", "environs.env.", "environ.Env().")
 _SECRET = re.compile(
     r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE|SIGNING|API_?KEY|_KEY$|^KEY$|DSN"
-    r"|_PWD$|_PASS$|SALT)"
+    r"|PWD$|PASS$|SALT)"
 )
 # Set by systems and servers, not by the app's owner.
 _SURROUNDINGS = re.compile(

@@ -142,7 +142,7 @@ def _choose(
 
 def _variants(candidate: Candidate, tree: SourceTree) -> list[Candidate]:
     """Return the candidate, and it seen from the project's root when it lies in a plain folder."""
-    if candidate.root in {".", "src"}:
+    if candidate.root in {".", "src"} or not candidate.root.replace("/", "").isidentifier():
         return [candidate]
     module = f"{candidate.root.replace('/', '.')}.{candidate.entry}"
     top = candidate.root.partition("/")[0]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edgelift.project import list_files
@@ -69,7 +70,8 @@ class Candidate:
 
 def find_candidates(root: Path, tree: SourceTree) -> list[Candidate]:
     """Return all candidates, the most likely first, one for each entry."""
-    graph = CodeGraph(tree, [path for path, file in tree.files.items() if not file.is_test])
+    own = [path for path, file in tree.files.items() if not file.is_test]
+    graph = CodeGraph(_name_from_import_roots(tree), own)
     objects = sorted(_find_objects(graph), key=_rank)
     factories = sorted(_find_factories(graph), key=_rank)
     commands = list(_find_commands(root, tree, [*objects, *factories]))
@@ -98,6 +100,21 @@ def _rank(candidate: Candidate) -> tuple[object, ...]:
         str(path),
         candidate.line or 0,
     )
+
+
+def _name_from_import_roots(tree: SourceTree) -> SourceTree:
+    """Return a tree whose modules have the names under which its files import one another.
+
+    An app in a subfolder says `from shop import ...`, not `from backend.shop`. Where two import
+    roots hold a module of one name, these keep their long names.
+    """
+    names = {path: place_module(tree, file)[1] for path, file in tree.files.items()}
+    often = Counter(names.values())
+    files = {
+        path: replace(file, module=names[path]) if often[names[path]] == 1 else file
+        for path, file in tree.files.items()
+    }
+    return replace(tree, files=files)
 
 
 def place_module(tree: SourceTree, file: SourceFile) -> tuple[str, str]:

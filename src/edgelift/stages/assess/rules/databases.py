@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from edgelift.errors import UsageError
 from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import DatabaseUse
 from edgelift.model.rules import Rule
-from edgelift.project import DatabaseSection, read_engine
+from edgelift.model.server_url import parse_server_url
+from edgelift.project import DatabaseSection, expand_variables, read_engine
 
 UNDECLARED = Rule(
     id="DB-UNDECLARED",
@@ -55,6 +58,12 @@ def check_databases(
 
 
 def _path(url: str) -> str:
+    """Return what tells databases apart: a file's path; a server's engine, address and name."""
+    with contextlib.suppress(UsageError):
+        url = expand_variables(url)
+    server = parse_server_url(url)
+    if server is not None:
+        return f"{server.engine}://{server.address}/{server.database}"
     scheme, separator, rest = url.partition("://")
     path = (rest if separator else scheme).partition("?")[0]
     return (
