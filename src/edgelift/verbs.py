@@ -127,8 +127,16 @@ def plan(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) 
 
 
 def schema(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:
-    """Convert the database schema and load it into the real engine to see that it takes it."""
-    return _run_until("schema", path, options, emit)
+    """Convert the database schema and load it into the real engine to see that it takes it.
+
+    Without an app the databases' own Worker project is written too, by whose door rows come in.
+    """
+    from edgelift.stages.build.door_project import write_door_project
+
+    with open_run("schema", path, options, emit) as run:
+        _run_stages(run, "schema", options, only_if_forced=True)
+        write_door_project(run)
+        return read_outcome(run, "schema")
 
 
 def data(
@@ -187,6 +195,7 @@ def move(
     are accepted in it. A folder that has one already goes on with the same database. Raises as the
     verbs `schema` and `data` do, UsageError when the folder belongs to another database.
     """
+    from edgelift.stages.build.door_project import write_door_project
     from edgelift.stages.data import plan_moves
     from edgelift.stages.data.import_files import write_all_import_files
     from edgelift.stages.init.database_settings import write_database_project
@@ -196,8 +205,10 @@ def move(
     with open_run("move", folder, options, emit) as run:
         if options.plan_only:
             _run_stages(run, "schema", options, only_if_forced=False)
+            write_door_project(run)
             return msgspec.structs.replace(read_outcome(run, "move"), papers=plan_moves(run))
         _run_stages(run, "report", options, only_if_forced=False)
+        write_door_project(run)
         if import_files is not None:
             write_all_import_files(run, Path(import_files))
         return read_outcome(run, "move")
@@ -215,43 +226,79 @@ def follow(
     """Copy databases and keep the copies up to date with their origins, change by change.
 
     `origin` is a project's folder, or with `to` a database's URL as for `move`. The first call
-    copies, later ones go on. Returns once caught up if `follow_options` says so, else when
+    copies, later ones go on; with `upload` the copy is then loaded into the deployed databases, and
+    the changes go there. Returns once caught up if `follow_options` says so, else when
     KeyboardInterrupt ends it; slots and logs stay at the origin until `drop`. Raises OriginError
-    when an origin cannot be followed or its schema changed, VerificationMismatch when `verify`
-    finds a difference.
+    when an origin cannot be followed or its schema changed, TargetError when a target refuses,
+    VerificationMismatch when `verify` finds a difference.
     """
     from edgelift.stages import follow as stage
     from edgelift.stages.init.database_settings import write_database_project
 
     folder = Path(origin) if to is None else Path(to)
+    if follow_options.preview:
+        return _preview_following(folder, follow_options, emit)
     if to is not None:
         write_database_project(str(origin), folder, accept=accept)
     with open_run("follow", folder, options, emit) as run:
         run.current = "follow"
         if follow_options.drop:
-            stage.drop(run)
+            stage.drop(run, follow_options)
             return read_outcome(run, "follow")
         if options.force:
             stage.forget(run)
             run.journal.forget_steps(["schema", "data"])
-        if not stage.is_begun(run):
+        if not stage.is_begun(run, follow_options):
             _begin_following(run, follow_options)
+        states = _upload_copies(run, follow_options)
         run_stage(run, stage.build_stage(follow_options))
+        return msgspec.structs.replace(read_outcome(run, "follow"), uploads=states)
+
+
+def _preview_following(folder: Path, options: FollowOptions, emit: Emit) -> Outcome:
+    """Tell how following stands; nothing is run, sent or written."""
+    from edgelift.stages import follow as stage
+
+    if find_settings(folder) is None:
+        text = f"{folder} would become a project, and the database be copied and followed"
+        emit(Note(stage="follow", text=text))
+        return Outcome(verb="follow", project=str(folder))
+    project = read_project(folder)
+    if not (project.state / "journal.db").exists():
+        emit(Note(stage="follow", text="every database would be copied and followed"))
+        return Outcome(verb="follow", project=str(folder))
+    with contextlib.closing(Journal(project.state / "journal.db")) as journal:
+        run = Run(project, journal, 0, folder, emit)
+        run.current = "follow"
+        stage.preview(run, options)
         return read_outcome(run, "follow")
+
+
+def _upload_copies(run: Run, options: FollowOptions) -> tuple[UploadState, ...]:
+    """Load the copies into the deployed databases that are to be followed, if any are."""
+    from edgelift.stages.data.upload import upload_all
+
+    if not options.upload:
+        return ()
+    states = upload_all(run, UploadOptions(url=options.upload, replace=options.replace))
+    run.current = "follow"
+    return states
 
 
 def _begin_following(run: Run, options: FollowOptions) -> None:
     """Position first, then the snapshot, then the copy."""
     from edgelift.pipeline import run_pipeline
     from edgelift.stages import follow as stage
+    from edgelift.stages.build.door_project import write_door_project
 
     stage.install_logs(run, options)
     run_pipeline(run, "schema")
+    write_door_project(run)
     run.current = "follow"
     with stage.hold_origins(run):
         run_pipeline(run, "data")
     run.current = "follow"
-    stage.create_targets(run)
+    stage.create_targets(run, options)
 
 
 def files(path: str | Path, *, options: Options = DEFAULTS, emit: Emit = ignore) -> Outcome:

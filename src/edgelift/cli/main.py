@@ -280,12 +280,19 @@ def move(  # noqa: PLR0913 - one parameter per option
     help="Apply by batches of statements within D1's limits, as to a remote target.",
 )  # fmt: skip
 @click.option(
+    "--upload", metavar="URL", default="",
+    help="Load the copy into the databases deployed at URL and apply the changes there; see "
+    "build/worker/DEPLOY.md.",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="With --upload: delete first what is there.")
+@click.option(
     "--drop", "--remove", is_flag=True,
     help="End following: remove slot, publication or triggers at the origin.",
 )  # fmt: skip
 @click.option("--accept", multiple=True, metavar="RULE", help="Accept a rule; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print lag and result as lines of JSON.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("--dry-run", is_flag=True, help="Tell how all stands; change nothing.")
 @click.option("--force", is_flag=True, help="Judge and copy anew.")
 def follow(  # noqa: PLR0913 - one parameter per option
     origin: str,
@@ -295,10 +302,13 @@ def follow(  # noqa: PLR0913 - one parameter per option
     verify: bool,
     install_triggers: bool,
     requests: bool,
+    upload: str,
+    replace: bool,
     drop: bool,
     accept: tuple[str, ...],
     as_json: bool,
     debug: bool,
+    dry_run: bool,
     force: bool,
 ) -> None:
     """Copy databases and keep the copies up to date with their origins, change by change.
@@ -311,14 +321,23 @@ def follow(  # noqa: PLR0913 - one parameter per option
       edgelift follow postgresql://reader:secret@db.example.org/shop --to shop
       edgelift follow shop --until-caught-up --verify
       edgelift follow notes.sqlite --to notes --install-triggers
+      edgelift follow shop --upload https://shop-sql.example.workers.dev
+      edgelift follow shop --upload https://shop-sql.example.workers.dev --until-caught-up --verify
       edgelift follow shop --drop
     """  # noqa: D301
     del debug
+    if replace and not upload:
+        raise click.UsageError("--replace says what --upload may delete; give it --upload URL")
+    if requests and upload:
+        raise click.UsageError("--requests is for the local file; --upload sends requests")
     wanted = edgelift.FollowOptions(
         until_caught_up=until_caught_up,
         verify=verify,
         install_triggers=install_triggers,
         requests=requests,
+        upload=upload,
+        replace=replace,
+        preview=dry_run,
         drop=drop,
     )
     with Display() as display:

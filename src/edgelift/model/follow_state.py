@@ -10,13 +10,19 @@ class FollowOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `verify` compares every row on both sides in the end; `install_triggers` is the consent to add
     triggers to a SQLite origin; `requests` applies by batches of statements within D1's limits, as
-    a remote target takes them; `drop` ends following and removes what it left at the origin.
+    a remote target takes them; `upload` is the address of the deployed sql project by whose door
+    they go into its databases, which are loaded first, with `replace` whatever they hold. `preview`
+    tells how all stands and changes nothing. `drop` ends following and removes what it left at the
+    origin, and at the databases of `upload`.
     """
 
     until_caught_up: bool = False
     verify: bool = False
     install_triggers: bool = False
     requests: bool = False
+    upload: str = ""
+    replace: bool = False
+    preview: bool = False
     drop: bool = False
 
 

@@ -15,8 +15,11 @@ from typing import Protocol
 import msgspec
 
 from edgelift.journal import Journal
+from edgelift.model.move_plan import STAYS
 from edgelift.model.mover_settings import DataSection
+from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.model.shard_map import Member, ShardMap, counters_name, list_members
+from edgelift.project import Settings
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_newer import read_past_newer
 from edgelift.worker import shard_map as routing
@@ -38,6 +41,24 @@ class Placed(Protocol):
     @property
     def strategy(self) -> str:
         """Return its strategy."""
+
+
+def list_placed(settings: Settings, journal: Journal) -> list[DatabasePlan]:
+    """Return the databases that move, as the plan says; where there is none, D1 is meant."""
+    plan = journal.read_document("plan", Plan)
+    if plan is not None:
+        return [database for database in plan.databases if not database.in_place]
+    return [
+        DatabasePlan(
+            name=section.name,
+            url=section.url,
+            binding=section.binding,
+            strategy="d1" if section.strategy == "auto" else section.strategy,
+            reason="edgelift.toml",
+        )
+        for section in settings.databases
+        if section.strategy != STAYS
+    ]
 
 
 def read_map(data: DataSection, journal: Journal, name: str) -> ShardMap | None:

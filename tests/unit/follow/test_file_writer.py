@@ -50,7 +50,7 @@ def write(writer: FileWriter, number: int) -> None:
 def test_what_is_written_after_another_library_read_is_there(path: Path) -> None:
     with contextlib.closing(FileWriter(path)) as writer:
         write(writer, 50)
-        with writer.let_go(), contextlib.closing(sqlite3.connect(path)) as db:
+        with writer.open_file() as file, contextlib.closing(sqlite3.connect(file)) as db:
             assert db.execute("SELECT count(*) FROM child").fetchone() == (3,)
         assert read_elsewhere(path, "SELECT count(*) FROM child") == "[(3,)]"
         write(writer, 51)

@@ -11,6 +11,7 @@ import pytest
 
 from edgelift.errors import OriginError, TargetError
 from edgelift.sources.change_feed import Edit, Emptied, Shape
+from edgelift.stages.follow.file_target import FileTarget
 from edgelift.stages.follow.file_writer import (
     Checkpoint,
     FileWriter,
@@ -18,13 +19,13 @@ from edgelift.stages.follow.file_writer import (
     read_checkpoint,
 )
 from edgelift.stages.follow.net import Net
-from edgelift.stages.follow.request_writer import (
+from edgelift.stages.follow.request_writer import RequestWriter
+from edgelift.stages.follow.table_rules import order_tables
+from edgelift.targets.door.batches import (
     MOST_BATCH_BYTES,
     MOST_PARAMETERS,
     MOST_STATEMENTS,
-    LocalRequests,
     Request,
-    order_tables,
 )
 
 SHAPES = [
@@ -59,7 +60,7 @@ def build(*changes: Edit | Emptied) -> Net:
 
 
 def apply(path: Path, *changes: Edit | Emptied, requests: bool = False) -> None:
-    writer = LocalRequests(path) if requests else FileWriter(path)
+    writer = RequestWriter(FileTarget(path)) if requests else FileWriter(path)
     with contextlib.closing(writer):
         writer.prepare(SHAPES, ())
         writer.apply(build(*changes))
@@ -100,12 +101,16 @@ def test_what_was_not_sent_keeps_its_value(path: Path, requests: bool) -> None:
     assert read(path, "parent") == [(1, "one", 10), (2, "two", 20), (7, "three", 12)]
 
 
-def test_unique_values_pass_from_row_to_row(path: Path) -> None:
+@BOTH
+@pytest.mark.parametrize("full", [True, False])
+def test_unique_values_pass_from_row_to_row(path: Path, requests: bool, full: bool) -> None:
     apply(
         path,
-        Edit("parent", (1,), {"id": 1, "name": "one", "rank": 20}),
-        Edit("parent", (2,), {"id": 2, "name": "two", "rank": 10}),
+        Edit("parent", (1,), {"id": 1, "rank": 20, **({"name": "one"} if full else {})}, full),
+        Edit("parent", (2,), {"id": 2, "rank": 10, **({"name": "two"} if full else {})}, full),
+        requests=requests,
     )
+    assert read(path, "child") == [(1, 1, "a"), (2, 2, "b")]
     assert read(path, "parent")[:2] == [(1, "one", 20), (2, "two", 10)]
 
 
@@ -236,17 +241,39 @@ def test_an_emptied_table_keeps_what_came_after(path: Path, requests: bool) -> N
     assert read(path, "child") == [(6, 1, "kept")]
 
 
-def test_rows_without_key_are_counted(path: Path) -> None:
+@BOTH
+def test_rows_without_key_are_counted(path: Path, requests: bool) -> None:
     apply(
         path,
         Edit("loose", ("x", 1), None),
         Edit("loose", ("y", 2), {"n": 3}, full=False),
         Edit("loose", None, {"kind": "z", "n": 1}),
         Edit("loose", ("z", 1), None),
+        requests=requests,
     )
     assert read(path, "loose") == [("x", 1), ("y", 3)]
-    with pytest.raises(TargetError, match="cannot be sent as requests"):
-        apply(path, Edit("loose", ("x", 1), None), requests=True)
+
+
+def test_rows_without_key_go_in_one_batch_with_the_position_or_not_at_all(path: Path) -> None:
+    loose = [Edit("loose", None, {"kind": "x" * 20, "n": n}) for n in range(4000)]
+    keyed = [Edit("child", None, {"id": n, "parent": 1, "name": "y"}) for n in range(100, 3000)]
+    batches: list[list[Request]] = []
+    target = FileTarget(path)
+    send = target.send
+    target.send = lambda batch: (batches.append(list(batch)), send(batch))[1]  # type: ignore[method-assign]
+    with contextlib.closing(RequestWriter(target)) as writer:
+        writer.prepare(SHAPES, ())
+        writer.apply(build(*loose, *keyed))
+        writer.commit(Checkpoint("start", "next", 1, 6900, 5.0))
+    places = [n for n, batch in enumerate(batches) if any("loose" in r.sql for r in batch)]
+    assert (places, len(batches) > 1) == ([len(batches) - 1], True)
+    assert "_edgelift_follow" in batches[-1][-1].sql
+    assert len(read(path, "loose")) == 4003
+    large = [Edit("loose", None, {"kind": "x", "n": n}) for n in range(30_000)]
+    with pytest.raises(TargetError, match="too large to be sent") as raised:
+        apply(path, *large, requests=True)
+    assert "primary key" in raised.value.tip
+    assert len(read(path, "loose")) == 4003
 
 
 def test_a_row_that_is_missing_is_told(path: Path) -> None:
@@ -259,13 +286,23 @@ def test_a_table_that_is_not_followed_is_told() -> None:
         build(Edit("other", (1,), None))
 
 
-def test_triggers_do_not_fire_and_are_refused_for_requests(path: Path) -> None:
+@BOTH
+def test_triggers_do_not_fire_and_are_there_afterwards(path: Path, requests: bool) -> None:
+    trigger = "CREATE TRIGGER t AFTER DELETE ON parent BEGIN DELETE FROM child; END"
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("CREATE TRIGGER t AFTER DELETE ON parent BEGIN DELETE FROM child; END")
-    apply(path, Edit("parent", (3,), None))
+        db.execute(trigger)
+    apply(path, Edit("parent", (3,), None), requests=requests)
     assert len(read(path, "child")) == 2
-    with pytest.raises(TargetError, match="triggers"):
+    assert [row[4] for row in read(path, "sqlite_schema") if row[0] == "trigger"] == [trigger]
+
+
+def test_more_triggers_than_a_batch_has_room_for_are_refused(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for number in range(13):
+            db.execute(f"CREATE TRIGGER t{number} AFTER DELETE ON child BEGIN SELECT 1; END")
+    with pytest.raises(TargetError, match="cannot be followed by requests") as raised:
         apply(path, requests=True)
+    assert "13 triggers" in raised.value.why
 
 
 def test_what_was_not_committed_is_gone(path: Path) -> None:
@@ -291,10 +328,11 @@ def test_batches_fit_the_limits_and_may_run_twice(path: Path) -> None:
         Edit("child", None, {"id": n, "parent": 1, "name": "x" * generator.randrange(9000)})
         for n in range(100, 900)
     ]
-    with contextlib.closing(LocalRequests(path)) as writer:
+    target = FileTarget(path)
+    send = target.send
+    target.send = lambda batch: (batches.append(list(batch)), send(batch), send(batch))  # type: ignore[method-assign]
+    with contextlib.closing(RequestWriter(target)) as writer:
         writer.prepare(SHAPES, ())
-        send = writer.send
-        writer.send = lambda batch: (batches.append(list(batch)), send(batch), send(batch))
         writer.apply(build(*edits, Edit("parent", (2,), None), Edit("child", (2,), None)))
         writer.commit(Checkpoint("start", "next", 1, 800, 5.0))
     assert len(batches) > 2

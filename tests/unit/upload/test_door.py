@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from edgelift.errors import TargetError, TargetUnavailable, UsageError
-from edgelift.stages.data.upload.door import PAUSES_S, Door, check_door
+from edgelift.targets.door.client import PAUSES_S, Door, check_door
 
 SECRET = "twenty letters and more"
 
@@ -76,7 +76,7 @@ def test_it_gives_up_in_the_end() -> None:
     with pytest.raises(TargetUnavailable, match="do not answer now") as raised:
         door.ask("rows", b"{}", tries=5)
     assert tuple(waited) == PAUSES_S
-    assert "what was loaded stays" in raised.value.tip
+    assert "what was applied stays" in raised.value.tip
 
 
 @pytest.mark.parametrize(

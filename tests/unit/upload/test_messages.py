@@ -13,8 +13,9 @@ import pytest
 
 from edgelift.sources.sqlite_catalogue import read_catalogue
 from edgelift.stages.data.upload import messages
-from edgelift.stages.data.upload.cells import hash_rows
-from edgelift.stages.data.upload.messages import Messages, encode_row, list_loads
+from edgelift.stages.data.upload.messages import Messages, encode_row
+from edgelift.targets.door.cells import hash_row
+from edgelift.targets.door.loads import list_loads
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_rows_come_with_rowids_and_kinds(db: sqlite3.Connection) -> None:
         {"table": "t", "columns": ["rowid", "a", "b"], "kinds": "ii-", "rows": [["4", "3", "y"]]},
     ]}]  # fmt: skip
     assert (made.sums["t"].rows, made.sums["t"].hash) == (
-        4, sum(hash_rows([row]) for row in [(1, 1, "x"), (2, None, None), (3, 2.5, b"\0"), (4, 3, "y")]),
+        4, sum(hash_row(row) for row in [(1, 1, "x"), (2, None, None), (3, 2.5, b"\0"), (4, 3, "y")]),
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from edgelift.model.plan import DatabasePlan, Plan
 from edgelift.model.upload_state import UploadOptions
 from edgelift.project import read_project
 from edgelift.run import Run
-from edgelift.stages.data.upload import list_subjects, upload_all
+from edgelift.stages.data.upload import upload_all
+from edgelift.stages.data.upload.subjects import list_subjects
 
 SETTINGS = """name = "shop"
 [[databases]]
@@ -78,10 +79,12 @@ def test_each_object_gets_its_own_file(run: Run) -> None:
     assert main.identity != log.identity
 
 
-def test_databases_in_d1_are_left_alone(run: Run) -> None:
-    plan(run, main="d1", log="object")
-    prove(run, "log")
-    assert [subject.member.name for subject in list_subjects(run)] == ["log"]
+def test_a_d1_is_loaded_by_its_own_binding(run: Run) -> None:
+    plan(run, main="d1", log="object", stays="hyperdrive")
+    for name in ("main", "log"):
+        prove(run, name)
+    found = [(s.member.name, s.strategy, s.member.object_name) for s in list_subjects(run)]
+    assert found == [("main", "d1", "MAIN"), ("log", "object", "LOG")]
 
 
 def test_the_identity_follows_rows_and_schema(run: Run) -> None:
@@ -95,12 +98,14 @@ def test_the_identity_follows_rows_and_schema(run: Run) -> None:
     assert len({first, second, list_subjects(run)[0].identity}) == 3
 
 
-@pytest.mark.parametrize("strategies", [{}, {"main": "d1"}, {"main": "hyperdrive"}])
-def test_without_an_object_there_is_nothing_to_load(run: Run, strategies: dict[str, str]) -> None:
+@pytest.mark.parametrize("strategies", [{}, {"main": "hyperdrive"}])
+def test_without_a_database_that_moves_there_is_nothing_to_load(
+    run: Run, strategies: dict[str, str]
+) -> None:
     plan(run, **strategies)
-    with pytest.raises(UsageError, match="no SQL object") as raised:
+    with pytest.raises(UsageError, match="no database to load") as raised:
         list_subjects(run)
-    assert "--import-files" in raised.value.tip
+    assert "edgelift plan" in raised.value.tip
 
 
 def test_a_database_that_was_not_moved(run: Run) -> None:

@@ -298,7 +298,7 @@ def test_large_rows_and_many_messages(tmp_path: Path) -> None:
 def test_a_full_disk_there_is_told_and_gone_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgelift.stages.data.upload._TRIES", 0)
+    monkeypatch.setattr("edgelift.stages.data.upload.sql_object.TRIES", 0)
     (tmp_path / "shop").mkdir()
     moved = Moved(tmp_path / "shop", rows=12_000)
     limited = tmp_path / "limited"

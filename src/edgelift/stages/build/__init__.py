@@ -176,7 +176,7 @@ def _try_projects(folder: Path, toolchain: Toolchain, *, objects: bool) -> DryRu
 
 def _check_configs(run: Run, parts: Parts, wrangler: Path) -> list[str]:
     problems = check_config(run.project.folder(*WORKER), wrangler)
-    if parts.select("object"):
+    if parts.select("object") or parts.select("d1"):
         problems += [f"sql: {text}" for text in check_config(run.project.folder(*SQL), wrangler)]
     return problems
 

@@ -29,6 +29,18 @@ edgelift data . --import-files upload
 ```
 
 A file that failed half-way leaves tables behind: delete the database and create it again.
+
+To have the rows proven there, or loaded without files, or followed while the app moves, deploy
+`.edgelift/build/sql` with its address for as long (enter the ids in its wrangler.load.jsonc too):
+
+```
+export {secret}="$(openssl rand -hex 32)"
+npx wrangler deploy --config .edgelift/build/sql/wrangler.load.jsonc
+printenv {secret} | npx wrangler secret put {secret} --name {worker}
+edgelift data . --upload https://{worker}.YOUR-SUBDOMAIN.workers.dev
+edgelift follow . --upload https://{worker}.YOUR-SUBDOMAIN.workers.dev
+npx wrangler {end}
+```
 """
 _OBJECTS = """Deploy the SQL objects with an address, load their rows, and take the address away.
 The secret is any text of {shortest} characters or more; without it there is no door.
@@ -76,6 +88,7 @@ def write_deploy_steps(parts: Parts, worker: str, d1_names: dict[str, str]) -> s
 
 def _list_steps(parts: Parts, worker: str, d1_names: dict[str, str]) -> Iterator[str]:
     config = "--config .edgelift/build/worker/wrangler.jsonc"
+    sql = sql_worker_name(worker)
     if d1_names:
         made = [f"npx wrangler d1 create {name}" for name in d1_names.values()]
         yield _D1_CREATE.format(commands="\n".join(made))
@@ -84,9 +97,10 @@ def _list_steps(parts: Parts, worker: str, d1_names: dict[str, str]) -> Iterator
             f'--file "$file" {config} || break; done'
             for name, d1 in d1_names.items()
         ]
-        yield _D1_IMPORT.format(commands="\n".join(imported))
+        stays = parts.select("object")  # the Worker is theirs: it loses its address only
+        end = f"{'deploy' if stays else 'delete'} --config .edgelift/build/sql/wrangler.jsonc"
+        yield _D1_IMPORT.format(commands="\n".join(imported), secret=SECRET, worker=sql, end=end)
     if parts.select("object"):
-        sql = sql_worker_name(worker)
         yield _OBJECTS.format(worker=sql, secret=SECRET, shortest=20)
     if parts.servers:
         made = [

@@ -65,9 +65,10 @@ def name_d1(parts: Parts) -> dict[str, str]:
 
 
 def build_objects(parts: Parts) -> dict[str, bytes]:
-    """Return the files of the SQL objects' own project, none when no database has the strategy."""
-    name = worker_name(parts.project.settings.name)
-    return build_sql_files(name, BASE, parts.select("object"), parts.schema)
+    """Return the files of the databases' own project, none when no database moves."""
+    names = name_d1(parts)
+    d1 = {m.binding: names[m.name] for d in parts.select("d1") for m in d.members}
+    return build_sql_files(name_worker(parts), BASE, parts.select("object"), parts.schema, d1)
 
 
 def build_config(parts: Parts, source: Iterable[str]) -> dict[str, object]:

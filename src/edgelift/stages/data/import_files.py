@@ -25,6 +25,7 @@ from edgelift.sources.sqlite import SqliteSource
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.sources.sqlite_ddl import read_fts_content
 from edgelift.sources.sqlite_rows import Row, find_rowid, read_batches
+from edgelift.sources.table_order import is_circular, sort_by_references
 from edgelift.stages.data.literals import to_blob_literal, to_bytes, to_literal
 from edgelift.targets.d1_dialect import MAX_COLUMNS, MAX_STATEMENT_BYTES
 from edgelift.targets.migrations import read_migrations
@@ -96,13 +97,13 @@ def write_import_files(
     with SqliteSource(database).open() as db:
         for statement, together in _write(db, schema, catalogue):
             files.add(statement, together=together)
-    for statement in _mark_applied(applied):
+    for statement in mark_applied(applied):
         files.add(statement, together=False)
     files.close()
     return files.paths
 
 
-def _mark_applied(names: Sequence[str]) -> Iterator[str]:
+def mark_applied(names: Sequence[str]) -> Iterator[str]:
     """Yield what wrangler itself would note (d1/migrations of workers-sdk: helpers.ts)."""
     if names:
         yield MIGRATIONS
@@ -177,20 +178,16 @@ def _write(
             if content is None and table.virtual != "fts5vocab":
                 for statement in _write_rows(db, table):
                     yield statement, together
-                    together = _is_circular(circle)
+                    together = is_circular(circle)
     yield f"DROP TABLE {PARTS}", False
     for created in schema.after:
         yield created.sql, False
-    for statement in _write_state(catalogue):
+    for statement in write_state(catalogue):
         yield statement, False
 
 
-def _is_circular(circle: list[Table]) -> bool:
-    names = {table.name.lower() for table in circle}
-    return any(key.target_table.lower() in names for t in circle for key in t.foreign_keys)
-
-
-def _write_state(catalogue: Catalogue) -> Iterator[str]:
+def write_state(catalogue: Catalogue) -> Iterator[str]:
+    """Yield what makes counters, full-text indexes and statistics behind all rows."""
     if any(table.autoincrement for table in catalogue.tables):
         yield "DELETE FROM sqlite_sequence"
         for name, value in sorted(catalogue.sequences.items()):
@@ -201,41 +198,6 @@ def _write_state(catalogue: Catalogue) -> Iterator[str]:
             yield f"INSERT INTO {name} ({name}) VALUES ('rebuild')"
     if catalogue.statistics:
         yield "ANALYZE"
-
-
-def sort_by_references(catalogue: Catalogue) -> list[list[Table]]:
-    """Return the tables with parents before children; those in a circle stand in one list.
-
-    Algorithm: R. Tarjan, Depth-first search and linear graph algorithms, 1972, by which strongly
-    connected components come out in reverse topological order.
-    """
-    by_name = {table.name.lower(): table for table in catalogue.tables}
-    order: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    found: list[list[Table]] = []
-
-    def visit(name: str) -> None:
-        order[name] = low[name] = len(order)
-        stack.append(name)
-        for key in by_name[name].foreign_keys:
-            parent = key.target_table.lower()
-            if parent not in by_name:
-                continue
-            if parent not in order:
-                visit(parent)
-                low[name] = min(low[name], low[parent])
-            elif parent in stack:
-                low[name] = min(low[name], order[parent])
-        if low[name] == order[name]:
-            start = stack.index(name)
-            found.append([by_name[member] for member in stack[start:]])
-            del stack[start:]
-
-    for name in by_name:
-        if name not in order:
-            visit(name)
-    return found
 
 
 def _write_rows(db: sqlite3.Connection, table: Table) -> Iterator[str]:

@@ -25,14 +25,17 @@ from edgelift.stages.follow.checks import check, raise_mismatch
 from edgelift.stages.follow.file_writer import create_file, finish_file, read_checkpoint
 from edgelift.stages.follow.follower import Follower, open_follower
 from edgelift.stages.follow.subjects import Database, list_databases
+from edgelift.stages.follow.writers import open_writers
 
 _PATIENCE_S = 60.0  # for an origin that is gone, when an end is waited for
 _LONG_PATIENCE_S = 3600.0  # when there is none
 
 
-def is_begun(run: Run) -> bool:
+def is_begun(run: Run, options: FollowOptions) -> bool:
     """Return whether every database was copied, so that only changes are left."""
     databases = list_databases(run)
+    if options.upload:
+        return bool(databases) and all(database.is_copied(run) for database in databases)
     return bool(databases) and all(database.is_begun() for database in databases)
 
 
@@ -100,8 +103,11 @@ def _stop_at(problems: Sequence[FollowProblem], database: Database) -> None:
     )
 
 
-def create_targets(run: Run) -> None:
-    """Make the files that are kept up to date from what data copied."""
+def create_targets(run: Run, options: FollowOptions) -> None:
+    """Make the files that are kept up to date from what data copied; deployed databases need none.
+
+    Raises OriginError for a copy without position.
+    """
     run.tickets.clear()
     for database in list_databases(run):
         start = database.read_start(run)
@@ -111,14 +117,33 @@ def create_targets(run: Run) -> None:
                 why="the origin told none when its snapshot was taken",
                 tip=f"copy anew: {run.command('follow', '--force')}",
             )
-        create_file(database.copy, database.target, start)
+        if not options.upload:
+            create_file(database.copy, database.target, start)
 
 
-def drop(run: Run) -> None:
+def preview(run: Run, options: FollowOptions) -> None:
+    """Tell how every database stands and what would be done; changes nothing."""
+    with open_writers(run, options) as writers:
+        for database in list_databases(run):
+            copied = database.is_copied(run) if options.upload else database.is_begun()
+            done = writers.read_checkpoint(database) if copied else None
+            if done is not None:
+                words = f"{done.transactions} transactions are applied, up to {done.position}"
+            else:
+                words = "it would be followed from its copy on" if copied else "it would be copied"
+            run.note(f"{database.name}: {words}")
+
+
+def drop(run: Run, options: FollowOptions) -> None:
     """Remove what following left at the origins and end it; the followed files stay as they are.
 
-    Raises OriginError when an origin does not answer.
+    With `upload` the deployed databases forget their positions too. Raises OriginError,
+    TargetError when one does not answer.
     """
+    with open_writers(run, options) as writers:
+        for database in list_databases(run) if options.upload else ():
+            writers.finish(database)
+            run.note(f"{database.name} is no longer followed at {options.upload}")
     for database in list_databases(run):
         known = run.journal.read_document(f"follow:{database.name}", FollowState)
         with open_followed(database.to_bare_subject()) as followed:
@@ -154,9 +179,10 @@ def _work(run: Run, options: FollowOptions) -> Result:
     patience_s = _PATIENCE_S if options.until_caught_up else _LONG_PATIENCE_S
     checks: list[Check] = []
     with contextlib.ExitStack() as stack:
+        writers = stack.enter_context(open_writers(run, options))
         followers = [
             stack.enter_context(
-                open_follower(run, database, patience_s=patience_s, requests=options.requests)
+                open_follower(run, database, writers.open(database), patience_s=patience_s)
             )
             for database in list_databases(run)
         ]
@@ -226,4 +252,5 @@ __all__ = [
     "hold_origins",
     "install_logs",
     "is_begun",
+    "preview",
 ]

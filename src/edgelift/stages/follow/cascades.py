@@ -5,12 +5,13 @@ The rows that go or change may have others that refer to them: those follow in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import apsw
 
 from edgelift.sources.change_feed import ACTING, Action, Cascade, Key
 from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.targets.door.batches import Request, bind
 
 
 def run_cascades(
@@ -73,3 +74,54 @@ def _read(db: apsw.Connection, below: Action, where: str, old: Key) -> list[Key]
     columns = ", ".join(map(quote_identifier, below.parent_columns))
     query = f"SELECT {columns} FROM main.{quote_identifier(below.parent)} WHERE {where}"
     return [row for row in db.execute(query, old) if None not in row]
+
+
+def write_moves(
+    cascades: Iterable[Cascade], keys: Mapping[str, tuple[str, ...]]
+) -> Iterator[Request]:
+    """Yield what removes rows and changes keys in place, so that the target's own keys act."""
+    for cascade in cascades:
+        action = cascade.action
+        if cascade.new is None:
+            where, values = _write_condition(action.parent_columns, cascade.old)
+            yield Request(f"DELETE FROM {quote_identifier(action.parent)} WHERE {where}", values)
+        elif set(action.parent_columns) & set(keys[action.parent]):
+            yield _write_change(action.parent, action.parent_columns, cascade.old, cascade.new)
+
+
+def write_cascades(cascades: Iterable[Cascade]) -> Iterator[Request]:
+    """Yield what removes or changes the rows that referred to a row, in their order.
+
+    What follows from that in turn the target's own foreign keys do.
+    """
+    for cascade in cascades:
+        action = cascade.action
+        kind = action.on_delete if cascade.new is None else action.on_update
+        if kind == "CASCADE" and cascade.new is None:
+            where, values = _write_condition(action.child_columns, cascade.old)
+            yield Request(f"DELETE FROM {quote_identifier(action.child)} WHERE {where}", values)
+            continue
+        new: Key = (None,) * len(cascade.old)
+        if kind == "CASCADE" and cascade.new is not None:
+            new = cascade.new
+        yield _write_change(action.child, action.child_columns, cascade.old, new)
+
+
+def _write_change(table: str, columns: Sequence[str], old: Key, new: Key) -> Request:
+    bound = [bind(value) for value in new]
+    sets = ", ".join(
+        f"{quote_identifier(name)} = {mark}" for name, (mark, _) in zip(columns, bound, strict=True)
+    )
+    where, values = _write_condition(columns, old)
+    return Request(
+        f"UPDATE {quote_identifier(table)} SET {sets} WHERE {where}",
+        (*(value for _, value in bound), *values),
+    )
+
+
+def _write_condition(columns: Sequence[str], old: Key) -> tuple[str, Key]:
+    bound = [bind(value) for value in old]
+    where = " AND ".join(
+        f"{quote_identifier(name)} = {mark}" for name, (mark, _) in zip(columns, bound, strict=True)
+    )
+    return where, tuple(value for _, value in bound)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
-from pathlib import Path
-
-import apsw
 
 from edgelift.errors import VerificationMismatch
 from edgelift.model.findings import Check, Status
 from edgelift.run import Run
 from edgelift.sources.change_feed import Comparison
-from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.stages.follow.file_writer import read_names
 from edgelift.stages.follow.follower import Follower
 from edgelift.targets.object_files import sweep_objects
 
@@ -67,7 +63,7 @@ def _check_objects(follower: Follower, reproduce: str) -> list[Check]:
     columns = follower.session.followed.offloaded
     if not columns:
         return []
-    wanted, copied = (_read_names(path, columns) for path in (database.target, database.copy))
+    wanted, copied = follower.writer.read_names(columns), read_names(database.copy, columns)
     sweep = sweep_objects(database.objects, wanted, copied)
     return [
         Check(
@@ -83,18 +79,6 @@ def _check_objects(follower: Follower, reproduce: str) -> list[Check]:
                     "objects_kept": sweep.kept, "objects_removed": sweep.removed},
         )
     ]  # fmt: skip
-
-
-def _read_names(path: Path, columns: Sequence[tuple[str, str]]) -> set[str]:
-    """Return the names of objects that the rows of a file hold."""
-    found: set[str] = set()
-    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
-        db.set_busy_timeout(10_000)
-        for table, column in columns:
-            name = quote_identifier(column)
-            query = f"SELECT DISTINCT {name} FROM main.{quote_identifier(table)}"
-            found |= {str(key) for (key,) in db.execute(query) if key is not None}
-    return found
 
 
 def _check_rows(

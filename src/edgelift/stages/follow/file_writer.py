@@ -131,6 +131,27 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     return Checkpoint(*found) if found is not None else None
 
 
+def read_orphans(db: apsw.Connection, path: Path) -> list[str]:
+    """Return rows whose parent is missing, in words."""
+    with writing_errors(path):
+        return [
+            f"{table} row {rowid} has no parent in {parent}"
+            for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check")
+        ]
+
+
+def read_names(path: Path, columns: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the names of objects that the rows of a file hold in such columns."""
+    found: set[str] = set()
+    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+        db.set_busy_timeout(10_000)
+        for table, column in columns:
+            name = quote_identifier(column)
+            query = f"SELECT DISTINCT {name} FROM main.{quote_identifier(table)}"
+            found |= {str(key) for (key,) in db.execute(query) if key is not None}
+    return found
+
+
 class FileWriter:
     """Applies to a followed file; one writer at a time."""
 
@@ -155,7 +176,7 @@ class FileWriter:
         self._waiting = WaitingRows(self._db)
 
     @contextlib.contextmanager
-    def let_go(self) -> Iterator[None]:
+    def open_file(self) -> Iterator[Path]:
         """Close the file inside the block, where another library of SQLite reads it.
 
         What that one closes takes this process's locks along, and a reader that leaves would then
@@ -163,7 +184,7 @@ class FileWriter:
         """
         self.close()
         try:
-            yield
+            yield self.path
         finally:
             self._open()
 
@@ -172,8 +193,8 @@ class FileWriter:
         del shapes
         self._actions = actions
 
-    def apply(self, net: Net) -> None:
-        """Write a net effect inside the open transaction.
+    def apply(self, net: Net, cascades: Sequence[Cascade] = ()) -> None:
+        """Write a net effect inside the open transaction, and behind it what foreign keys did.
 
         A row whose unique value is still taken waits until the transaction is complete.
         """
@@ -185,12 +206,6 @@ class FileWriter:
                 self._remove(table)
             for table in net.tables.values():
                 self._insert(table)
-
-    def cascade(self, cascades: Iterable[Cascade]) -> None:
-        """Do what foreign keys did at the origin, behind all that was applied."""
-        with writing_errors(self.path):
-            if not self._db.in_transaction:
-                self._db.execute("BEGIN IMMEDIATE")
             run_cascades(self._db, cascades, self._actions)
 
     def commit(self, checkpoint: Checkpoint) -> None:
@@ -222,11 +237,11 @@ class FileWriter:
 
     def find_orphans(self) -> list[str]:
         """Return rows whose parent is missing, in words."""
-        with writing_errors(self.path):
-            return [
-                f"{table} row {rowid} has no parent in {parent}"
-                for table, rowid, parent, _ in self._db.execute("PRAGMA foreign_key_check")
-            ]
+        return read_orphans(self._db, self.path)
+
+    def read_names(self, columns: Sequence[tuple[str, str]]) -> set[str]:
+        """Return the names of objects that the rows of such columns hold."""
+        return read_names(self.path, columns)
 
     def close(self) -> None:
         """Close the file as one without log beside it."""

@@ -32,10 +32,11 @@ from edgelift.sources.change_feed import (
 )
 from edgelift.stages.follow.file_writer import Checkpoint, FileWriter
 from edgelift.stages.follow.net import Net
-from edgelift.stages.follow.request_writer import LocalRequests
+from edgelift.stages.follow.request_writer import RequestWriter
 from edgelift.stages.follow.subjects import Database
 
 T = TypeVar("T")
+Writer = FileWriter | RequestWriter
 _BATCH = 1000  # changes after which whole transactions are committed
 _PART, _PART_BYTES = 20_000, 16_000_000  # changes of one transaction that are held in memory
 _COMMIT_S = 0.5
@@ -59,14 +60,10 @@ class Session:
 class Follower:
     """Follows one database; a context manager that leaves file and origin fit to go on."""
 
-    def __init__(
-        self, run: Run, database: Database, *, patience_s: float, requests: bool = False
-    ) -> None:
+    def __init__(self, run: Run, database: Database, writer: Writer, *, patience_s: float) -> None:
         self.run = run
         self.database = database
-        self.writer: FileWriter | LocalRequests = (
-            LocalRequests(database.target) if requests else FileWriter(database.target)
-        )
+        self.writer = writer
         self.state = FollowState(
             database=database.name, product="", handle="", start=self.writer.checkpoint.start
         )
@@ -148,8 +145,8 @@ class Follower:
             session.feed.mark(moment.position)
             while not session.feed.has_reached_mark():
                 self._advance(0.2)
-            with self.writer.let_go():
-                return moment.compare(self.database.target, self.run.progress)
+            with self.writer.open_file() as file:
+                return moment.compare(file, self.run.progress)
 
     def _advance(self, wait_s: float) -> None:
         feed = self.session.feed
@@ -197,10 +194,9 @@ class Follower:
             self.tell()
 
     def _apply(self) -> None:
-        self.writer.apply(self._net)
+        self.writer.apply(self._net, self._cascades)
         self._rows += self._net.size
         self._net.clear()
-        self.writer.cascade(self._cascades)
         self._cascades.clear()
 
     def _commit(self) -> None:
@@ -306,10 +302,10 @@ class Follower:
 
 @contextlib.contextmanager
 def open_follower(
-    run: Run, database: Database, *, patience_s: float, requests: bool
+    run: Run, database: Database, writer: Writer, *, patience_s: float
 ) -> Iterator[Follower]:
-    """Open a follower; what stops it is written down."""
-    follower = Follower(run, database, patience_s=patience_s, requests=requests)
+    """Open a follower that applies by a writer, which it closes; what stops it is written down."""
+    follower = Follower(run, database, writer, patience_s=patience_s)
     try:
         yield follower
     except EdgeliftError as error:

@@ -10,13 +10,13 @@ from edgelift.errors import UsageError
 from edgelift.model.data_document import DataDocument
 from edgelift.model.follow_state import FollowState
 from edgelift.model.followed_parts import FollowedParts
-from edgelift.model.move_plan import STAYS, MovePlan
-from edgelift.model.plan import Plan
+from edgelift.model.move_plan import MovePlan
 from edgelift.project import expand_variables
 from edgelift.rows.conversions import Value
 from edgelift.run import Run
 from edgelift.sources.change_feed import Subject
 from edgelift.sources.origin_database import is_server_url
+from edgelift.sources.shard_files import list_placed
 from edgelift.sources.sqlite_changes.feed import read_start
 from edgelift.sources.sqlite_url import find_sqlite_file
 from edgelift.stages.follow.file_writer import read_checkpoint
@@ -38,6 +38,8 @@ class Database:
     target: Path
     objects: Path
     handle: str
+    binding: str
+    strategy: str
 
     @property
     def is_server(self) -> bool:
@@ -81,6 +83,14 @@ class Database:
         """Return whether its file is there with a position."""
         return read_checkpoint(self.target) is not None
 
+    def is_copied(self, run: Run) -> bool:
+        """Return whether its copy has a position, behind which a deployed database goes on."""
+        step = run.journal.read_step("data")
+        known = run.journal.read_document(f"follow:{self.name}", FollowState)
+        begun = not self.is_server or (known is not None and known.state != "ended")
+        done = step is not None and step.status == "done"
+        return begun and done and self.copy.is_file() and bool(self.read_start(run))
+
     def read_start(self, run: Run) -> str:
         """Return the position of the snapshot that was copied, empty when it has none."""
         if not self.is_server:
@@ -94,13 +104,9 @@ def list_databases(run: Run) -> list[Database]:
 
     Raises UsageError for one that is split: changes would have to find their shard.
     """
-    plan = run.journal.read_document("plan", Plan)
-    listed = plan.databases if plan is not None else run.project.settings.databases
     folder = run.project.state
     found = []
-    for database in listed:
-        if database.strategy == STAYS:
-            continue
+    for database in list_placed(run.project.settings, run.journal):
         _refuse_shards(run, database.name)
         url = expand_variables(database.url)
         path = None if is_server_url(url) else find_sqlite_file(database.url, run.project.root)
@@ -115,6 +121,8 @@ def list_databases(run: Run) -> list[Database]:
                 target=folder / "follow" / f"{name}.sqlite",
                 objects=folder / "data" / "objects" / name,
                 handle=_choose_handle(run, name),
+                binding=database.binding,
+                strategy=database.strategy,
             )
         )
     return found

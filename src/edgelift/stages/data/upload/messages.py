@@ -13,85 +13,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from edgelift.model.catalogue import Catalogue, Table
-from edgelift.sources.sqlite_catalogue import quote_identifier
-from edgelift.sources.sqlite_ddl import read_fts_content
-from edgelift.sources.sqlite_rows import find_rowid, read_batches
-from edgelift.stages.data.import_files import sort_by_references
-from edgelift.stages.data.upload.cells import MODULUS, Cell, encode_cell, hash_row
-from edgelift.targets.d1_dialect import MAX_COLUMNS
+from edgelift.sources.sqlite_rows import read_batches
+from edgelift.targets.door.cells import Cell, Sum, encode_cell
+from edgelift.targets.door.loads import Load
 
 # Well below 32 MiB, which one call of a Durable Object may carry; a row has at most 2 MB, a third
 # more as base64. https://developers.cloudflare.com/durable-objects/platform/limits/
 MESSAGE_BYTES = 1_000_000
 MESSAGE_ROWS = 4_000  # a fraction of a second of the object's time
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True)
-class Load:
-    """How a table's rows travel: `columns` with the rowid where there is one; `stage` see above."""
-
-    table: str
-    columns: tuple[str, ...]
-    stage: int | None = None
-
-    @property
-    def select(self) -> str:
-        """Return the query of all its rows."""
-        listed = ", ".join(map(quote_identifier, self.columns))
-        return f"SELECT {listed} FROM main.{quote_identifier(self.table)}"
-
-
-def list_loads(catalogue: Catalogue) -> list[Load]:
-    """Return the tables that have rows of their own, parents before children."""
-    loads: list[Load] = []
-    for circle in sort_by_references(catalogue):
-        names = {table.name.lower() for table in circle}
-        staged = any(key.target_table.lower() in names for t in circle for key in t.foreign_keys)
-        for table in circle:
-            if table.virtual == "fts5vocab" or read_content(table) is not None:
-                continue
-            stage = len(loads) + 1 if staged else None
-            loads.append(Load(table.name, list_columns(table), stage))
-    return loads
-
-
-def read_content(table: Table) -> str | None:
-    """Return the table whose rows a full-text index shows, None for other tables."""
-    return read_fts_content(table.sql) if table.virtual == "fts5" else None
-
-
-def list_columns(table: Table) -> tuple[str, ...]:
-    """Return the columns to load, not computed ones, with the rowid where there is room for it."""
-    columns = [column.name for column in table.columns if not column.generated_kind]
-    rowid = "" if _is_named(table) else find_rowid(table)
-    if rowid and not table.virtual.startswith("rtree") and len(columns) < MAX_COLUMNS:
-        columns.insert(0, rowid)
-    return tuple(columns)
-
-
-def _is_named(table: Table) -> bool:
-    """Return whether a column is the rowid; INTEGER PRIMARY KEY DESC is none (SQLite's docs)."""
-    keyed = [column for column in table.columns if column.primary_key]
-    return (
-        len(keyed) == 1
-        and keyed[0].declared.upper() == "INTEGER"
-        and "DESC" not in (table.sql.upper())
-    )
-
-
-@dataclass
-class Sum:
-    """What must be in a table: rows, and the sum of their hashes."""
-
-    rows: int = 0
-    hash: int = 0
-
-    @property
-    def text(self) -> str:
-        """Return the hash as 32 digits, as the object tells it."""
-        return format(self.hash % MODULUS, "032x")
 
 
 @dataclass
@@ -119,8 +49,7 @@ class Messages:
         part = _Part(load)
         for batch in read_batches(self.db, load.select):
             for row in batch:
-                total.rows += 1
-                total.hash += hash_row(row)
+                total.add(row)
                 kinds, text = encode_row(row)
                 full = self._bytes + part.bytes + len(text) > MESSAGE_BYTES
                 if (self._rows + len(part.rows)) and (full or self._count(part) >= MESSAGE_ROWS):

@@ -5,7 +5,7 @@
  *
  * The states: "" (never loaded: the app may use it, unless the project's loads.mjs names it), "loading" (tables only),
  * "loaded" (rows, indexes, triggers, counters; to be compared), "open". While it is loading or loaded nobody but the door
- * gets at it. Verbs and their messages (JSON objects; `identity` says of which load they are):
+ * gets at it; rows are compared by `sum` (sql_applying.mjs). Verbs and their messages (JSON objects; `identity` says of which load they are):
  *
  * state    {} -> {"state", "identity", "done"}
  * begin    {identity, schema, replace?} -> the same; empties the object, which only `replace` allows if it holds rows
@@ -13,13 +13,11 @@
  *          that was applied before. kinds: per column "-" as it is, "i" an integer as text, "t" text as its bytes, "f" an
  *          infinity by its sign. `stage` keeps rows aside whose parents may come later.
  * settle   {identity, stages: [{stage, table, columns}], sequences: {name: last}, rebuild: [table], analyze?} -> {"state"}
- * proof    {identity, table, columns, offset, limit} -> {"rows", "hash"}: the sum modulo 2^128 of the rows' hashes, each
- *          the first half of the SHA-256 of its cells: a byte for the type (0 NULL, 1 integer, 2 real, 3 text, 4 blob),
- *          then 8 bytes, or 4 of length and the bytes; numbers little endian
  * open     {identity} -> {"state"}
  */
 import { createHash } from 'node:crypto';
-import { messageOf, toBound } from './sql_values.mjs';
+import { Refused } from './sql_applying.mjs';
+import { toBound } from './sql_values.mjs';
 
 const STATE = '_edgelift_load';
 const MIGRATIONS = '_edgelift_migrations';
@@ -37,9 +35,6 @@ const list = (names) => names.map(quote).join(', ');
 const stageOf = (stage) => `_edgelift_stage_${Number(stage)}`;
 /** @param {string} sql */
 const isEmpty = (sql) => sql.replace(/^\s*--.*/gm, '').trim() === '';
-
-/** What the object does not do, with the reason; the door answers it as a conflict. */
-export class Refused extends Error {}
 
 /** @typedef {{ name: string, sql: string }} Migration */
 /** @typedef {{ table: string, columns: string[], kinds: string, stage?: number, rows: unknown[][] }} Part */
@@ -95,7 +90,6 @@ export class Loading {
     }
     if (verb === 'rows') return this.#load(message);
     if (verb === 'settle') return this.#settle(message);
-    if (verb === 'proof') return this.#prove(message);
     if (verb === 'open') return this.#open();
     throw new Refused(`there is no ${verb}`);
   }
@@ -220,85 +214,10 @@ export class Loading {
     }
   }
 
-  /** @param {{ table: string, columns: string[], offset: number, limit: number }} message */
-  #prove({ table, columns, offset, limit }) {
-    const cells = columns.map(quote).map(
-      (name) =>
-        `CASE typeof(${name}) WHEN 'integer' THEN CAST(${name} AS TEXT) WHEN 'text' THEN CAST('t' || ${name} AS BLOB) ` +
-        `WHEN 'blob' THEN CAST('b' || CAST(${name} AS TEXT) AS BLOB) ELSE ${name} END`,
-    );
-    const query = `SELECT ${cells.join(', ')} FROM ${quote(table)} LIMIT ${Number(limit)} OFFSET ${Number(offset)}`;
-    const sum = new RowSum();
-    for (const row of this.sql.exec(query).raw()) sum.add(row);
-    return { rows: sum.rows, hash: sum.toText() };
-  }
-
   #open() {
     if (this.state === 'loading') throw new Refused('its rows were not compared yet');
     this.storage.transactionSync(() => this.#note('open', this.done));
     this.state = 'open';
     return { state: this.state };
-  }
-}
-
-/** The sum of the hashes of rows. */
-class RowSum {
-  rows = 0;
-  #high = 0n;
-  #low = 0n;
-  #number = new DataView(new ArrayBuffer(9));
-
-  /** @param {(null | number | string | ArrayBuffer)[]} row cells as #prove selects them */
-  add(row) {
-    const hash = createHash('sha256');
-    for (const cell of row) this.#addCell(hash, cell);
-    const digest = hash.digest();
-    this.#high += digest.readBigUInt64BE(0);
-    this.#low += digest.readBigUInt64BE(8);
-    this.rows += 1;
-  }
-
-  /**
-   * @param {import('node:crypto').Hash} hash
-   * @param {null | number | string | ArrayBuffer} cell
-   */
-  #addCell(hash, cell) {
-    const view = this.#number;
-    if (cell === null) {
-      view.setUint8(0, 0);
-      hash.update(new Uint8Array(view.buffer, 0, 1));
-    } else if (cell instanceof ArrayBuffer) {
-      const bytes = new Uint8Array(cell);
-      view.setUint8(0, bytes[0] === 0x74 ? 3 : 4);
-      view.setUint32(1, bytes.length - 1, true);
-      hash.update(new Uint8Array(view.buffer, 0, 5));
-      hash.update(bytes.subarray(1));
-    } else {
-      view.setUint8(0, typeof cell === 'number' ? 2 : 1);
-      if (typeof cell === 'number') view.setFloat64(1, cell, true);
-      else view.setBigInt64(1, BigInt(cell), true);
-      hash.update(new Uint8Array(view.buffer));
-    }
-  }
-
-  toText() {
-    const total = BigInt.asUintN(128, (this.#high << 64n) + this.#low);
-    return total.toString(16).padStart(32, '0');
-  }
-}
-
-/**
- * The answer to a message of the door, as JSON text: `refused` with the reason, or `failed` with SQLite's error.
- * @param {Loading} loading
- * @param {string} verb
- * @param {string} text
- * @returns {Promise<string>}
- */
-export async function answerLoad(loading, verb, text) {
-  try {
-    return JSON.stringify(await loading.run(verb, JSON.parse(text || '{}')));
-  } catch (error) {
-    if (error instanceof Refused) return JSON.stringify({ refused: error.message });
-    return JSON.stringify({ failed: messageOf(error) });
   }
 }

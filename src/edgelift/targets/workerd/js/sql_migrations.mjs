@@ -4,8 +4,14 @@
  * before it answers anybody, and takes its rows from the door before it is open (sql_loading.mjs). The local runtime needs
  * neither: there edgelift puts the lifted file in the object's place.
  */
-import { Loading, answerLoad } from './sql_loading.mjs';
+import { Applying, Refused, answerText, objectStore } from './sql_applying.mjs';
+import { Loading } from './sql_loading.mjs';
 import { SqlObject } from './sql_object.mjs';
+
+/** Verbs of sql_loading.mjs; all others are those of sql_applying.mjs. */
+const LOADING = new Set(['state', 'begin', 'rows', 'settle', 'open']);
+/** Verbs that cannot change the schema. */
+const QUIET = new Set(['rows', 'place', 'read', 'page', 'sum']);
 
 /**
  * @param {{ name: string, sql: string }[]} migrations
@@ -15,6 +21,8 @@ export function withMigrations(migrations) {
   return class extends SqlObject {
     /** @type {Loading} */
     #loading;
+    /** @type {Applying} */
+    #applying;
 
     /**
      * @param {any} context
@@ -24,6 +32,7 @@ export function withMigrations(migrations) {
       super(context, env);
       this.#loading = new Loading(context.storage, migrations);
       this.#loading.prepare();
+      this.#applying = new Applying(objectStore(context.storage));
       this.readSchema();
     }
 
@@ -47,14 +56,25 @@ export function withMigrations(migrations) {
     }
 
     /**
-     * Load rows; called by the door.
+     * Load rows, or apply changes behind them; called by the door.
      * @param {string} verb
      * @param {string} text
      */
     async load(verb, text) {
-      const answer = await answerLoad(this.#loading, verb, text);
-      if (verb !== 'rows' && verb !== 'proof') this.readSchema();
+      const answer = await answerText(() => this.#answer(verb, JSON.parse(text || '{}')));
+      if (!QUIET.has(verb)) this.readSchema();
+      if (verb === 'apply') this.noteCommit();
       return answer;
+    }
+
+    /**
+     * @param {string} verb
+     * @param {any} message
+     */
+    async #answer(verb, message) {
+      if (LOADING.has(verb)) return this.#loading.run(verb, message);
+      if (verb === 'apply' && this.#loading.state === 'loading') throw new Refused('its rows are being loaded');
+      return this.#applying.run(verb, message);
     }
   };
 }

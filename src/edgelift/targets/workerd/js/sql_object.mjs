@@ -163,6 +163,11 @@ export class SqlObject extends DurableObject {
     else this.#defers = false;
   }
 
+  /** Let who watches the version know that rows were written past this class. */
+  noteCommit() {
+    this.#commits += 1;
+  }
+
   get #version() {
     return `${this.#start}/${this.#commits}`;
   }

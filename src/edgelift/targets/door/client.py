@@ -1,4 +1,4 @@
-"""Asks the door of a deployed sql project (js/sql_door.mjs): one object, messages as JSON.
+"""Asks the door of a deployed sql project (js/sql_door.mjs): one database, messages as JSON.
 
 What may pass is tried again: messages are numbered, so one that came in twice is applied once.
 """
@@ -18,6 +18,7 @@ from edgelift.errors import TargetError, TargetUnavailable, UsageError
 
 SECRET_VARIABLE = "EDGELIFT_LOAD_SECRET"  # noqa: S105 - a variable's name
 SHORTEST_SECRET = 20
+TRIES = 5
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _TIMEOUT = httpx.Timeout(300.0, connect=20.0)  # indexes of a large database take their time
 _PASSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -26,20 +27,29 @@ _WORDS = {
     "begin": "begin a load",
     "rows": "take rows",
     "settle": "put its rows in place",
-    "proof": "hash its rows",
     "open": "be opened",
+    "place": "tell what was applied",
+    "apply": "apply changes",
+    "read": "be read",
+    "page": "be read",
+    "sum": "hash its rows",
 }
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What an object tells; which fields there are depends on the question."""
+    """What a database tells; which fields there are depends on the question."""
 
     state: str = ""
     identity: str = ""
     done: int = 0
     rows: int | str = 0
+    bytes: int = 0
     hash: str = ""
+    last: list[Any] = []
+    number: int = 0
+    again: bool = False
+    cells: list[list[Any]] = []
     refused: str = ""
     failed: str = ""
 
@@ -71,7 +81,7 @@ def check_door(url: str, secret: str) -> None:
 
 @dataclass
 class Door:
-    """The way to the object `target` of a sql project at `url`; `wait` sleeps between tries."""
+    """The way to the database `target` of a sql project at `url`; `wait` sleeps between tries."""
 
     client: httpx.Client
     url: str
@@ -87,12 +97,13 @@ class Door:
         Raises TargetUnavailable, TargetError when the object refuses or SQLite does.
         """
         body = message if isinstance(message, bytes) else msgspec.json.encode(message)
-        for pause in (*PAUSES_S[:tries], None):
+        for number in range(tries + 1):
             try:
                 return self._ask_once(verb, body)
             except TargetUnavailable as error:
-                if pause is None:
+                if number == tries:
                     raise
+                pause = PAUSES_S[min(number, len(PAUSES_S) - 1)]
                 self.note(f"{error.what}: {error.why}; trying again in {pause:g} s")
                 self.wait(pause)
         raise AssertionError
@@ -104,9 +115,9 @@ class Door:
             reply = self.client.post(address, content=body, headers=headers, timeout=_TIMEOUT)
         except httpx.HTTPError as error:
             raise TargetUnavailable(
-                f"The SQL objects at {self.url} cannot be reached",
+                f"The databases at {self.url} cannot be reached",
                 why=str(error) or type(error).__name__,
-                tip="check the address and that it is deployed; what was loaded stays: run the "
+                tip="check the address and that it is deployed; what was applied stays: run the "
                 "same command again",
             ) from error
         return self._read(reply, verb)
@@ -114,9 +125,9 @@ class Door:
     def _read(self, reply: httpx.Response, verb: str) -> Answer:
         if reply.status_code in _PASSES:
             raise TargetUnavailable(
-                f"The SQL objects at {self.url} do not answer now",
+                f"The databases at {self.url} do not answer now",
                 why=f"HTTP {reply.status_code}",
-                tip="run the same command again later; what was loaded stays",
+                tip="run the same command again later; what was applied stays",
             )
         try:
             answer = msgspec.json.decode(reply.content, type=Answer)
@@ -129,14 +140,14 @@ class Door:
             ) from error
         if answer.failed:
             raise TargetError(
-                f"The SQL object {self.target} could not {_WORDS[verb]}",
+                f"The database {self.target} could not {_WORDS[verb]}",
                 why=answer.failed,
                 tip="nothing of this message was kept; mend the cause and run the same command "
                 "again",
             )
         if answer.refused:
             raise TargetError(
-                f"The SQL object {self.target} refuses to {_WORDS[verb]}",
+                f"The database {self.target} refuses to {_WORDS[verb]}",
                 why=answer.refused,
                 tip=_advise(reply.status_code, answer.refused),
             )
@@ -146,6 +157,8 @@ class Door:
 def _advise(status: int, refused: str) -> str:
     if status == httpx.codes.FORBIDDEN:
         return f"export {SECRET_VARIABLE} as it was given to wrangler secret put"
+    if "another run" in refused:
+        return "let one run at a time work on it; the same command goes on from what was applied"
     if "schema" in refused:
         return "run edgelift build, deploy .edgelift/build/sql, then run the same command again"
     if status == httpx.codes.CONFLICT:

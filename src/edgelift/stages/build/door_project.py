@@ -1,0 +1,57 @@
+"""Writes the databases' own Worker project where there is no app to build: `move` and `follow`."""
+
+from __future__ import annotations
+
+from edgelift.errors import UsageError
+from edgelift.run import Run
+from edgelift.sources.shard_files import list_placed, read_map
+from edgelift.stages.build.generated import BASE, worker_name
+from edgelift.stages.build.parts import Database
+from edgelift.stages.build.sql_project import build_sql_files
+from edgelift.stages.build.tree import write_tree
+from edgelift.targets.migrations import SCHEMA_PARTS
+
+
+def write_door_project(run: Run) -> None:
+    """Write `.edgelift/build/sql` of a project without an app; a file its user changed is kept.
+
+    Raises UsageError before the schema was made.
+    """
+    settings = run.project.settings
+    if settings.has_app:
+        return
+    databases = [
+        Database(
+            name=placed.name, binding=placed.binding, path="", strategy=placed.strategy,
+            shards=read_map(settings.data, run.journal, placed.name),
+        )
+        for placed in list_placed(settings, run.journal)
+    ]  # fmt: skip
+    objects = tuple(database for database in databases if database.strategy == "object")
+    d1 = {
+        member.binding: worker_name(f"{settings.name}-{member.name}")
+        for database in databases
+        if database.strategy == "d1"
+        for member in database.members
+    }
+    schema = {database.name: _read_schema(run, database.name) for database in objects}
+    files = build_sql_files(worker_name(settings.name), BASE, objects, schema, d1)
+    folder = run.project.folder("build")
+    outcome = write_tree(run.project.folder("build", "sql"), folder / "sql-manifest.json", files)
+    for name in outcome.edited:
+        run.note(f".edgelift/build/sql/{name} was changed by hand and is kept")
+
+
+def _read_schema(run: Run, name: str) -> dict[str, bytes]:
+    folder = run.project.state / "schema"
+    try:
+        return {
+            part: (folder / f"{name}.{ending}.sql").read_bytes()
+            for ending, part in SCHEMA_PARTS.items()
+        }
+    except OSError as error:
+        raise UsageError(
+            f"The database {name} was not judged yet",
+            why=str(error),
+            tip=f"run: {run.command('schema')}",
+        ) from error
