@@ -16,7 +16,7 @@ from edgelift.targets.workerd.process import HOST, Launch, run_workerd
 from edgelift.toolchain import ensure_toolchain
 
 WRITERS = Path(__file__).parent / "apps" / "sql" / "writers.mjs"
-SQL_MODULES = ("sql_object.mjs", "sql_values.mjs")
+SQL_MODULES = ("sql_object.mjs", "sql_groups.mjs", "sql_values.mjs")
 CALLER_MODULES = ("sql_client.mjs", "sql_session.mjs", "sql_values.mjs")
 _CONFIG = """using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (

@@ -18,6 +18,7 @@ from edgelift.worker.sqlite3.object_transport import SqlCall
 
 HERE = Path(__file__).parent
 OURS = ("worker.mjs", "scenarios.mjs")
+OBJECT = ("sql_object.mjs", "sql_groups.mjs", "sql_values.mjs")
 SHIPPED = ("sql_client.mjs", "sql_session.mjs", "sql_values.mjs")
 UNIQUE_KEY = "edgelift-SQL"
 
@@ -75,7 +76,7 @@ def write_server(folder: Path) -> Launch:
     """Write everything workerd needs into `folder` and return how to launch it."""
     source = resources.files("edgelift.targets.workerd") / "js"
     (folder / "state").mkdir(parents=True)
-    for name in ("sql_object.mjs", *SHIPPED):
+    for name in {*OBJECT, *SHIPPED}:
         (folder / name).write_text((source / name).read_text(encoding="utf-8"), encoding="utf-8")
     for name in OURS:
         (folder / name).write_text((HERE / name).read_text(encoding="utf-8"), encoding="utf-8")
@@ -83,7 +84,7 @@ def write_server(folder: Path) -> Launch:
         date=COMPATIBILITY_DATE,
         key=UNIQUE_KEY,
         main_modules=_modules((*OURS, *SHIPPED)),
-        sql_modules=_modules(("sql_object.mjs", "sql_values.mjs")),
+        sql_modules=_modules(OBJECT),
     )
     (folder / "config.capnp").write_text(config)
     return Launch(

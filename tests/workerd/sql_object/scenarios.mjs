@@ -333,3 +333,53 @@ export async function loseUpdates({ stub, parameters }) {
   );
   return readState(database);
 }
+
+/**
+ * Transactions that come at once, each ending in another way; some share a commit. Each member begins with an INSERT of
+ * its name; `shared` tells whether one was open inside while another's commit had not been answered.
+ * @param {Case} given
+ */
+export async function groups({ stub, parameters }) {
+  const database = new SqlDatabase(stub);
+  await makeTables(database);
+  await database.run('CREATE TABLE child(parent REFERENCES t DEFERRABLE INITIALLY DEFERRED)');
+  const version = JSON.parse(await stub.query('{"steps":[["SELECT n FROM counter"]],"watch":true}')).version;
+  const counter = [COUNT, [], 'run'];
+  const ends = {
+    commit: { steps: [counter], end: 'commit' },
+    rollback: { steps: [counter], end: 'rollback' },
+    fails: { steps: [counter, ['INSERT INTO counter VALUES(1, 1)', [], 'run']] },
+    violates: { steps: [['INSERT INTO child VALUES(-1)', [], 'run'], counter], end: 'commit' },
+    undoes: { steps: [{ savepoint: true }, [INSERT, ['undone'], 'run'], { undo: 0 }, counter], end: 'commit' },
+    defers: { steps: [['PRAGMA defer_foreign_keys = ON'], counter], end: 'commit' },
+    stale: { steps: [counter], end: 'commit' },
+    leaves: null,
+  };
+  const told = /** @type {Record<string, Set<unknown>>} */ ({});
+  const state = { unanswered: 0, shared: 0, commits: 0 };
+  const take = async (/** @type {string} */ name) => {
+    const session = new SqlSession(stub);
+    const say = async (/** @type {unknown} */ message) => JSON.parse(await session.step(JSON.stringify(message)));
+    const since = name === 'stale' ? version : undefined;
+    let answer = await say({ steps: [[INSERT, [name], 'run']], since });
+    if (state.unanswered > 0) state.shared += 1;
+    const end = /** @type {any} */ (ends)[name];
+    if (end === null) session.abandon('gone');
+    else if (!session.over) {
+      const commits = name === 'commit';
+      if (commits) state.unanswered += 1;
+      answer = await say(end);
+      if (commits) state.unanswered -= 1;
+    }
+    if (!session.over) await say({ steps: [], end: 'rollback' });
+    told[name] ??= new Set();
+    told[name].add(answer.error ?? 'done');
+  };
+  const names = Object.keys(ends).sort((a, b) => Number(b === 'commit') - Number(a === 'commit'));
+  for (let round = 0; round < Number(parameters.rounds); round += 1) {
+    await Promise.all([...names, 'commit', ...names].map(take));
+  }
+  const { rows } = await database.run('SELECT v, count(*) FROM t GROUP BY v ORDER BY v');
+  const answers = Object.entries(told).map(([name, found]) => [name, [...found]]);
+  return { shared: state.shared, answers: Object.fromEntries(answers), kept: rows, ...(await readState(database)) };
+}

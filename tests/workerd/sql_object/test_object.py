@@ -41,6 +41,27 @@ def test_own_writes_are_read_and_others_wait(server: ObjectServer) -> None:
     assert server.run("readYourWrites") == [[["mine"]], "still open", ["other", 1]]
 
 
+def test_transactions_that_share_a_commit_share_nothing_else(server: ObjectServer) -> None:
+    rounds = 10
+    found = server.run("groups", rounds=rounds)
+    assert found["shared"] > 0
+    kept = {"commit": 3 * rounds, "defers": 2 * rounds, "undoes": 2 * rounds}
+    assert dict(found["kept"]) == kept
+    assert found["counter"] == sum(kept.values())
+    unique = "UNIQUE constraint failed: counter.id: SQLITE_CONSTRAINT "
+    foreign = "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT "
+    assert found["answers"] == {
+        "commit": ["done"],
+        "rollback": ["done"],
+        "fails": [f"{unique}(extended: SQLITE_CONSTRAINT_PRIMARYKEY)"],
+        "violates": [f"{foreign}(extended: SQLITE_CONSTRAINT_FOREIGNKEY)"],
+        "undoes": ["done"],
+        "defers": ["done"],
+        "stale": ["database is locked: SQLITE_BUSY"],
+        "leaves": ["done"],
+    }
+
+
 def test_savepoints(server: ObjectServer) -> None:
     found = server.run("savepoints")
     assert found == {"thrown": None, "rows": 3, "counter": 0, "values": "outer,kept,middle fails"}

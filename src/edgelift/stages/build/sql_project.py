@@ -19,6 +19,7 @@ SECRET = "EDGELIFT_LOAD_SECRET"  # noqa: S105 - a variable's name
 DOOR_MODULES = ("row_sum.mjs", "sql_applying.mjs", "sql_door.mjs", "sql_values.mjs")
 OBJECT_MODULES = (
     "sql_gateway.mjs",
+    "sql_groups.mjs",
     "sql_loading.mjs",
     "sql_migrations.mjs",
     "sql_object.mjs",

@@ -34,6 +34,7 @@ SHARED_JS = (
     "sql_session.mjs",
     "sql_values.mjs",
 )
+DATABASE_JS = ("d1.mjs", "sql_groups.mjs", "sql_object.mjs")
 # A cold boot from sources takes 5 to 20 s on a busy machine (python-in-workerd.md section 2).
 _BOOT_TIMEOUT_S = 300.0
 
@@ -150,7 +151,7 @@ class Builder:
 
     def _prepare(self, folder: Path, compiled: Mapping[str, bytes]) -> Launch:
         modules = self.runtime_modules()
-        for name in ("build.mjs", "d1.mjs", "sql_object.mjs"):
+        for name in ("build.mjs", *DATABASE_JS):
             modules[name] = (JS_FOLDER / name).read_bytes()
         write_files(folder / "modules", modules)
         write_files(folder / "files", {"files.pack": build_pack(self.files.files, compiled)})

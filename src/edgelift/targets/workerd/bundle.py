@@ -19,7 +19,13 @@ import msgspec
 
 from edgelift.errors import TargetError
 from edgelift.targets.workerd.assets import Asset, list_assets
-from edgelift.targets.workerd.boots import JS_FOLDER, Builder, SnapshotAnswer, write_files
+from edgelift.targets.workerd.boots import (
+    DATABASE_JS,
+    JS_FOLDER,
+    Builder,
+    SnapshotAnswer,
+    write_files,
+)
 from edgelift.targets.workerd.config import (
     Hyperdrive,
     app_config,
@@ -256,7 +262,7 @@ class _Work:
 
     def _write_config(self, *, snapshot: bool) -> None:
         modules = self.builder.runtime_modules()
-        for name in ("worker.mjs", "assets.mjs", "calls.mjs", "d1.mjs", "sql_object.mjs"):
+        for name in ("worker.mjs", "assets.mjs", "calls.mjs", *DATABASE_JS):
             modules[name] = (JS_FOLDER / name).read_bytes()
         settings = {"snapshot": snapshot, "root": _root(self.spec), "app": self.spec.settings}
         modules["settings.json"] = msgspec.json.encode(settings)

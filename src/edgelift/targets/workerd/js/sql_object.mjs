@@ -21,10 +21,13 @@
  *          With an error, `results` are those of the statements before; the transaction goes on, also when the message
  *          was to end it (unless there is no `next` to go on with: then it is rolled back).
  *
+ * Those that wait when one ends share a commit (sql_groups.mjs); each is answered when it is made.
+ *
  * A caller that is gone breaks `next`, which rolls back. One that hangs is the caller's side to end
  * (sql_session.mjs): a timer here does not interrupt a transaction (python-holes.md section 3).
  */
 import { DurableObject } from 'cloudflare:workers';
+import { Groups } from './sql_groups.mjs';
 import { encodeBlob, messageOf, spliceRows, toBound } from './sql_values.mjs';
 
 /** @typedef {[string, unknown[]?, string?]} Statement */
@@ -64,6 +67,8 @@ const PROBE = [
 const DEFERS = /\bdeferrable\b|\bdefer_foreign_keys\b/i;
 /** What makes SQLite itself roll the whole transaction back, beneath workerd, which then resets the object. */
 const ROLLS_BACK = /\bor\s+rollback\b|\braise\s*\(\s*rollback\b/i;
+const SCHEMA =
+  "SELECT total(sql LIKE '%deferrable%'), total(sql LIKE '%raise%rollback%' AND type = 'trigger') FROM sqlite_master";
 const COUNTERS = 'SELECT json_array(total_changes(), changes(), last_insert_rowid())';
 const CONSTRAINT = /SQLITE_CONSTRAINT/;
 
@@ -137,6 +142,8 @@ class Turn {
 export class SqlObject extends DurableObject {
   /** Changes with every commit that wrote, and with every start. */
   #commits = 0;
+  /** @type {Groups} */
+  #groups;
   #start = crypto.randomUUID();
   #wrote = false;
   /** SQLite's total_changes() after the last statement. */
@@ -145,6 +152,10 @@ export class SqlObject extends DurableObject {
   #counters = '0,0';
   /** Whether foreign keys may be checked at the commit only. */
   #defers = false;
+  /** Whether transactions must not share a commit: one may end those of others. */
+  #apart = false;
+  /** Whether the tables of the probe are there. */
+  #probes = false;
 
   /**
    * @param {any} context
@@ -152,14 +163,15 @@ export class SqlObject extends DurableObject {
    */
   constructor(context, env) {
     super(context, env);
+    this.#groups = new Groups(context.storage);
     this.readSchema();
   }
 
-  /** Look whether the schema defers foreign keys. */
+  /** Look whether the schema defers foreign keys, and whether its triggers roll back. */
   readSchema() {
-    const deferring = "SELECT count(*) FROM sqlite_master WHERE sql LIKE '%deferrable%'";
-    const [[found]] = this.ctx.storage.sql.exec(deferring).raw().toArray();
-    if (found) this.#prepareProbe();
+    const [[deferring, rolling]] = this.ctx.storage.sql.exec(SCHEMA).raw().toArray();
+    this.#apart = Boolean(rolling);
+    if (deferring) this.#prepareProbe();
     else this.#defers = false;
   }
 
@@ -185,6 +197,7 @@ export class SqlObject extends DurableObject {
       if (this.#defers) this.#runEach(message, answer);
       else this.#runAll(message, /** @type {Statement[]} */ (message.steps), answer);
     } catch (error) {
+      this.#probes = false;
       answer.rest.error = messageOf(error);
     }
     this.#noteCommit();
@@ -203,28 +216,44 @@ export class SqlObject extends DurableObject {
     const first = JSON.parse(firstText);
     const turn = new Turn(next, first, () => this.#checkKept());
     if (first.end && !next) return this.#transactWhole(turn);
-    this.#wrote = false;
     try {
-      await this.ctx.storage.transaction(async (transaction) => {
-        if (first.since && first.since !== this.#version) {
-          turn.fail(new Error(BUSY));
-          first.end = 'rollback';
-        }
-        const { undo } = await this.#runLevel(turn, 0);
-        if (undo) {
-          this.#wrote = false;
-          transaction.rollback();
-        }
-      });
-      if (this.#defers) this.#prepareProbe(); // a rollback may have taken it
+      await this.#groups.run((transaction) => this.#runTurn(turn, transaction), this.#apart || ROLLS_BACK.test(firstText));
     } catch (error) {
-      this.#wrote = false;
+      this.#probes = false;
       if (!turn.message.end) throw error;
       turn.fail(error);
     }
-    this.#noteCommit();
     turn.answer.rest.ended = true;
     return turn.answer.toText();
+  }
+
+  /**
+   * Run the messages of a transaction inside it.
+   * @param {Turn} turn
+   * @param {any} transaction
+   */
+  async #runTurn(turn, transaction) {
+    const { message } = turn;
+    this.#wrote = false;
+    try {
+      if (message.since && message.since !== this.#version) {
+        turn.fail(new Error(BUSY));
+        message.end = 'rollback';
+      }
+      const { undo } = await this.#runLevel(turn, 0);
+      if (!undo) return this.#noteCommit();
+      transaction.rollback();
+    } catch (error) {
+      this.#noteUndone();
+      throw error;
+    }
+    this.#noteUndone();
+  }
+
+  /** What was written is taken back, the tables of the probe maybe too. */
+  #noteUndone() {
+    this.#wrote = false;
+    this.#probes = false;
   }
 
   /**
@@ -240,7 +269,7 @@ export class SqlObject extends DurableObject {
         this.#checkKept();
       });
     } catch (error) {
-      this.#wrote = false;
+      this.#noteUndone();
       if (!(error instanceof RolledBack)) answer.rest.error = messageOf(error);
     }
     this.#noteCommit();
@@ -266,12 +295,13 @@ export class SqlObject extends DurableObject {
 
   #prepareProbe() {
     for (const sql of PROBE) this.ctx.storage.sql.exec(sql);
-    this.#defers = true;
+    this.#defers = this.#probes = true;
   }
 
   /** Throw when a foreign key would be violated at the commit. */
   #checkKept() {
     if (!this.#defers || !this.#wrote) return;
+    if (!this.#probes) this.#prepareProbe();
     let read = 0;
     try {
       this.ctx.storage.transactionSync(() => {
@@ -318,7 +348,10 @@ export class SqlObject extends DurableObject {
     for (;;) {
       const leave = await this.ctx.storage.transaction(async (transaction) => {
         const left = await this.#runLevel(turn, open);
-        if (left.undo) transaction.rollback();
+        if (left.undo) {
+          this.#probes = false;
+          transaction.rollback();
+        }
         return left;
       });
       if (!leave.again || leave.open !== open - 1) return leave;
@@ -339,6 +372,7 @@ export class SqlObject extends DurableObject {
         this.#runAll(message, /** @type {Statement[]} */ ([statement, ...rest]), answer);
       } else answer.results.push(this.#run(statement));
     } catch (error) {
+      this.#probes = false;
       if (this.#isRolledBack(error, statement[0])) throw error;
       turn.fail(error);
     }
@@ -397,7 +431,10 @@ export class SqlObject extends DurableObject {
   /** @param {string} sql */
   #noteWrite(sql) {
     this.#wrote = true;
-    if (!this.#defers && DEFERS.test(sql)) this.#prepareProbe();
+    if (ROLLS_BACK.test(sql)) this.#apart = true;
+    if (!DEFERS.test(sql)) return;
+    if (!this.#defers) this.#prepareProbe();
+    this.#groups.end(); // PRAGMA defer_foreign_keys is good until a commit
   }
 
   /** @returns {number} how many rows have changed so far, by triggers and foreign keys too */
