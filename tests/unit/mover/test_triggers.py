@@ -44,7 +44,7 @@ def convert(dialect: str, body: str, /, **more: object) -> list[tuple[str, str]]
         "routine": "s.f()" if language else "", **more,
     }  # fmt: skip
     trigger = OriginTrigger(schema="s", table="t", name="g", **given)  # type: ignore[arg-type]
-    tables = {("s", "t"): "t", ("s", "log"): "log"}
+    tables = {("s", "t"): "t", ("s", "log"): "log", ("far", "notes"): "far__notes"}
     scope = Scope(
         dialect=dialect, default_schemas=("s",), tables=tables,
         columns={n: n for n in COLUMNS}, kinds=dict.fromkeys(COLUMNS, "integer"),
@@ -65,6 +65,11 @@ CONVERTED = [
     ("postgres", "BEGIN INSERT INTO log VALUES (OLD.id, 'x'); RETURN NEW; END", "INSERT INTO"),
     ("postgres", "BEGIN IF NEW.price > 100 THEN RAISE EXCEPTION 'too dear'; END IF; RETURN NEW; END", "RAISE(ABORT, 'too dear')"),
     ("postgres", "BEGIN NEW.amount := NEW.price * 2; RETURN NEW; END", 'SET "amount" ='),
+    ("postgres", "BEGIN INSERT INTO LOG (n) (SELECT Id FROM t WHERE t.id = NEW.id); RETURN NEW; END", "(n) SELECT"),
+    ("postgres", "BEGIN INSERT INTO notes (n) VALUES (NEW.id); RETURN NEW; END", '"far__notes"'),
+    ("postgres", "BEGIN UPDATE notes SET n = 2 WHERE notes.n = 1; RETURN NEW; END", '"far__notes"."n" = 1'),
+    ("postgres", "BEGIN DELETE FROM far.notes AS x WHERE x.n = OLD.id; RETURN NEW; END", '"far__notes"."n" ='),
+    ("postgres", "BEGIN DELETE FROM log WHERE n IN (SELECT notes.n FROM notes); RETURN NEW; END", 'AS "notes"'),
 ]  # fmt: skip
 REFUSED = [
     ("mysql", "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a\\nb'", "more than insert, update, delete: SIGNAL"),
@@ -77,6 +82,9 @@ REFUSED = [
     ("postgres", "BEGIN INSERT INTO log VALUES (OLD.id, 'x'); RETURN OLD; END", "returns OLD: the change is not made"),
     ("postgres", "BEGIN RAISE EXCEPTION 'no %', NEW.id; END", "more than insert, update, delete: RAISE"),
     ("postgres", "BEGIN RAISE EXCEPTION '100 %'; RETURN NEW; END", "more than insert, update, delete: RAISE"),
+    ("postgres", "BEGIN INSERT INTO gone VALUES (NEW.id); RETURN NEW; END", "it reads gone, which does not move"),
+    ("postgres", "BEGIN INSERT INTO log VALUES (TG_ARGV[0], 1); RETURN NEW; END", "a part of an array"),
+    ("postgres", "BEGIN WITH x AS (SELECT 1 AS n) DELETE FROM log USING x; RETURN NEW; END", "begins with WITH"),
     ("postgres", "BEGIN PERFORM pg_notify('x', 'y'); RETURN NEW; END", "more than insert, update, delete: PERFORM"),
     ("postgres", "BEGIN FOR i IN 1..3 LOOP INSERT INTO log VALUES (i, 'x'); END LOOP; RETURN NEW; END", "more than insert, update, delete: FOR"),
 ]  # fmt: skip
@@ -85,7 +93,7 @@ REFUSED = [
 def make_tables() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
     db.executescript(
-        f"CREATE TABLE t ({', '.join(COLUMNS)}); CREATE TABLE log (n, what);"
+        f"CREATE TABLE t ({', '.join(COLUMNS)}); CREATE TABLE log (n, what); CREATE TABLE far__notes (n);"
         "INSERT INTO t VALUES (1, 5, 2, 0); INSERT INTO log VALUES (1, 'a')"
     )
     return db

@@ -6,7 +6,7 @@ import pytest
 
 from edgelift.model.move_plan import MovePlan, TableMove
 from edgelift.model.row_spec import FieldSpec, RowSpec
-from edgelift.sources.server_kinds import read_uuid_style
+from edgelift.sources.uuid_style import read_uuid_style
 
 
 def plan(dialect: str, *fields: tuple[str, str]) -> MovePlan:

@@ -72,31 +72,42 @@ def run_load_check(
     broken = _find_broken(probes) if same_engine else set()
     for error in errors:
         probe = probes[error.index]
-        kind, name = _find_culprit(probe, error.message, probes)
         message = re.sub(r"( at offset \d+)?: SQLITE_\w+.*$", "", error.message)
-        if error.index in broken and not probe.creates:
-            issue = Issue(
-                "SCHEMA-BROKEN", WARNING, kind, name,
-                f"does not work at the origin either: {message}", "drop it or mend it there",
-            )  # fmt: skip
-        else:
-            issue = Issue(
-                "SCHEMA-LOAD", ERROR, kind, name, f"Cloudflare's engine refuses it: {message}",
-                "rewrite it at the origin with what Cloudflare has, or accept the rule: it then "
-                "stays behind", refuses=True,
-            )  # fmt: skip
-        issues.setdefault((kind, name), issue)
+        old = error.index in broken and not probe.creates
+        for kind, name in _find_culprits(probe, error.message, probes):
+            issue = _make_issue(kind, name, message, is_old=old)
+            issues.setdefault((kind, name), issue)
     return list(issues.values())
 
 
-def _find_culprit(probe: Probe, message: str, probes: Sequence[Probe]) -> tuple[str, str]:
-    """Return the trigger behind a failed use of a table when exactly one mentions what is wrong."""
+def _make_issue(kind: str, name: str, message: str, *, is_old: bool) -> Issue:
+    if is_old:
+        return Issue(
+            "SCHEMA-BROKEN", WARNING, kind, name,
+            f"does not work at the origin either: {message}", "drop it or mend it there",
+        )  # fmt: skip
+    return Issue(
+        "SCHEMA-LOAD", ERROR, kind, name, f"Cloudflare's engine refuses it: {message}",
+        "rewrite it at the origin with what Cloudflare has, or accept the rule: it then "
+        "stays behind", refuses=True,
+    )  # fmt: skip
+
+
+def _find_culprits(probe: Probe, message: str, probes: Sequence[Probe]) -> list[tuple[str, str]]:
+    """Return the triggers that mention what a use of a table failed at: its own, else any; or it.
+
+    A table by itself was taken when it was created.
+    """
     if probe.creates or probe.kind != "table":
-        return probe.kind, probe.name
+        return [(probe.kind, probe.name)]
     subject = re.search(r"(?:function|table|column|view)s?: ?(?:main\.)?([\w.]+)", message)
-    triggers = [p for p in probes if p.kind == "trigger" and p.creates]
-    found = [p for p in triggers if subject and subject[1].lower() in p.sql.lower()]
-    return (found[0].kind, found[0].name) if len(found) == 1 else (probe.kind, probe.name)
+    if not subject:
+        return [(probe.kind, probe.name)]
+    word = re.compile(rf"(?<!\w){re.escape(subject[1])}(?!\w)", re.IGNORECASE)
+    found = [p for p in probes if p.kind == "trigger" and p.creates and word.search(p.sql)]
+    on = re.compile(rf"\sON\s+[\"'`\[]?{re.escape(probe.name)}(?!\w)", re.IGNORECASE)
+    named = [p for p in found if on.search(p.sql.partition("BEGIN")[0])] or found
+    return [(p.kind, p.name) for p in named] or [(probe.kind, probe.name)]
 
 
 def _find_broken(probes: Sequence[Probe]) -> set[int]:

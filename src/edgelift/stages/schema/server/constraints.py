@@ -17,6 +17,7 @@ from edgelift.model.origin_schema import (
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.expressions import convert_expression
+from edgelift.stages.schema.server.folding import find_beyond, judge_folding
 from edgelift.stages.schema.server.parts import Part, TableContext
 from edgelift.stages.schema.server.scope import UnconvertibleError
 
@@ -184,9 +185,10 @@ def _convert_check(
             _part(context, "check", check.name, issue),
             origin=origin or f"{context.origin}.{check.name}",
         )
-    return _part(
-        context, "check", check.name, sql=f"CONSTRAINT {quote_identifier(check.name)} CHECK ({sql})"
-    )
+    loss = "it then takes and refuses other rows"
+    issues = judge_folding("check", name, sql, loss, find_beyond(context, written))
+    sql = f"CONSTRAINT {quote_identifier(check.name)} CHECK ({sql})"
+    return _part(context, "check", check.name, *issues, sql=sql)
 
 
 def _list_type_checks(context: TableContext, column: OriginColumn) -> Iterator[Part]:

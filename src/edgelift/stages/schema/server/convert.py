@@ -31,6 +31,7 @@ from edgelift.stages.schema.server.choices import (
     plan_rewrites,
     to_cast,
 )
+from edgelift.stages.schema.server.folding import count_folded
 from edgelift.stages.schema.server.indexes import convert_indexes
 from edgelift.stages.schema.server.judge import judge_facts, judge_way
 from edgelift.stages.schema.server.names import Names, decide_names
@@ -108,7 +109,8 @@ def plan_ways(
     for table in origin.tables:
         name = (table.schema, table.name)
         if name in names.tables:
-            spec = _apply_rewrites(adapter.map_table(table, choices), table, choices, rewrites)
+            mapped = count_folded(adapter.map_table(table, choices), table)
+            spec = _apply_rewrites(mapped, table, choices, rewrites)
             wanted = ways.list_columns("offload", table)
             objects[name] = tuple(f for f in spec.fields if f.column in wanted)
             specs[name] = _apply_offload(spec, wanted, adapter.capabilities)
@@ -240,6 +242,11 @@ def _build_context(
         ),
         stored=ways.list_columns("stored", table),
         broken=broken,
+        beyond={
+            name: facts.columns[f.column].non_ascii
+            for name, f in fields.items()
+            if facts is not None and f.column in facts.columns
+        },
         issues=[i for i in ways.names.issues if i.name == spec.target and i.kind == "table"],
     )
     whole.issues.extend(judge_way(whole, facts))

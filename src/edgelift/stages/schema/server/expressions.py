@@ -26,6 +26,14 @@ from edgelift.stages.schema.server.literals import (
     write_number,
     write_text,
 )
+from edgelift.stages.schema.server.references import (
+    KIND,
+    bare_target,
+    name_column,
+    name_table,
+    resolve_columns,
+    strip_parens,
+)
 from edgelift.stages.schema.server.scope import NEW_UUID, NOW, Scope, UnconvertibleError
 from edgelift.stages.schema.statements import convert_statement
 from edgelift.targets import d1_dialect as d1
@@ -65,64 +73,18 @@ def convert_query(text: str, scope: Scope) -> str:
     tree = _parse(text, scope)
     if not isinstance(tree, exp.Query):
         raise UnconvertibleError("it is no plain query")
-    _resolve_columns(tree, scope)
+    resolve_columns(tree, scope)
     return _print(convert_node(tree, scope))
 
 
-_CARRIES = (
-    exp.Select,
-    exp.Alias,
-    exp.Count,
-    exp.Group,
-    exp.Coalesce,
-    exp.Ordered,
-    exp.Max,
-    exp.Min,
-)
-_NAME, _KIND = "edgelift_name", "edgelift_kind"  # what is known of a column, kept in node.meta
-
-
-def _resolve_columns(tree: Node, scope: Scope) -> None:
-    """Mark every column of a known table with its new name and kind.
-
-    A column whose values have another form may be shown, counted and joined, but not calculated.
-    """
-    relations = {
-        table.alias_or_name: found
-        for table in tree.find_all(exp.Table)
-        if (found := scope.find_relation(table.db, table.name)) is not None
-    }
-    for column in tree.find_all(exp.Column):
-        if column.table:
-            found = relations.get(column.table)
-            candidates = [found] if found else []
-        else:
-            candidates = [r for r in relations.values() if column.name in r.columns]
-        if len(candidates) != 1:
-            continue
-        known = candidates[0]
-        if column.name in known.opaque and not _is_carried(column):
-            raise UnconvertibleError(
-                f"it reads {column.sql()}, whose values have another form here"
-            )
-        name = known.columns.get(column.name, column.name)
-        column.meta[_NAME] = name
-        column.meta[_KIND] = known.kinds.get(name, "")
-
-
-def _is_carried(column: Node) -> bool:
-    parent = column.parent
-    while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    if isinstance(parent, exp.EQ):
-        return all(
-            isinstance(_strip(side), exp.Column) for side in (parent.this, parent.expression)
-        )
-    return isinstance(parent, _CARRIES) or _is_null_test(column)
-
-
 def convert_statement_text(tree: Node, scope: Scope) -> str:
-    """Return a parsed INSERT, UPDATE or DELETE in SQLite's dialect."""
+    """Return a trigger's parsed INSERT, UPDATE or DELETE in SQLite's dialect."""
+    if tree.args.get("with_"):
+        raise UnconvertibleError("its statement begins with WITH, which SQLite's triggers have not")
+    if isinstance(tree, exp.Insert) and isinstance(tree.expression, exp.Subquery):
+        tree.set("expression", tree.expression.unnest())
+    written = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    bare_target(tree, written)
     return _print(convert_node(tree, scope))
 
 
@@ -210,21 +172,15 @@ def _raw(sql: str) -> Node:
     return parsed
 
 
-def _strip(node: Any) -> Any:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
-
-
 def _call(name: str, *arguments: Node) -> Node:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def read_kind(node: Node, scope: Scope) -> str:
     """Return the kind of a translated node's values, empty where it is not known."""
-    node = _strip(node)
+    node = strip_parens(node)
     if isinstance(node, exp.Column):
-        known: str = node.meta.get(_KIND) or ("" if node.table else scope.kinds.get(node.name, ""))
+        known: str = node.meta.get(KIND) or ("" if node.table else scope.kinds.get(node.name, ""))
         return known
     if isinstance(node, exp.Literal):
         return "text" if node.is_string else "number" if "." in node.this else "integer"
@@ -247,7 +203,7 @@ _RESULTS = {"date": "date", "strftime": "timestamp", "round": "number", "substr"
 
 
 def _cast(node: Node, scope: Scope) -> Node:
-    inner, target = _strip(node.this), node.args["to"]
+    inner, target = strip_parens(node.this), node.args["to"]
     kind = KINDS.get(target.this, "")
     if not kind:
         raise UnconvertibleError(f"it casts to {target.sql(scope.dialect)}")
@@ -316,11 +272,11 @@ def _anonymous(node: Node, scope: Scope) -> Node:
     if name in _UUID_FUNCTIONS:
         return _uuid(node, scope)
     if name == "json_unquote":
-        inner: Any = _strip(node.expressions[0])
+        inner: Any = strip_parens(node.expressions[0])
         if isinstance(inner, exp.JSONExtract):
             return exp.JSONExtractScalar(this=inner.this, expression=inner.expression)
     if name == "timezone" and len(node.expressions) == 2:
-        zone, moment = (_strip(part) for part in node.expressions)
+        zone, moment = (strip_parens(part) for part in node.expressions)
         if zone.name.lower() == "utc" and moment.sql("sqlite") == _raw(NOW[scope.timestamps]).sql(
             "sqlite"
         ):
@@ -332,7 +288,7 @@ def _anonymous(node: Node, scope: Scope) -> Node:
 
 
 def _like(node: Node, scope: Scope) -> Node:
-    pattern = _strip(node.expression)
+    pattern = strip_parens(node.expression)
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         raise UnconvertibleError("it compares with a LIKE pattern that is no literal")
     folded = isinstance(node, exp.ILike) or not scope.is_case_sensitive
@@ -374,7 +330,7 @@ _FORMATS = re.compile(r"(%[YmdHMSjw%]|[^%])*")  # what Python's strftime and SQL
 
 
 def _format_time(node: Node, scope: Scope) -> Node:
-    layout = _strip(node.args["format"])
+    layout = strip_parens(node.args["format"])
     if scope.timestamps.startswith("unix") or not _FORMATS.fullmatch(layout.name):
         raise UnconvertibleError(f"it writes a time as {layout.name!r}")
     return _call("strftime", write_text(layout.name), node.this)
@@ -391,11 +347,11 @@ def _compare(node: Node, _scope: Scope) -> Node:
     """Turn `= ANY (ARRAY[...])` into IN and `<> ALL (ARRAY[...])` into NOT IN."""
     right = node.expression
     if isinstance(node, exp.EQ):
-        inner = _strip(right.this) if isinstance(right, exp.Any) else None
+        inner = strip_parens(right.this) if isinstance(right, exp.Any) else None
     elif isinstance(right, exp.Anonymous) and str(right.this).upper() == "ALL":
-        inner = _strip(right.expressions[0])
+        inner = strip_parens(right.expressions[0])
     else:
-        inner = _strip(right.this) if isinstance(right, exp.All) else None
+        inner = strip_parens(right.this) if isinstance(right, exp.All) else None
     if inner is None:
         return node
     if not isinstance(inner, exp.Array):
@@ -412,7 +368,7 @@ def _refuse(reason: str) -> Handler:
 
 
 def _extract(node: Node, scope: Scope) -> Node:
-    return _read_part(_strip(node.this).name.lower(), node.expression, scope)
+    return _read_part(strip_parens(node.this).name.lower(), node.expression, scope)
 
 
 def _named_part(node: Node, scope: Scope) -> Node:
@@ -430,7 +386,7 @@ def _read_part(part: str, value: Node, scope: Scope) -> Node:
 
 
 def _truncate(node: Node, scope: Scope) -> Node:
-    unit = _strip(node.args["unit"]).name.lower()
+    unit = strip_parens(node.args["unit"]).name.lower()
     if unit not in TRUNCATED or scope.timestamps.startswith("unix"):
         raise UnconvertibleError(f"it truncates a time to {unit}")
     return _call("strftime", write_text(TRUNCATED[unit]), node.this)
@@ -466,45 +422,6 @@ def _interval(node: Node, _scope: Scope) -> Node:
     raise UnconvertibleError(f"it calculates with the interval {node.sql()}")
 
 
-def _column(node: Node, scope: Scope) -> Node:
-    assert isinstance(node, exp.Column)
-    if node.name in scope.opaque and not _is_null_test(node):
-        raise UnconvertibleError(f"it reads {node.name}, whose values have another form here")
-    name = node.meta.get(_NAME) or scope.columns.get(node.name, node.name)
-    quoted = exp.to_identifier(name, quoted=True)
-    table = exp.to_identifier(node.table, quoted=True) if node.table else None
-    if isinstance(node.this, exp.Star):
-        return node
-    new = exp.Column(this=quoted, table=table)
-    new.meta.update(node.meta)
-    return new
-
-
-def _is_null_test(node: Node) -> bool:
-    parent = node.parent
-    while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    return isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null)
-
-
-def _table(node: Node, scope: Scope) -> Node:
-    if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
-        raise UnconvertibleError("it reads from a function")
-    found = scope.find_table(node.db, node.name)
-    if node.db and found is None:
-        raise UnconvertibleError(f"it reads {node.db}.{node.name}, which does not move")
-    alias = node.args.get("alias")
-    new = exp.Table(this=exp.to_identifier(found or node.name, quoted=True))
-    if alias is not None:
-        new.set("alias", alias)
-    elif found is not None and found != node.name:
-        new.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
-    for name in ("joins", "laterals", "pivots"):
-        if node.args.get(name):
-            new.set(name, node.args[name])
-    return new
-
-
 def _bits(node: Node, scope: Scope) -> Node:
     if scope.dialect == "postgres":
         return write_text(node.this)
@@ -536,6 +453,7 @@ _HANDLERS: dict[type[Node], Handler] = {
     exp.ArrayOverlaps: _refuse("it compares arrays or ranges"),
     exp.AtTimeZone: _refuse("it converts between time zones"),
     exp.Lateral: _refuse("it joins laterally"),
+    exp.Bracket: _refuse("it takes a part of an array"),
     exp.Interval: _interval,
     exp.Extract: _extract,
     exp.Year: _named_part,
@@ -549,8 +467,8 @@ _HANDLERS: dict[type[Node], Handler] = {
     exp.Concat: _concat,
     exp.GroupConcat: join_texts,
     exp.Introducer: _introducer,
-    exp.Column: _column,
-    exp.Table: _table,
+    exp.Column: name_column,
+    exp.Table: name_table,
     exp.BitString: _bits,
     exp.Add: _calculate,
     exp.Sub: _calculate,

@@ -13,6 +13,7 @@ from edgelift.stages.schema.server.constraints import (
     find_equal_null_indexes,
 )
 from edgelift.stages.schema.server.expressions import convert_expression
+from edgelift.stages.schema.server.folding import find_beyond, judge_folding
 from edgelift.stages.schema.server.names import Names
 from edgelift.stages.schema.server.parts import Broken, Part, TableContext
 from edgelift.stages.schema.server.scope import UnconvertibleError
@@ -61,7 +62,8 @@ def _convert_index(context: TableContext, index: OriginIndex, names: Names) -> I
     if broken is not None:
         yield _refuse_broken(part, broken)
         return
-    yield replace(part, sql=sql, issues=tuple(_judge(index, name)))
+    issues = [*_judge(index, name), *(_judge_case(context, index, name, sql) if unique else ())]
+    yield replace(part, sql=sql, issues=tuple(issues))
     plain = all(piece.column for piece in index.parts)
     if index.nulls_equal and index.unique and plain and not index.where:
         own = [piece.column for piece in index.parts]
@@ -119,6 +121,12 @@ def _refuse_broken(part: Part, broken: Broken) -> Part:
         refuses=True,
     )  # fmt: skip
     return replace(part, issues=(issue,), becomes="left out")
+
+
+def _judge_case(context: TableContext, index: OriginIndex, name: str, sql: str) -> Iterator[Issue]:
+    beyond = find_beyond(context, " ".join(piece.expression for piece in index.parts))
+    loss = "it lets texts stand side by side that differ in the case of such letters"
+    yield from judge_folding("index", name, sql, loss, beyond)
 
 
 def _judge(index: OriginIndex, name: str) -> Iterator[Issue]:

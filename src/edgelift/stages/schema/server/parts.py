@@ -55,7 +55,7 @@ class TableContext:
     `fields` are by the origin's column; columns that stay behind have none. `rewritten` are the
     origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose,
     `stored` the target's generated ones that shall keep their values only; `broken` are the pieces
-    by their origin's name that rows break.
+    by their origin's name that rows break, `beyond` the texts beyond ASCII by the origin's column.
     """
 
     table: OriginTable
@@ -70,6 +70,7 @@ class TableContext:
     chosen: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
     broken: Mapping[str, Broken] = field(default_factory=dict)
+    beyond: Mapping[str, int] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
 
     @property

@@ -23,6 +23,7 @@ from edgelift.stages.schema.server.expressions import (
     convert_query,
     convert_statement_text,
 )
+from edgelift.stages.schema.server.folding import judge_folding
 from edgelift.stages.schema.server.parts import Part, TableContext
 from edgelift.stages.schema.server.scope import NOW, Scope, UnconvertibleError
 
@@ -60,7 +61,7 @@ def convert_view(view: OriginView, name: str, scope: Scope) -> Part:
         )  # fmt: skip
         return Part(kind=kind, name=name, origin=origin, comment=view.comment, issues=(issue,))
     columns = f" ({', '.join(map(quote_identifier, view.columns))})" if view.columns else ""
-    issues = []
+    issues = [*judge_folding(kind, name, query, "it shows and finds other texts then")]
     if view.materialized:
         issues.append(
             Issue(
@@ -120,14 +121,15 @@ def _convert_event(
             "do in the app what it does, or accept the rule", refuses=True,
         )  # fmt: skip
         return replace(part, issues=(issue,))
+    folds = tuple(judge_folding("trigger", name, sql, "it decides and writes otherwise then"))
     if not assigns:
-        return replace(part, sql=sql)
+        return replace(part, sql=sql, issues=folds)
     issue = Issue(
         "SCHEMA-TRIGGER-AFTER", NOTE, "trigger", name,
         "changes the new row right after it is written, as SQLite cannot before: an insert must "
         "then satisfy NOT NULL and checks by itself",
     )  # fmt: skip
-    return replace(part, sql=sql, issues=(issue,))
+    return replace(part, sql=sql, issues=(issue, *folds))
 
 
 def _build_trigger(

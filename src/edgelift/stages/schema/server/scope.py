@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Where `now` is written as the rows are: text with six digits, or a number.
@@ -23,6 +23,9 @@ NEW_UUID = {
     "hex": _DASHED.replace(" || '-' || ", " || ").replace("'-4'", "'4'"),
 }
 NEW_UUID["blob"] = f"UNHEX({NEW_UUID['hex']})"
+
+
+Place = tuple[str, str]
 
 
 class UnconvertibleError(Exception):
@@ -46,9 +49,9 @@ class Scope:
     dialect: str
     columns: Mapping[str, str] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
-    tables: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    tables: Mapping[Place, str] = field(default_factory=dict)
     default_schemas: tuple[str, ...] = ()
-    relations: Mapping[tuple[str, str], Scope] = field(default_factory=dict)
+    relations: Mapping[Place, Scope] = field(default_factory=dict)
     opaque: frozenset[str] = frozenset()
     timestamps: str = "sqlalchemy"
     uuid: str = "text"
@@ -62,18 +65,25 @@ class Scope:
 
     def find_relation(self, schema: str, name: str) -> Scope | None:
         """Return the scope of a table as a query writes it, or None (a view, a WITH)."""
-        if schema:
-            return self.relations.get((schema, name))
-        places = [(of, name) for of in self.default_schemas]
-        return next((self.relations[p] for p in places if p in self.relations), None)
+        place = _find_place(self.relations, self.default_schemas, schema, name)
+        return self.relations[place] if place else None
 
     def find_table(self, schema: str, name: str) -> str | None:
         """Return the target's table for a name as a query writes it, or None."""
-        if schema:
-            return self.tables.get((schema, name))
-        found = [
-            target
-            for (of, table), target in self.tables.items()
-            if table == name and (not self.default_schemas or of in self.default_schemas)
-        ]
-        return found[0] if found else None
+        place = _find_place(self.tables, self.default_schemas, schema, name)
+        return self.tables[place] if place else None
+
+
+def _find_place(
+    known: Iterable[Place], defaults: Sequence[str], schema: str, name: str
+) -> Place | None:
+    """Return what a written name means; without a schema it is in a default one or the only one.
+
+    Code of a database finds its tables along a path of the app's session; where one schema alone
+    has such a table, no path leads to another.
+    """
+    if schema:
+        return next((place for place in known if place == (schema, name)), None)
+    named = [place for place in known if place[1] == name]
+    near = [place for of in defaults for place in named if place[0] == of]
+    return near[0] if near else named[0] if len(named) == 1 else None

@@ -15,6 +15,7 @@ from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.constraints import list_constraints
 from edgelift.stages.schema.server.expressions import convert_default, convert_expression
+from edgelift.stages.schema.server.folding import find_beyond, judge_folding, list_folding
 from edgelift.stages.schema.server.parts import (
     Part,
     TableContext,
@@ -168,6 +169,7 @@ def _convert_generated(context: TableContext, column: OriginColumn, name: str, o
         )  # fmt: skip
     try:
         sql = convert_expression(written, replace(context.scope, lasting=True))
+        _check_folding(context, written, sql)
         if read_field_kind(field) == "number" and column.type.arguments[1:]:
             sql = f"ROUND({sql}, {column.type.arguments[1]})"
         if read_field_kind(field) == "integer" and _has_fractions(context, written):
@@ -188,7 +190,15 @@ def _convert_generated(context: TableContext, column: OriginColumn, name: str, o
     return Part(
         kind="generated column", name=name, origin=origin, inside=True,
         sql=f"GENERATED ALWAYS AS ({sql}) {kind}",
+        issues=tuple(judge_folding("generated column", name, sql, "its values differ for these")),
     )  # fmt: skip
+
+
+def _check_folding(context: TableContext, written: str, sql: str) -> None:
+    """Refuse values that SQLite would compute otherwise for the texts that are there."""
+    beyond = find_beyond(context, written) if list_folding(sql) else ""
+    if beyond:
+        raise UnconvertibleError(f"{beyond}, and SQLite turns the case of A to Z only")
 
 
 def _has_fractions(context: TableContext, written: str) -> bool:
