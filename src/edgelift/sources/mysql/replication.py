@@ -24,7 +24,7 @@ from edgelift.sources.mysql.binlog_events import Event, Kind, MalformedEventErro
 from edgelift.sources.mysql.binlog_values import Cells, RowReader
 from edgelift.sources.mysql.connection import MySqlSession
 from edgelift.sources.mysql.errors import origin_errors
-from edgelift.sources.mysql.snapshot import BinlogPosition, read_server_position
+from edgelift.sources.mysql.snapshot import BinlogPosition, read_server_place
 from edgelift.sources.mysql.url import MySqlPlace
 
 # What reading a broken event raises; ValueError covers MalformedEventError and bad UTF-8.
@@ -145,7 +145,7 @@ def _check_server(session: MySqlSession) -> Iterator[FollowProblem]:
     if not _logs_updates(session) and _is_replica(session):
         tip = "follow its primary, or start this server with log_slave_updates"
         yield FollowProblem("", "a replica that does not log what its primary writes", tip)
-    if not read_server_position(session):
+    if not read_server_place(session):
         right = "BINLOG MONITOR" if session.version.mariadb else "REPLICATION CLIENT"
         yield FollowProblem("", "the user may not see the log's position", f"GRANT {right} ON *.*")
     grants = " ".join(row[0] or "" for row in session.read_texts("SHOW GRANTS"))
@@ -173,7 +173,7 @@ def _is_replica(session: MySqlSession) -> bool:
 
 def read_end(session: MySqlSession) -> BinlogPosition:
     """Return where the log ends now; a stream that received it is caught up with this moment."""
-    position = read_server_position(session)
+    position = read_server_place(session)
     if position is None:
         raise OriginError(
             f"The position of the binary log of {session.place} cannot be read",

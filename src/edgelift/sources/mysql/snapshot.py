@@ -203,13 +203,12 @@ def _read_own_place(session: MySqlSession) -> tuple[str, str]:
 
 
 def _write_own_position(session: MySqlSession) -> str:
-    """Return a session's place with its GTID, which the server finds by reading the log's file."""
+    """Return the position of a MariaDB session's snapshot, "" when the server keeps none."""
     file, offset = _read_own_place(session)
     if not file or not offset:
         return ""
-    gtid = session.read_value("SELECT BINLOG_GTID_POS(%s, %s)", file, int(offset)) or ""
-    position = BinlogPosition(flavor="mariadb", file=file, position=int(offset), gtid=str(gtid))
-    return position.encode()
+    place = BinlogPosition(flavor="mariadb", file=file, position=int(offset))
+    return msgspec.structs.replace(place, gtid=_find_gtid(session, place)).encode()
 
 
 def _lock_or_shrink(connect: Callable[[], MySqlSession], sessions: list[MySqlSession]) -> Moment:
@@ -271,10 +270,11 @@ def _freeze_alone(locker: MySqlSession, session: MySqlSession) -> Moment:
     return Moment([session], position, "one connection, its position taken before; no lock")
 
 
-def read_server_position(session: MySqlSession) -> BinlogPosition | None:
+def read_server_place(session: MySqlSession) -> BinlogPosition | None:
     """Return where the binary log stands now, None without a log or the right to see it.
 
-    Raises OriginUnavailable when the connection is cut.
+    MariaDB's has no GTID: its server would read the log's file for one. Raises OriginUnavailable
+    when the connection is cut.
     """
     for statement in ("SHOW MASTER STATUS", "SHOW BINARY LOG STATUS"):  # MySQL 8.4 renamed it
         try:
@@ -285,20 +285,24 @@ def read_server_position(session: MySqlSession) -> BinlogPosition | None:
             continue
         if not rows:
             return None
-        file, offset = str(rows[0][0]), int(rows[0][1])
-        if session.version.mariadb:
-            gtid = session.read_value("SELECT BINLOG_GTID_POS(%s, %s)", file, offset) or ""
-        else:
-            gtid = rows[0][4] if len(rows[0]) > 4 else ""
         return BinlogPosition(
             flavor=session.version.product,
-            file=file,
-            position=offset,
-            gtid=str(gtid).replace("\n", ""),
+            file=str(rows[0][0]),
+            position=int(rows[0][1]),
+            gtid=str(rows[0][4] if len(rows[0]) > 4 else "").replace("\n", ""),
         )
     return None
 
 
 def _write_server_position(session: MySqlSession) -> str:
-    position = read_server_position(session)
-    return position.encode() if position else ""
+    place = read_server_place(session)
+    if place is None:
+        return ""
+    gtid = _find_gtid(session, place) if session.version.mariadb else place.gtid
+    return msgspec.structs.replace(place, gtid=gtid).encode()
+
+
+def _find_gtid(session: MySqlSession, place: BinlogPosition) -> str:
+    """Return MariaDB's GTID of a place, for which the server reads the log's file up to it."""
+    sql = "SELECT BINLOG_GTID_POS(%s, %s)"
+    return str(session.read_value(sql, place.file, place.position) or "")
