@@ -89,8 +89,10 @@ def make_database(path: Path, rows: int = 0) -> None:
 class Moved:
     """A project whose database is moved, and its sql project ready to run; `url` once it does."""
 
-    def __init__(self, folder: Path, rows: int = 0, large: bytes = b"") -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, rows: int = 0, large: bytes = b"", strategy: str = "object"
+    ) -> None:
+        self.folder, self.strategy = folder, strategy
         make_database(folder / "shop.db", rows)
         if large:
             with closing(sqlite3.connect(folder / "shop.db")) as db, db:
@@ -100,10 +102,13 @@ class Moved:
             'name = "shop"\n[[databases]]\nname = "main"\nurl = "sqlite:///shop.db"\nbinding = "MAIN"\n'
         )
         self.move()
-        self.database = Database(name="main", binding="MAIN", path="shop.db", strategy="object")
+        self.database = Database(name="main", binding="MAIN", path="shop.db", strategy=strategy)
         self.sql = folder / "sql"
         self.sql.mkdir()
-        self.launch = write_project(self.sql, (self.database,), {"main": self.schema})
+        if strategy == "d1":
+            self.launch = write_project(self.sql, (), {}, d1=("MAIN",))
+        else:
+            self.launch = write_project(self.sql, (self.database,), {"main": self.schema})
 
     @property
     def schema(self) -> dict[str, bytes]:
@@ -112,7 +117,7 @@ class Moved:
     def move(self) -> None:
         project = read_project(self.folder)
         plan = DatabasePlan(
-            name="main", url="sqlite:///shop.db", binding="MAIN", strategy="object", reason=""
+            name="main", url="sqlite:///shop.db", binding="MAIN", strategy=self.strategy, reason=""
         )
         with closing(Journal(project.state / "journal.db")) as journal:
             journal.write_document(

@@ -19,12 +19,11 @@ MOST_PARAMETERS = 100
 MOST_SQL_BYTES = 100_000
 MOST_STATEMENTS = 50
 MOST_BATCH_BYTES = 1_000_000
-_EXACT = 2**53  # beyond it numbers of JavaScript lose digits
 
 
 @dataclass(frozen=True)
 class Request:
-    """One statement with its parameters: None, text, bytes, floats, integers below 2^53."""
+    """One statement with its parameters: None, text, bytes, floats; integers see `bind`."""
 
     sql: str
     parameters: tuple[Value, ...] = ()
@@ -89,8 +88,11 @@ class Batcher:
 
 
 def bind(value: Value) -> tuple[str, Value]:
-    """Return a placeholder and a parameter that stay exact on their way through JavaScript."""
-    if isinstance(value, int) and abs(value) >= _EXACT:
+    """Return a placeholder and a parameter that stay exact on their way through JavaScript.
+
+    Its numbers are doubles, which stay reals in columns without affinity.
+    """
+    if isinstance(value, int):
         return "CAST(? AS INTEGER)", str(value)
     if isinstance(value, float):
         if math.isinf(value):
