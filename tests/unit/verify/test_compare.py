@@ -1,10 +1,14 @@
 import gzip
 import zlib
+from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 
+import edgelift.targets.workerd
 from edgelift.model.flows import Reply
 from edgelift.stages.verify.compare import (
+    FILE_TIME,
     IGNORED_HEADERS,
     Conditions,
     compare_replies,
@@ -96,6 +100,21 @@ def test_static_files_keep_bytes_and_type_only():
     assert kinds(origin, say(b"x", CSS), conditions=static) == []
     assert kinds(origin, say(b"y", CSS), conditions=static) == ["line body line 1"]
     assert kinds(origin, say(b"x", HTML), conditions=static) == ["header header.Content-Type"]
+
+
+def test_files_that_the_app_sends_have_no_times_of_their_own_in_the_worker():
+    def send(time, tag, body=b"a{}"):
+        return say(body, CSS, ("Last-Modified", time), *([("ETag", tag)] if tag else []))
+
+    origin = send("Wed, 25 Nov 2026 03:46:02 GMT", '"1795578362.0-3"')
+    assert kinds(origin, send(FILE_TIME, '"1700000000.0-3"')) == []
+    assert kinds(origin, send(FILE_TIME, "")) == ["header missing header.ETag"]
+    assert kinds(origin, send(FILE_TIME, '"x"', b"b{}")) == ["line body line 1"]
+    other = send("Wed, 25 Nov 2026 03:46:03 GMT", '"x"')
+    assert sorted(kinds(origin, other)) == ["header header.ETag", "header header.Last-Modified"]
+    runtime = Path(edgelift.targets.workerd.__file__).with_name("js") / "filesystem.mjs"
+    time = parsedate_to_datetime(FILE_TIME).timestamp() * 1000
+    assert f"TIMESTAMP_MS = {time:_.0f};" in runtime.read_text()
 
 
 def test_event_streams_are_compared_by_event():
