@@ -74,7 +74,10 @@ def work(run: Run) -> Result:
         found = [finding for finding in found if finding.rule not in DIALECT_RULES]
     databases = inventory.databases
     found += check_databases(databases, run.project.settings.databases)
-    found += check_drivers(find_own_imports(run.project), run.project.settings.databases)
+    # A driver that only a package loads may be one of several; without any database it counts.
+    packages = () if run.project.settings.databases else probe.modules
+    drivers = {*find_own_imports(run.project), *packages}
+    found += check_drivers(drivers, run.project.settings.databases)
     run.progress("steps", 3, 4)
     resolution = resolve_origin(
         run.project, inventory, versions=read_distributions(python) or {}, note=run.note

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from edgelift.project import STATE_FOLDER
+from edgelift.project import STATE_FOLDER, list_files
 
 GENERATED = f"{STATE_FOLDER}/requirements.txt"
 _FILES = (
@@ -27,7 +27,7 @@ def find_requirements(root: Path, import_root: str) -> tuple[tuple[str, ...], tu
     """Return (requirement files, lines): lines are for GENERATED when other formats hold them.
 
     Looked for in the project and in its import root, in this order: requirement files,
-    pyproject.toml, Pipfile, setup.cfg, setup.py.
+    pyproject.toml, Pipfile, setup.cfg, setup.py; at last below the import root.
     """
     for folder in dict.fromkeys((".", import_root)):
         base = root / folder
@@ -46,7 +46,15 @@ def find_requirements(root: Path, import_root: str) -> tuple[tuple[str, ...], tu
         )
         if lines:
             return (GENERATED,), tuple(lines)
-    return (), ()
+    return _find_deeper(root, import_root), ()
+
+
+def _find_deeper(root: Path, import_root: str) -> tuple[str, ...]:
+    """Return the requirement file nearest below the import root, as some keep it in a package."""
+    base = root / import_root
+    found = [f for f in list_files(root) if f.name in _FILES and f.is_relative_to(base)]
+    nearest = min(found, key=lambda f: (len(f.parts), _FILES.index(f.name), f), default=None)
+    return (nearest.relative_to(root).as_posix(),) if nearest else ()
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ _DRIVERS = {
 def check_drivers(
     imported: Iterable[str], declared: Sequence[DatabaseSection]
 ) -> Iterator[Finding]:
-    """Yield drivers that the app's own code imports though no server of their kind is declared."""
+    """Yield drivers that the app loads though no server of their kind is declared."""
     engines = {read_engine(section) for section in declared}
     for module in sorted(set(imported) & set(_DRIVERS)):
         if _DRIVERS[module] not in engines:
