@@ -17,6 +17,7 @@ from edgelift.worker.sqlite3.tokens import (
     STRING,
     WORD,
     Token,
+    is_trigger,
     read_tokens,
     skip_parentheses,
     split_at,
@@ -172,10 +173,16 @@ class Statement:
             token = self.tokens[end]
             depth += (token.text == "(") - (token.text == ")")
             distinct_from = token.upper == "FROM" and self.tokens[end - 1].upper == "DISTINCT"
-            if depth == 0 and token.upper in _END_OF_COLUMNS and not distinct_from:
+            is_name = token.upper == "WINDOW" and not self._opens_windows(end)
+            if depth == 0 and token.upper in _END_OF_COLUMNS and not (distinct_from or is_name):
                 break
             end += 1
         return start, end
+
+    def _opens_windows(self, index: int) -> bool:
+        """Return whether WINDOW is the clause and no name: `WINDOW name AS` (tokenize.c)."""
+        following = self.tokens[index + 1 : index + 3]
+        return len(following) == 2 and following[1].upper == "AS" and following[1].kind == WORD
 
     @functools.cached_property
     def returning(self) -> int | None:
@@ -295,12 +302,11 @@ _read_once = functools.lru_cache(maxsize=KEPT_TEXTS)(_read)
 
 def _find_end(tokens: list[Token]) -> int:
     """Return the index of the semicolon that ends the first statement, or the number of tokens."""
-    words = [token.upper for token in tokens[:4]]
-    is_trigger = words[:1] == ["CREATE"] and "TRIGGER" in words
+    whole = is_trigger(tokens)
     for index, token in enumerate(tokens):
         if token.text != ";" or token.kind != OPERATOR:
             continue
-        if not is_trigger or (tokens[index - 1].upper == "END" and tokens[index - 2].text == ";"):
+        if not whole or (tokens[index - 1].upper == "END" and tokens[index - 2].text == ";"):
             return index
     return len(tokens)
 

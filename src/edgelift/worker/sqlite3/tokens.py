@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # Kinds of tokens. BAD is text that SQLite's own tokenizer refuses; it is passed on for D1 to
@@ -101,11 +101,14 @@ def skip_parentheses(tokens: list[Token], index: int) -> int:
     return index
 
 
-def _is_trigger(tokens: list[Token]) -> bool:
-    words = [token.upper for token in tokens[:4]]
+def is_trigger(tokens: Sequence[Token]) -> bool:
+    """Return whether a statement makes a trigger; a table may have the name too."""
+    words = [token.upper for token in tokens[:6]]
     if words[:1] == ["EXPLAIN"]:
-        words = [word for word in words[1:] if word not in {"QUERY", "PLAN"}]
-    return words[:1] == ["CREATE"] and "TRIGGER" in words[1:3]
+        words = words[3:] if words[1:3] == ["QUERY", "PLAN"] else words[1:]
+    if words[1:2] in (["TEMP"], ["TEMPORARY"]):
+        del words[1]
+    return words[:2] == ["CREATE", "TRIGGER"]
 
 
 def split_statements(sql: str) -> Iterator[str]:
@@ -127,7 +130,7 @@ def split_statements(sql: str) -> Iterator[str]:
 
 def _is_open_trigger(statement: list[Token]) -> bool:
     """Return whether a semicolon after these tokens lies inside a trigger."""
-    if not _is_trigger(statement):
+    if not is_trigger(statement):
         return False
     return not (len(statement) > 1 and statement[-1].upper == "END" and statement[-2].text == ";")
 
@@ -135,7 +138,7 @@ def _is_open_trigger(statement: list[Token]) -> bool:
 def complete_statement(statement: str) -> bool:
     """Return whether the text ends with a complete statement."""
     tokens = read_tokens(statement)
-    if not tokens or tokens[-1].text != ";":
+    if not tokens or tokens[-1].text != ";" or _ends_in_comment(statement, tokens[-1].end):
         return False
     last: list[Token] = []
     for token in tokens[:-1]:
@@ -144,3 +147,9 @@ def complete_statement(statement: str) -> bool:
         else:
             last.append(token)
     return not _is_open_trigger(last)
+
+
+def _ends_in_comment(sql: str, start: int) -> bool:
+    """Return whether a comment that nothing closes is among the comments from `start` on."""
+    comments = (m.group() for m in _TOKEN.finditer(sql, start) if m.lastgroup == COMMENT)
+    return any(c.startswith("/*") and not (len(c) > 3 and c.endswith("*/")) for c in comments)
