@@ -16,8 +16,8 @@ from typing import Any
 import tomlkit
 
 import edgelift
-from edgelift.stages.build.parts import Database
 from edgelift.stages.init.database_settings import write_database_project
+from edgelift.targets.workerd.d1_storage import object_id
 from edgelift.targets.workerd.process import HOST, run_workerd
 from tests.scenarios.follow.origins import Origin
 from tests.workerd.upload.sql_server import SECRET, configure_project
@@ -85,17 +85,23 @@ def serve_proxy(proxy: Proxy) -> Iterator[str]:
 class Deployed:
     """An origin whose project is built and can be served; its state outlives a stop."""
 
-    def __init__(self, origin: Origin, strategy: str, folder: Path) -> None:
+    def __init__(
+        self, origin: Origin, strategy: str, folder: Path, shards: dict[str, Any] | None = None
+    ) -> None:
         self.origin, self.strategy, self.folder = origin, strategy, folder
         write_database_project(origin.url, origin.folder)
         path = origin.folder / "edgelift.toml"
         settings = tomlkit.parse(path.read_text())
         settings["databases"][0]["strategy"] = strategy  # type: ignore[index]
+        if shards:
+            settings["data"] = {"shards": shards}
         path.write_text(tomlkit.dumps(settings))
-        edgelift.schema(origin.folder)
+        if shards:  # which are known once they were made
+            edgelift.move(origin.url, origin.folder)
+        else:
+            edgelift.schema(origin.folder)
         shutil.copytree(origin.folder / ".edgelift" / "build" / "sql", folder)
-        databases = (Database(name="main", binding="DB", path="", strategy="object"),)
-        self.launch = configure_project(folder, databases if strategy == "object" else ())
+        self.launch = configure_project(folder, ())
         self.proxy = Proxy()
         self.url = ""
         origin.environment["EDGELIFT_LOAD_SECRET"] = SECRET
@@ -109,10 +115,12 @@ class Deployed:
     @property
     def file(self) -> Path:
         """The database's own file, to be read when nobody serves it."""
+        return self.find_file("DB")
+
+    def find_file(self, name: str) -> Path:
+        """The file of a D1 by its binding, or of an object by its name."""
         unique = "d1" if self.strategy == "d1" else "DB"
-        found = (self.folder / "state" / unique).glob("*.sqlite")
-        [file] = [path for path in found if path.name != "metadata.sqlite"]
-        return file
+        return self.folder / "state" / unique / f"{object_id(unique, name)}.sqlite"
 
     def assert_same(self) -> None:
         """Compare both sides by plain SQL, without edgelift; only while nobody serves."""

@@ -23,11 +23,9 @@ from tests.scenarios.follow.test_follow import assert_error, wait_for
 from tests.servers.mariadb import MariaDb
 from tests.servers.postgres import (
     PostgresServer,
-    as_server_user,
-    find_free_port,
-    find_programs_or_fail,
     require_postgres,
     start_postgres,
+    start_standby,
 )
 
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
@@ -104,20 +102,9 @@ def test_a_standby_is_refused(tmp_path: Path) -> None:
     require_postgres()
     with start_postgres() as primary:
         primary.run(SCRIPTS["postgres"], primary.create_database("app").rpartition("/")[2])
-        copy = primary.folder / "standby"
-        subprocess.run(
-            [*as_server_user(), find_programs_or_fail() / "pg_basebackup", "-D", copy, "-R",
-             "-d", f"host={primary.socket_folder} port={primary.port} user=edgelift"],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        standby = PostgresServer(copy, find_free_port(), {}, primary.auth)
-        (copy / "data").symlink_to(copy)
-        standby.start()
-        try:
+        with start_standby(primary) as standby:
             origin = make_postgres(standby.url_of("app"), tmp_path / "moved")
             assert_error(origin.follow(first=True), 4, "standby", "primary")
-        finally:
-            standby.stop()
 
 
 @nightly

@@ -24,9 +24,10 @@ from edgelift.sources.change_feed import FollowProblem, open_followed
 from edgelift.stages.follow.checks import check, raise_mismatch
 from edgelift.stages.follow.file_writer import create_file, finish_file, read_checkpoint
 from edgelift.stages.follow.follower import Follower, open_follower
-from edgelift.stages.follow.subjects import Database, list_databases
+from edgelift.stages.follow.subjects import Database, list_databases, refuse_shards
 from edgelift.stages.follow.writers import open_writers
 
+_SHOWN = 5  # tables that an error names
 _PATIENCE_S = 60.0  # for an origin that is gone, when an end is waited for
 _LONG_PATIENCE_S = 3600.0  # when there is none
 
@@ -36,6 +37,7 @@ def is_begun(run: Run, options: FollowOptions) -> bool:
     databases = list_databases(run)
     if options.upload:
         return bool(databases) and all(database.is_copied(run) for database in databases)
+    refuse_shards(run)
     return bool(databases) and all(database.is_begun() for database in databases)
 
 
@@ -97,10 +99,20 @@ def hold_origins(run: Run) -> Iterator[None]:
 def _stop_at(problems: Sequence[FollowProblem], database: Database) -> None:
     if not problems:
         return
-    listed = "; ".join(f"{p.table}: {p.why}" if p.table else p.why for p in problems)
-    raise OriginError(
-        f"Changes of {database.name} cannot be followed", why=listed, tip=problems[0].tip
-    )
+    alike: dict[str, list[FollowProblem]] = {}
+    for problem in problems:
+        alike.setdefault(problem.why, []).append(problem)
+    listed = "; ".join(f"{_name_tables(found)}{why}" for why, found in alike.items())
+    first = alike[problems[0].why]
+    tip = "; ".join(dict.fromkeys(problem.tip for problem in first))
+    raise OriginError(f"Changes of {database.name} cannot be followed", why=listed, tip=tip)
+
+
+def _name_tables(problems: Sequence[FollowProblem]) -> str:
+    """Return the first tables of the same problem, with a colon; '' for one of the whole server."""
+    named = [problem.table for problem in problems if problem.table]
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return f"{', '.join(named[:_SHOWN])}{more}: " if named else ""
 
 
 def create_targets(run: Run, options: FollowOptions) -> None:

@@ -34,13 +34,15 @@ from edgelift.targets.door.remote import Remote
 class DoorTarget:
     """Follows behind the copy of `copy`, whose snapshot had the position `start`.
 
-    `scratch` is where its rows are put to be compared.
+    `member` is the name of its file here, `scratch` where its rows are put to be compared.
     """
 
     remote: Remote
+    member: str
     copy: Path
     scratch: Path
     start: str
+    _held: list[Sequence[Request]] | None = None
 
     @property
     def name(self) -> str:
@@ -74,7 +76,20 @@ class DoorTarget:
 
     def send(self, batch: Sequence[Request]) -> None:
         """Run a batch, all of it or nothing; raises TargetError."""
-        self.remote.apply(batch)
+        if self._held is not None:
+            self._held.append(batch)
+        else:
+            self.remote.apply(batch)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[list[Sequence[Request]]]:
+        """Gather what is sent inside the block instead of sending it."""
+        held: list[Sequence[Request]] = []
+        self._held = held
+        try:
+            yield held
+        finally:
+            self._held = None
 
     def read_catalogue(self) -> Catalogue:
         """Return its tables, keys and indexes, which are those of the copy."""

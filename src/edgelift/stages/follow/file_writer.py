@@ -23,6 +23,7 @@ from edgelift.sources.sqlite_snapshot import sync_path
 from edgelift.stages.follow.cascades import run_cascades
 from edgelift.stages.follow.net import Net, Row, TableNet
 from edgelift.stages.follow.waiting_rows import WaitingRows, delete_alike, write_condition
+from edgelift.targets.disk import explain_disk
 
 CHECKPOINT = "_edgelift_follow"
 _SHOWN = 200  # characters of a key in a message
@@ -62,12 +63,7 @@ def writing_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (apsw.FullError, apsw.IOError) as error:
-        raise TargetError(
-            f"The disk is full or broken while {path.name} is written",
-            why=str(error),
-            tip="free space below the project's .edgelift folder and run the same command again: "
-            "it goes on where it stood",
-        ) from error
+        raise explain_disk(path, error) from error
     except apsw.ConstraintError as error:
         raise TargetError(
             f"A change does not fit into {path.name}",

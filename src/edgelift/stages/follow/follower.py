@@ -33,10 +33,11 @@ from edgelift.sources.change_feed import (
 from edgelift.stages.follow.file_writer import Checkpoint, FileWriter
 from edgelift.stages.follow.net import Net
 from edgelift.stages.follow.request_writer import RequestWriter
+from edgelift.stages.follow.shard_writer import ShardWriter
 from edgelift.stages.follow.subjects import Database
 
 T = TypeVar("T")
-Writer = FileWriter | RequestWriter
+Writer = FileWriter | RequestWriter | ShardWriter
 _BATCH = 1000  # changes after which whole transactions are committed
 _PART, _PART_BYTES = 20_000, 16_000_000  # changes of one transaction that are held in memory
 _COMMIT_S = 0.5

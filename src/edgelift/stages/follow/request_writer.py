@@ -141,7 +141,7 @@ class RequestWriter:
     def raise_counters(self, counters: Iterable[tuple[str, int]]) -> None:
         """Let AUTOINCREMENT go on where the origin's counters stand."""
         for table, last in counters:
-            self._batcher.add_all(_write_counter(table, last))
+            self._batcher.add_all(write_counter(table, last))
         self._batcher.flush()
 
     def find_orphans(self) -> list[str]:
@@ -256,7 +256,8 @@ def _write_loose(net: TableNet) -> Iterator[Request]:
     yield from insert_rows(table, net.shape.columns, rows)
 
 
-def _write_counter(table: str, last: int) -> Iterator[Request]:
+def write_counter(table: str, last: int) -> Iterator[Request]:
+    """Yield what lets AUTOINCREMENT of a table go on behind a number."""
     yield Request(
         "UPDATE sqlite_sequence SET seq = max(seq, CAST(? AS INTEGER)) WHERE name = ?",
         (str(last), table),

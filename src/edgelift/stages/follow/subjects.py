@@ -11,12 +11,13 @@ from edgelift.model.data_document import DataDocument
 from edgelift.model.follow_state import FollowState
 from edgelift.model.followed_parts import FollowedParts
 from edgelift.model.move_plan import MovePlan
+from edgelift.model.shard_map import Member
 from edgelift.project import expand_variables
 from edgelift.rows.conversions import Value
 from edgelift.run import Run
 from edgelift.sources.change_feed import Subject
 from edgelift.sources.origin_database import is_server_url
-from edgelift.sources.shard_files import list_placed
+from edgelift.sources.shard_files import find_members, list_placed
 from edgelift.sources.sqlite_changes.feed import read_start
 from edgelift.sources.sqlite_url import find_sqlite_file
 from edgelift.stages.follow.file_writer import read_checkpoint
@@ -38,8 +39,7 @@ class Database:
     target: Path
     objects: Path
     handle: str
-    binding: str
-    strategy: str
+    members: tuple[Member, ...]
 
     @property
     def is_server(self) -> bool:
@@ -95,47 +95,45 @@ class Database:
         """Return the position of the snapshot that was copied, empty when it has none."""
         if not self.is_server:
             return read_start(self.snapshot)
-        document = run.journal.read_document(f"data:{self.name}", DataDocument)
+        document = run.journal.read_document(f"data:{self.members[0].name}", DataDocument)
         return document.position if document is not None else ""
 
 
 def list_databases(run: Run) -> list[Database]:
-    """Return the databases that move, as plan or project name them.
-
-    Raises UsageError for one that is split: changes would have to find their shard.
-    """
+    """Return the databases that move, as plan or project name them."""
     folder = run.project.state
     found = []
     for database in list_placed(run.project.settings, run.journal):
-        _refuse_shards(run, database.name)
         url = expand_variables(database.url)
         path = None if is_server_url(url) else find_sqlite_file(database.url, run.project.root)
         name = database.name
+        members = tuple(find_members(run.project.settings.data, run.journal, database))
         found.append(
             Database(
                 name=name,
                 url=url,
                 path=path,
                 snapshot=folder / "data" / "snapshot" / f"{name}.sqlite",
-                copy=folder / "data" / "target" / f"{name}.sqlite",
+                copy=folder / "data" / "target" / f"{members[0].name}.sqlite",
                 target=folder / "follow" / f"{name}.sqlite",
                 objects=folder / "data" / "objects" / name,
                 handle=_choose_handle(run, name),
-                binding=database.binding,
-                strategy=database.strategy,
+                members=members,
             )
         )
     return found
 
 
-def _refuse_shards(run: Run, name: str) -> None:
+def refuse_shards(run: Run) -> None:
+    """Raise UsageError for a database that is split: only deployed shards are followed."""
     shards = run.project.settings.data.shards
-    if shards is not None and shards.database in {"", name}:
-        raise UsageError(
-            f"The database {name} cannot be followed",
-            why="edgelift.toml splits it into shards, and a change does not say which it is for",
-            tip="copy it while the app stands still, or follow it whole: take [data.shards] out",
-        )
+    for database in list_placed(run.project.settings, run.journal) if shards else ():
+        if shards is not None and shards.database in {"", database.name}:
+            raise UsageError(
+                f"The database {database.name} cannot be followed into a file",
+                why="edgelift.toml splits it into shards",
+                tip="follow into the deployed shards with --upload URL, or take [data.shards] out",
+            )
 
 
 def _choose_handle(run: Run, name: str) -> str:

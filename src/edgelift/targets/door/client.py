@@ -48,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
     hash: str = ""
     last: list[Any] = []
     number: int = 0
+    token: str = ""
     again: bool = False
     cells: list[list[Any]] = []
     refused: str = ""

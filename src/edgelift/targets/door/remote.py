@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from edgelift.errors import TargetError, TargetUnavailable
 from edgelift.rows.conversions import Value
 from edgelift.targets.door.batches import Request, encode_batch
@@ -23,6 +25,14 @@ from edgelift.targets.door.loads import Load
 _OPENINGS = 3
 _FIRST_ROWS, _MOST_ROWS = 64, 10_000
 _PAGE_BYTES = 2_000_000  # that a page should have
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """A batch with its number and token; `statements` is JSON."""
+
+    number: int
+    token: str
+    statements: str
 
 
 @dataclass
@@ -47,12 +57,30 @@ class Remote:
 
     def apply(self, batch: Sequence[Request]) -> None:
         """Run a batch, all of it or nothing; raises TargetError, TargetUnavailable."""
-        message = {
-            "number": self.number + 1,
-            "token": uuid.uuid4().hex,
-            "statements": encode_batch(batch),
-        }
-        self.number = self.door.ask("apply", message, tries=self.tries).number
+        self.send(self.build([batch])[0])
+
+    def build(self, batches: Sequence[Sequence[Request]]) -> list[Message]:
+        """Return the next batches as messages, which may be kept and sent later."""
+        return [
+            Message(number, uuid.uuid4().hex, msgspec.json.encode(encode_batch(batch)).decode())
+            for number, batch in enumerate(batches, self.number + 1)
+        ]
+
+    def send(self, message: Message) -> None:
+        """Send a message; one that was applied before changes nothing."""
+        head = msgspec.json.encode({"number": message.number, "token": message.token})
+        text = head[:-1] + b',"statements":' + message.statements.encode() + b"}"
+        self.number = self.door.ask("apply", text, tries=self.tries).number
+
+    def send_again(self, messages: Sequence[Message]) -> None:
+        """Send what was kept of a run that was killed, as far as it was not applied.
+
+        Raises TargetError when another run has gone on since.
+        """
+        place = self.door.ask("place", {}, tries=self.tries)
+        for message in messages:
+            if message.number > place.number or place.token == message.token:
+                self.send(message)
 
     def read(self, sql: str, *parameters: Value) -> list[list[Any]]:
         """Return the rows of a query, as JSON has them."""
