@@ -1,6 +1,6 @@
 """Writes the cases anew: what a real server gives, and the same database as edgelift moves it.
 
-  python -m tests.cases.moved_drivers.record postgresql
+python -m tests.cases.moved_drivers.record postgresql
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tests.servers.mariadb import start_mariadb
 from tests.servers.postgres import start_postgres
 
 
-def write_moved(engine: str, url: str, folder: Path) -> None:
+def write_moved(engine: str, url: str, folder: Path, target: Path = HERE) -> None:
     """Move a database and write it as SQL, with what its statements may name."""
     moving = Moving(url=url, part=folder / "moved.sqlite", judgement=judge(url))
     moving.copy()
     with closing(sqlite3.connect(moving.part)) as db:
         script = "\n".join(db.iterdump())
-    (HERE / f"{engine}.moved.sql").write_text(script + "\n")
+    (target / f"{engine}.moved.sql").write_text(script + "\n")
     known = msgspec.to_builtins(moving.plan.vocabulary)
-    (HERE / f"{engine}.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    (target / f"{engine}.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
 
 def record_postgresql(folder: Path) -> None:

@@ -72,7 +72,9 @@ def run_postgresql(connection: Any, sql: str) -> str:
         return f"= {cursor.rowcount} {cursor.statusmessage}"
     rows = [tuple(plain(value) for value in row) for row in cursor.fetchall()]
     # Enumerations have numbers of their own; over a moved database they are texts to the driver.
-    codes = [code if code < FIRST_OWN_OID else 25 for *_rest, code in map(name_type, cursor.description)]
+    codes = [
+        code if code < FIRST_OWN_OID else 25 for *_rest, code in map(name_type, cursor.description)
+    ]
     columns = list(zip([column.name for column in cursor.description], codes, strict=True))
     return f"= {rows!r} {columns} {cursor.statusmessage}"
 
@@ -87,7 +89,7 @@ def run_mysql(connection: Any, sql: str) -> str:
     except pymysql.Error as error:
         text = f"! {type(error).__name__} {error.args!r}"
         # MariaDB 11 has other words for the place of a name than 10 and MySQL.
-        return text.replace("in \'SELECT\'", "in \'field list\'").replace("in SELECT", "in field list")
+        return text.replace("in 'SELECT'", "in 'field list'").replace("in SELECT", "in field list")
     if cursor.description is None:
         return f"= {count} rows, id {cursor.lastrowid}"
     # A driver reads integers alike whatever their size, and texts.
@@ -135,15 +137,13 @@ def open_postgresql(dsn: str) -> Any:
     return connection
 
 
-def make_moved(engine: str, folder: Path) -> None:
+def make_moved(engine: str, folder: Path, cases: Path = HERE) -> None:
     """Make the moved database anew in a folder and let drivers find it."""
     path = folder / "moved.sqlite"
     with closing(sqlite3.connect(path)) as db:
-        db.executescript((HERE / f"{engine}.moved.sql").read_text())
-    known = json.loads((HERE / f"{engine}.json").read_text())
-    finding.configure(
-        [{"name": "main", "origin": engine, "path": str(path), "catalogue": known}]
-    )
+        db.executescript((cases / f"{engine}.moved.sql").read_text())
+    known = json.loads((cases / f"{engine}.json").read_text())
+    finding.configure([{"name": "main", "origin": engine, "path": str(path), "catalogue": known}])
 
 
 def open_moved(engine: str, folder: Path) -> Any:
@@ -163,7 +163,10 @@ def open_mysql() -> Any:
     return connection
 
 
-OPENERS = {"mysql": open_mysql, "postgresql": lambda: open_postgresql("host=main.moved.edgelift dbname=main user=me")}
+OPENERS = {
+    "mysql": open_mysql,
+    "postgresql": lambda: open_postgresql("host=main.moved.edgelift dbname=main user=me"),
+}
 
 
 def main() -> int:

@@ -1,13 +1,14 @@
 """What an app on PostgreSQL does with SQLAlchemy 1.4 to 2.1; prints every answer as a line of JSON.
 
 python scenario.py make URL         makes the tables and some rows on the server
-python scenario.py ask URL [FILE]   asks the server, or what was moved of it into FILE
+python scenario.py ask URL [FILE CATALOGUE]   asks the server, or what was moved of it into FILE
 """
 
 import datetime as dt
 import enum
 import json
 import os
+import pathlib
 import sys
 import uuid
 import warnings
@@ -205,19 +206,26 @@ def show(value):
     return [type(value).__name__, str(value)]
 
 
-def lead_to(path):
-    """Let URLs of the server lead to a file that was moved from it; no driver may be asked."""
+def lead_to(path, catalogue):
+    """Let URLs of the server lead to a file that was moved from it, by the Worker's psycopg2."""
     sys.path.insert(0, os.environ["SCENARIO_SOURCE"])
     from edgelift.worker import sqlalchemy_moved
+    from edgelift.worker.moved import finding
+    from edgelift.worker.patches import postgres_connections
+    from edgelift.worker.postgres.installing import install
 
-    sqlalchemy_moved.install([{"origin": "postgresql", "path": path}])
-    sys.modules["psycopg2"] = None
+    moved = [{"name": "main", "origin": "postgresql", "path": path,
+              "catalogue": json.loads(pathlib.Path(catalogue).read_text())}]  # fmt: skip
+    finding.configure(moved)
+    install(("psycopg2",), blocking=False)
+    postgres_connections.install()
+    sqlalchemy_moved.install(moved)
 
 
 def main():
     warnings.simplefilter("ignore")
     if len(sys.argv) > 3:
-        lead_to(sys.argv[3])
+        lead_to(*sys.argv[3:])
     engine = sa.create_engine(sys.argv[2], future=True)
     with engine.connect() as connection:
         assert connection.dialect.name == "postgresql"

@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version as find
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.contract.mover.moving import start_moving
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("moved-sqlalchemy")
 
 
 def run_scenario(version: str, *arguments: str) -> list[Any]:
-    needs = [f"sqlalchemy=={version}", "psycopg2-binary==2.9.13"]
+    needs = [f"sqlalchemy=={version}", "psycopg2-binary==2.9.13", f"sqlglot=={find('sqlglot')}"]
     python = make_venv(f"moved-sqlalchemy-{version}", needs) / "bin/python"
     done = subprocess.run(
         [python, SCENARIO, *arguments],
@@ -44,7 +46,9 @@ def test_every_answer_is_the_server_s(
     run_scenario(version, "make", url)
     moving = start_moving(url.replace("+psycopg2", ""), tmp_path)
     moving.copy()
-    moved = run_scenario(version, "ask", url, str(moving.part))
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_bytes(msgspec.json.encode(moving.plan.vocabulary))
+    moved = run_scenario(version, "ask", url, str(moving.part), str(catalogue))
     origin = run_scenario(version, "ask", url)
     assert [answer for answer in origin if answer[1] == "stopped"] == []
     assert len(origin) > 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from edgelift.worker.django_moved.rules.letters import (
+from edgelift.worker.moved.letters import (
     fold_for,
     to_upper,
     write_lower,

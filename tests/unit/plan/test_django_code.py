@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgelift.project import AppSection, Project, Settings
-from edgelift.sources.source_code.server_texts import (
-    read_fragments,
-    translate,
-    translate_fragment,
-    translate_fragments,
-    translate_texts,
-)
+from edgelift.sources.source_code.server_texts import read_fragments
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.stages.plan.django_code import check_django
 from edgelift.stages.plan.server_code import check_server_code
@@ -95,48 +89,6 @@ def test_names_in_distinct_are_django_s(tmp_path: Path) -> None:
     assert [f.rule for f in check_server_code(view, {"postgresql"})] == []
 
 
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("SELECT a FROM t WHERE b = %s", "SELECT a FROM t WHERE b = %s"),
-        (
-            "SELECT a FROM t WHERE b = %s ORDER BY a",
-            "SELECT a FROM t WHERE b = ? ORDER BY a NULLS LAST",
-        ),
-        ("SELECT a::text FROM t WHERE b = %(b)s", "SELECT CAST(a AS TEXT) FROM t WHERE b = :b"),
-        (
-            "SELECT a FROM t WHERE b LIKE 'x%%' AND c = %s",
-            "SELECT a FROM t WHERE b GLOB 'x*' AND c = ?",
-        ),
-        ("SELECT a FROM t WHERE b LIKE 'x%'", "SELECT a FROM t WHERE b GLOB 'x*'"),
-    ],
-)
-def test_places_of_parameters_are_sqlite_s(text: str, made: str) -> None:
-    assert translate(text, "postgresql") == (made, "")
-
-
-@pytest.mark.parametrize(
-    "text", ["SELECT a FROM t WHERE b = ANY(%s)", "SELECT now() - interval '1 day' FROM t"]
-)
-def test_what_has_no_form_is_told(text: str) -> None:
-    assert translate(text, "postgresql").problem
-
-
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("a > %s", "a > %s"),
-        ("a::text", "CAST(a AS TEXT)"),
-        ("lower(name) LIKE 'x%%' AND a = %s", "lower(name) GLOB 'x*' AND a = ?"),
-        ("SELECT max(a::int) FROM t", "SELECT MAX(CAST(ROUND(a) AS INTEGER)) FROM t"),
-    ],
-)
-def test_parts_of_statements_are_translated_alone(text: str, made: str) -> None:
-    found = translate_fragment(text, "postgresql")
-    assert found.problem == ""
-    assert " ".join(found.text.split()).lower() == made.lower()
-
-
 def test_extra_and_raw_sql_are_read(tmp_path: Path) -> None:
     text = (
         "found = x.extra(where=['a::text = %s'], select={'b': 'c + 1'}, params=[1])\n"
@@ -147,11 +99,9 @@ def test_extra_and_raw_sql_are_read(tmp_path: Path) -> None:
     assert [(site.line, part) for site, part in read_fragments(view)] == [
         (LINE, "a::text = %s"), (LINE, "c + 1"), (LINE + 1, "d::int"),
     ]  # fmt: skip
-    assert set(translate_fragments(view, "postgresql")) == {"a::text = %s", "d::int"}
 
 
-def test_statements_of_cursors_are_translated(tmp_path: Path) -> None:
-    sql = "SELECT a FROM t WHERE b = %s ORDER BY a"
-    view = read(tmp_path, f"def show(cursor):\n    cursor.execute({sql!r}, [1])")
-    made = "SELECT a FROM t WHERE b = ? ORDER BY a NULLS LAST"
-    assert translate_texts(view, {"postgresql"}) == {sql: made}
+def test_errors_of_the_driver_are_told(tmp_path: Path) -> None:
+    view = read(tmp_path, "found = error.__cause__.pgcode")
+    found = check_server_code(view, {"postgresql"})
+    assert [(f.rule, f.line) for f in found] == [("SQL-DIALECT-ERRORS", LINE)]

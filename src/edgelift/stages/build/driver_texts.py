@@ -1,4 +1,4 @@
-"""Judges the app's SQL for its server's driver with the tables that it names, before the build.
+"""Judges the app's SQL for a moved database with the tables that it names, before the build.
 
 Plan has judged the words alone; the types of columns decide the rest (`balance || id`, an interval
 on a date). What is refused here the Worker would refuse at run time.
@@ -12,10 +12,10 @@ from edgelift.journal import Journal
 from edgelift.model.findings import Finding, Level
 from edgelift.model.inventory import Inventory
 from edgelift.project import Project
-from edgelift.sources.driver_sql import build_translations, find_problem
-from edgelift.sources.recorded_sql import DOCUMENT, RAW, RecordedStatement, select_own
-from edgelift.sources.source_code.own_orms import has_orm
-from edgelift.sources.source_code.server_texts import read_texts
+from edgelift.sources.recorded_sql import BUILT, DOCUMENT, RAW, RecordedStatement, select_own
+from edgelift.sources.server_sql import build_translations, find_problem
+from edgelift.sources.source_code.own_orms import has_django
+from edgelift.sources.source_code.server_texts import read_sent
 from edgelift.sources.source_code.view import build_view
 from edgelift.stages.build.parts import Database, Parts
 
@@ -32,15 +32,15 @@ def check_driver_texts(project: Project, journal: Journal, parts: Parts) -> list
     for database in databases:
         seen = journal.read_document(DOCUMENT, list[RecordedStatement]) or []
         texts = [(one.sql, one.path, one.line) for one in _select(seen, database)]
-        if view is not None and not has_orm(view):
-            texts += [(text, site.path, site.line) for site, text in read_texts(view)]
+        if view is not None and not has_django(view):
+            texts += [(text, site.path, site.line) for site, text in read_sent(view)]
         found += _judge(database, texts)
     return found
 
 
 def _select(seen: list[RecordedStatement], database: Database) -> Iterator[RecordedStatement]:
     for one in select_own(seen):
-        if one.kind == RAW and one.engine == database.origin:
+        if one.kind in {RAW, BUILT} and one.engine == database.origin:
             yield one
 
 

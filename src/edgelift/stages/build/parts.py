@@ -18,23 +18,15 @@ from edgelift.model.server_url import DEFAULT_PORTS, ServerUrl, find_engine, par
 from edgelift.model.shard_map import Member, ShardMap, list_members
 from edgelift.model.vocabulary import Vocabulary
 from edgelift.project import Project, expand_variables
-from edgelift.sources.recorded_sql import (
-    DOCUMENT,
-    RecordedStatement,
-    judge,
-    select_own,
-    to_plain,
-)
-from edgelift.sources.server_kinds import read_columns, read_uuid_style
+from edgelift.sources.django_sql import Kept, translate_part, translate_statement
+from edgelift.sources.recorded_sql import DOCUMENT, RecordedStatement, select_own
+from edgelift.sources.server_sql import build_translations
 from edgelift.sources.shard_files import read_map
 from edgelift.sources.source_code.own_drivers import speaks_to_driver
-from edgelift.sources.source_code.server_texts import (
-    find_kinds,
-    translate_fragments,
-    translate_texts,
-)
+from edgelift.sources.source_code.server_texts import read_fragments, read_texts
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file
+from edgelift.sources.uuid_style import read_uuid_style
 from edgelift.targets.migrations import SCHEMA_PARTS
 from edgelift.targets.workerd.d1_storage import DatabaseSchema
 
@@ -333,25 +325,32 @@ def _read_texts(journal: Journal, plan: Plan, view: CodeView, database: Database
     # SQLAlchemy, Django and the drivers keep the server's URL, which leads to the adapter; others
     # get SQLite's.
     packages = {package.name for package in plan.packages}
-    speaks = move is not None and speaks_to_driver(view, packages, database.origin)
+    speaks = "sqlalchemy" in packages or speaks_to_driver(view, packages, database.origin)
+    of_django: dict[str, Kept] = {}
+    if move is not None and move.vocabulary is not None and "django" in packages:
+        of_django = _translate_own(journal, view, move.vocabulary, database.origin)
     return msgspec.structs.replace(
         database,
-        scheme=database.scheme if speaks or {"sqlalchemy", "django"} & packages else "sqlite",
+        scheme=database.scheme if speaks or "django" in packages else "sqlite",
         vocabulary=move.vocabulary if speaks and move is not None else None,
-        texts=_translate_recorded(journal, database)
-        | translate_texts(view, {database.origin})
-        | translate_fragments(view, database.origin),
-        kinds=find_kinds(view, database.origin, read_columns(move)) if move else {},
+        texts={text: made.text for text, made in of_django.items() if made.text != text},
+        kinds={text: list(made.kinds) for text, made in of_django.items() if made.kinds},
         uuid=read_uuid_style(move) if move else "",
     )
 
 
-def _translate_recorded(journal: Journal, database: Database) -> dict[str, str]:
-    """Return translations of texts that the app was seen to put together, by their text."""
+def _translate_own(
+    journal: Journal, view: CodeView, vocabulary: Vocabulary, engine: str
+) -> dict[str, Kept]:
+    """Return what Django runs of the app's own SQL, by its text: also of what it puts together."""
+    translations = build_translations(vocabulary, engine)
     seen = journal.read_document(DOCUMENT, list[RecordedStatement]) or []
-    own = [one for one in select_own(seen) if one.engine == database.origin]
-    made = {one.sql: judge(one) for one in own if to_plain(one) == one.sql}
-    return {sql: m.text for sql, m in made.items() if not m.problem and m.text != sql}
+    texts = {one.sql for one in select_own(seen) if one.engine == engine}
+    texts |= {text for _site, text in read_texts(view)}
+    made = {text: translate_statement(text, translations) for text in texts}
+    for _site, text in read_fragments(view):
+        made[text] = translate_part(text, translations)
+    return {text: kept for text, kept in sorted(made.items()) if not kept.problem}
 
 
 def _name_of(url: str) -> str:

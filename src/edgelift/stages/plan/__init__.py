@@ -28,7 +28,7 @@ from edgelift.project import (
 )
 from edgelift.run import Result, Run, Stage
 from edgelift.sources.python_env import ensure_origin_python, read_distributions
-from edgelift.sources.source_code.server_texts import read_texts
+from edgelift.sources.source_code.server_texts import read_sent
 from edgelift.sources.source_code.view import CodeView, build_view
 from edgelift.sources.sqlite_url import find_sqlite_file, is_sqlite_url
 from edgelift.stages.plan.costs import read_prices, total_usd
@@ -111,7 +111,7 @@ def work(run: Run) -> Result:
     spoken = _accept(said, accepted)
     if engines:
         seen = record_sql(run, python, engines)
-        literals = {text for _site, text in read_texts(view)}
+        literals = {text for _site, text in read_sent(view)}
         sent = _accept(list(judge_recorded(seen.statements, literals)), accepted)
         checks.append(check_recorded(run, seen, sent))
         spoken += sent

@@ -1,6 +1,6 @@
 """What an app asks of its server's driver that a moved database has not, with file and line.
 
-Its statements are judged by the rules of the Worker's own translation (sources/driver_sql.py), here
+Its statements are judged by the rules of the Worker's own translation (sources/server_sql.py), here
 by their words alone: the tables are read later, and build judges again with them.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.sources.driver_sql import ENGINES, find_unknown
+from edgelift.sources.server_sql import ENGINES, find_unknown
 from edgelift.sources.source_code.own_drivers import imports_driver
 from edgelift.sources.source_code.own_orms import has_orm
 from edgelift.sources.source_code.server_texts import read_texts

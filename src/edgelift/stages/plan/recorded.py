@@ -24,7 +24,7 @@ from edgelift.sources.recorded_sql import (
     select_own,
 )
 from edgelift.sources.sql_recorder import record_own_tests
-from edgelift.stages.plan.server_code import CHANGED, TEXT
+from edgelift.stages.plan.server_code import TEXT
 
 CHECK = "plan.sql"
 TITLE = "The SQL that the app sends while its tests run has a form in SQLite"
@@ -70,7 +70,7 @@ def record_sql(run: Run, python: Path, engines: Collection[str]) -> Seen:
 def judge_recorded(
     statements: Sequence[RecordedStatement], literals: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield what has no form in SQLite, and what is translated, each text once with its line.
+    """Yield what has no form in SQLite, each text once with its line.
 
     `literals` are texts that the source holds as they are, which are judged there.
     """
@@ -79,12 +79,10 @@ def judge_recorded(
         if one.sql in known:
             continue
         known.add(one.sql)
-        made = judge(one)
-        place = (one.path or None, one.line or None)
-        if made.problem:
-            yield TEXT.at(f"{' '.join(one.sql.split())[:70]} ({made.problem})", *place)
-        elif made.text != one.sql:
-            yield CHANGED.at(" ".join(made.text.split())[:160], *place)
+        problem = judge(one)
+        if problem:
+            shown = " ".join(one.sql.split())[:70]
+            yield TEXT.at(f"{shown} ({problem})", one.path or None, one.line or None)
 
 
 def check_recorded(run: Run, seen: Seen, findings: Sequence[Finding]) -> Check:

@@ -1,8 +1,8 @@
-"""What the app's code says in its server's own words: kept, translated, or found before the cut.
+"""What the app's code says in its server's own words: what the Worker cannot run is found here.
 
-Runs for databases that are moved from a server. SQL in string literals is translated by
-sources/server_sql.py; calls of SQLAlchemy that have no rule in the Worker, and what speaks to the
-server's driver itself, are found with file and line.
+Runs for databases that are moved from a server. SQL in string literals and the functions that
+SQLAlchemy is asked to call are judged by the Worker's own rules (sources/server_sql.py), and told
+with file and line as what speaks to a driver that the Worker has not.
 """
 
 from __future__ import annotations
@@ -12,17 +12,11 @@ from collections.abc import Collection, Iterator
 
 from edgelift.model.findings import Finding, Level
 from edgelift.model.rules import Rule
-from edgelift.sources.server_sql import Translation, list_functions
-from edgelift.sources.source_code.own_orms import has_orm
-from edgelift.sources.source_code.server_texts import (
-    read_fragments,
-    read_texts,
-    translate,
-    translate_fragment,
-)
+from edgelift.sources.server_sql import find_unknown, find_unknown_function
+from edgelift.sources.source_code.own_orms import has_django
+from edgelift.sources.source_code.server_texts import read_fragments, read_sent
 from edgelift.sources.source_code.view import CodeView, Site
 from edgelift.stages.plan.driver_code import check_driver_code, is_driven
-from edgelift.worker.sqlalchemy_moved import names
 
 TEXT = Rule(
     id="SQL-DIALECT-TEXT",
@@ -32,19 +26,12 @@ TEXT = Rule(
     tip="write it with SQLAlchemy's expressions or in SQL that both know; or keep the database on "
     'its server: strategy = "hyperdrive"',
 )
-CHANGED = Rule(
-    id="SQL-DIALECT-CHANGED",
-    level=Level.NOTE,
-    title="A statement is translated",
-    why="the Worker runs this text in place of the app's when text() is given it",
-    tip="compare the two where the statement matters",
-)
 FUNCTION = Rule(
     id="SQL-DIALECT-FUNCTION",
     level=Level.ERROR,
     title="A function of the server is called through SQLAlchemy",
-    why="neither SQLite nor edgelift's dialect has it",
-    tip="compute it in Python, or use a function that SQLite has",
+    why="no rule of the Worker puts it into SQLite's words: it is answered with an error",
+    tip="compute it in Python, or use another function",
 )
 DRIVER = Rule(
     id="SQL-DIALECT-DRIVER",
@@ -57,26 +44,21 @@ ERRORS = Rule(
     id="SQL-DIALECT-ERRORS",
     level=Level.WARNING,
     title="The app looks at the driver's own errors",
-    why="the exceptions of SQLAlchemy and Django stay the same, but what is in their `orig` or "
-    "`__cause__` is sqlite3's, without SQLSTATE",
-    tip="catch sqlalchemy.exc.IntegrityError, django.db.IntegrityError and their like",
+    why="Django's exceptions stay the same, but what is in their `__cause__` is sqlite3's, without "
+    "SQLSTATE",
+    tip="catch django.db.IntegrityError and its like",
 )
-DISTINCT = Rule(
-    id="SQL-DIALECT-DISTINCT-ON",
-    level=Level.ERROR,
-    title="A query uses DISTINCT ON",
-    why="SQLite has no such clause, and the Worker refuses to compile it",
-    tip="number the rows by row_number() over a partition and take the first",
-)
-RULES = (TEXT, CHANGED, FUNCTION, DRIVER, ERRORS, DISTINCT)
+RULES = (TEXT, FUNCTION, DRIVER, ERRORS)
 
 # Of drivers that no server of this process answers.
 _CONNECT = frozenset({"mysql.connector.connect", "mysql.connector.pooling.MySQLConnectionPool"})
 _ERROR_WORDS = frozenset({"pgcode", "sqlstate", "diag"})
 _FUNC = "sqlalchemy.func."
-# Functions that SQLAlchemy itself writes in each dialect's words.
-_GENERIC = frozenset({"count", "coalesce", "aggregate_strings", "sysdate", "user"})
-_KNOWN = {"postgresql": names.POSTGRESQL, "mysql": names.MYSQL}
+# Functions that SQLAlchemy itself writes in each dialect's words, and what is none of the server.
+_GENERIC = frozenset(
+    {"aggregate_strings", "sysdate", "user", "next_value", "cube", "rollup", "grouping_sets",
+     "sequence"}
+)  # fmt: skip
 
 
 def check_server_code(view: CodeView, engines: Collection[str]) -> Iterator[Finding]:
@@ -87,51 +69,36 @@ def check_server_code(view: CodeView, engines: Collection[str]) -> Iterator[Find
             continue
         yield from _check_texts(view, engine)
         yield from _check_functions(view, engine)
-    for site, call, name in view.calls:
+    for site, _call, name in view.calls:
         if name in _CONNECT:
             yield DRIVER.at(f"{name}()", site.path, site.line)
-        elif (_is_distinct_on(call) or name.endswith("postgresql.distinct_on")) and (
-            "postgresql" in engines
-        ):
-            yield DISTINCT.at(ast.unparse(call)[-60:], site.path, site.line)
-    for site in view.sites if has_orm(view) else ():
+    for site in view.sites if has_django(view) else ():
         if isinstance(site.node, ast.Attribute) and _reads_errors(view, site, site.node):
             yield ERRORS.at(ast.unparse(site.node)[:60], site.path, site.line)
 
 
 def _check_texts(view: CodeView, engine: str) -> Iterator[Finding]:
-    for site, text in read_texts(view):
-        yield from _judge(site, text, translate(text, engine))
+    for site, text in read_sent(view):
+        yield from _judge(site, text, find_unknown(text, engine))
     for site, text in read_fragments(view):
-        yield from _judge(site, text, translate_fragment(text, engine))
+        yield from _judge(site, text, find_unknown(f"SELECT ({text})", engine))
 
 
-def _judge(site: Site, text: str, made: Translation) -> Iterator[Finding]:
-    if made.problem:
+def _judge(site: Site, text: str, problem: str) -> Iterator[Finding]:
+    if problem:
         shown = " ".join(text.split())[:70]
-        yield TEXT.at(f"{shown} ({made.problem})", site.path, site.line)
-    elif made.text != text:
-        yield CHANGED.at(" ".join(made.text.split())[:160], site.path, site.line)
+        yield TEXT.at(f"{shown} ({problem})", site.path, site.line)
 
 
 def _check_functions(view: CodeView, engine: str) -> Iterator[Finding]:
-    known = _KNOWN[engine] | _GENERIC | {name.lower() for name in list_functions()}
     for site, call, name in view.calls:
-        if name.startswith(_FUNC) and call.func and "." not in name[len(_FUNC) :]:
-            called = name[len(_FUNC) :].lower()
-            if called not in known:
-                yield FUNCTION.at(f"func.{called}()", site.path, site.line)
-
-
-def _is_distinct_on(call: ast.Call) -> bool:
-    func = call.func
-    return (
-        isinstance(func, ast.Attribute)
-        and func.attr == "distinct"
-        and bool(call.args)
-        and not all(isinstance(arg, ast.Constant) for arg in call.args)  # names: Django's, kept
-        and not (isinstance(func.value, ast.Name) and func.value.id in {"sa", "sqlalchemy", "func"})
-    )
+        called = name.removeprefix(_FUNC).lower()
+        if not name.startswith(_FUNC) or "." in called or called in _GENERIC:
+            continue
+        places = sum(not isinstance(argument, ast.Starred) for argument in call.args)
+        problem = find_unknown_function(called, places, engine)
+        if problem:
+            yield FUNCTION.at(f"func.{called}(): {problem}", site.path, site.line)
 
 
 def _reads_errors(view: CodeView, site: Site, node: ast.Attribute) -> bool:

@@ -292,7 +292,7 @@ def check_faults(run: Run, outcome: FlowOutcome) -> Check:
 def check_sql(run: Run, statements: Sequence[RecordedStatement]) -> Check:
     """Judge the statements that the origin sent while the flows were replayed there."""
     own = list(select_own(statements))
-    refused = [(one, why) for one in own if (why := judge(one).problem)]
+    refused = [(one, why) for one in own if (why := judge(one))]
     accepted = SQL_RULE in run.project.settings.accept.rules
     evidence = (
         f"{len(statements)} statements were recorded, {len(own)} in the app's own words: "

@@ -11,8 +11,7 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgelift.worker.django_moved import finder, places
-from edgelift.worker.sqlalchemy_moved import texts
+from edgelift.worker.django_moved import finder, places, texts
 
 
 def install(databases: Iterable[Mapping[str, Any]]) -> None:

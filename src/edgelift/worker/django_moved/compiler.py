@@ -11,7 +11,7 @@ from django.db.utils import IntegrityError
 from edgelift.worker.django_moved.assignment import assign
 from edgelift.worker.django_moved.operations import DISTINCT_MARK, DISTINCT_SPLIT
 from edgelift.worker.django_moved.registry import find_rule
-from edgelift.worker.sqlalchemy_moved import counters
+from edgelift.worker.moved import counters
 
 _ON = re.compile(f"{DISTINCT_MARK}(.*?){DISTINCT_MARK}", re.DOTALL)
 

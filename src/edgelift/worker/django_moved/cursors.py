@@ -11,9 +11,9 @@ from typing import Any
 from django.db.backends.sqlite3 import base as sqlite
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
+from edgelift.worker.django_moved import texts
 from edgelift.worker.django_moved.values import write_parameter
-from edgelift.worker.sqlalchemy_moved import texts
-from edgelift.worker.sqlalchemy_moved.values import read_decimal
+from edgelift.worker.moved.stored_values import read_decimal
 
 Read = Callable[[Any], Any]
 _MICROSECOND = dt.timedelta(microseconds=1)

@@ -20,7 +20,7 @@ from django.utils.dateparse import parse_datetime
 
 from edgelift.worker.django_moved import decimals
 from edgelift.worker.django_moved.values import write_moment
-from edgelift.worker.sqlalchemy_moved.values import write_jsonb
+from edgelift.worker.moved.stored_values import write_jsonb
 
 _REFERENCE = re.compile(r"(?i)\breferences\s+[\"'`\[]?(\w+)")
 DISTINCT_MARK, DISTINCT_SPLIT = "\ue000", "\ue001"

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime, parse_duration, parse_time
 
 from edgelift.worker.django_moved.ranges import Range, read_range, write_range
-from edgelift.worker.sqlalchemy_moved.values import write_array
+from edgelift.worker.moved.stored_values import write_array
 
 
 def patch(module: ModuleType) -> None:

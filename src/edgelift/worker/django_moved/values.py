@@ -1,7 +1,7 @@
 """Values of Django's fields and of raw parameters as the move writes them, in Django's style.
 
 The style of moments is that of Django on SQLite (`timestamps = "django"`): no fraction where it is
-zero. All other forms are those of sqlalchemy_moved/values.py.
+zero. All other forms are those of moved/stored_values.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from edgelift.worker.django_moved.ranges import Range, write_range
-from edgelift.worker.sqlalchemy_moved.values import write_array, write_decimal, write_jsonb
+from edgelift.worker.moved.stored_values import write_array, write_decimal, write_jsonb
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ADDRESSES = (

@@ -20,7 +20,7 @@ from edgelift.worker.django_moved.features import MysqlFeatures, PostgresFeature
 from edgelift.worker.django_moved.introspection import MovedIntrospection
 from edgelift.worker.django_moved.operations import MysqlOperations, PostgresOperations
 from edgelift.worker.django_moved.values import write_moment
-from edgelift.worker.sqlalchemy_moved import counters
+from edgelift.worker.moved import counters
 
 _ABORTED = "current transaction is aborted, commands ignored until end of transaction block\n"
 _STRICTER = frozenset({"repeatable read", "serializable", "3", "4"})

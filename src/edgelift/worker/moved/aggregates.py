@@ -13,11 +13,13 @@ from edgelift.worker.moved.builder import (
     Typed,
     call,
     case,
+    cast,
     number,
     rule,
     text,
-    wrap,
 )
+from edgelift.worker.moved.casts import as_element
+from edgelift.worker.moved.dates import as_micros
 from edgelift.worker.moved.failures import refuse
 from edgelift.worker.moved.functions import no_function
 from edgelift.worker.moved.kinds import (
@@ -26,6 +28,7 @@ from edgelift.worker.moved.kinds import (
     INT4,
     INT8,
     INTEGERS,
+    INTERVAL,
     NUMERIC,
     TEXT,
     UNKNOWN,
@@ -33,7 +36,7 @@ from edgelift.worker.moved.kinds import (
     array_of,
     category,
 )
-from edgelift.worker.moved.operators import condition
+from edgelift.worker.moved.operators import condition, rank
 from edgelift.worker.moved.queries import build_window_order, fill_window
 from edgelift.worker.moved.scopes import Scope
 
@@ -72,8 +75,8 @@ def _sum(builder: Builder, node: Node, scope: Scope) -> Typed:
     value, kind = _argument(builder, node, scope)
     if builder.is_mysql and kind.name == "bool":
         kind = INT4
-    if kind.name == "interval" and kind.form == "micros":
-        return Typed(exp.Sum(this=value), kind)
+    if kind.name == "interval":
+        return Typed(exp.Sum(this=as_micros(value, kind)), INTERVAL)
     if category(kind) != "number":
         raise no_function(node, [kind])
     made = exp.Sum(this=value)
@@ -88,6 +91,9 @@ def _sum(builder: Builder, node: Node, scope: Scope) -> Typed:
 @rule(exp.Avg)
 def _average(builder: Builder, node: Node, scope: Scope) -> Typed:
     value, kind = _argument(builder, node, scope)
+    if kind.name == "interval":
+        mean = call("round", exp.Avg(this=as_micros(value, kind)))
+        return Typed(cast(mean, "INTEGER"), INTERVAL)
     if category(kind) != "number":
         raise no_function(node, [kind])
     made = exp.Avg(this=value)
@@ -104,9 +110,17 @@ def _average(builder: Builder, node: Node, scope: Scope) -> Typed:
 @rule(exp.Min, exp.Max)
 def _extreme(builder: Builder, node: Node, scope: Scope) -> Typed:
     value, kind = _argument(builder, node, scope)
-    if kind.labels:
-        raise refuse("min or max of an enumeration")
+    if kind.labels and not builder.is_mysql:  # MySQL compares their words
+        return Typed(_pick_label(type(node)(this=rank(value, kind.labels)), kind), kind)
     return Typed(type(node)(this=value), kind)
+
+
+def _pick_label(place: Node, kind: Kind) -> Node:
+    """Return the label at a place of an enumeration."""
+    pairs = [
+        exp.If(this=number(index), true=text(label)) for index, label in enumerate(kind.labels)
+    ]
+    return exp.Case(this=place, ifs=pairs)
 
 
 @rule(exp.LogicalAnd, exp.LogicalOr)
@@ -169,24 +183,33 @@ def collect_array(builder: Builder, node: Node, scope: Scope) -> Typed:
     return Typed(case((empty, exp.Null()), default=made), array_of(typed.kind))
 
 
-def as_element(node: Node, kind: Kind) -> Node:
-    """Return a value as json_group_array must be given it for what to_json would write."""
-    if kind.name == "bool":
-        made = case((node, text("true")), default=text("false"))
-        known = exp.Not(this=exp.Is(this=wrap(node.copy()), expression=exp.Null()))
-        return call("json", case((known, made), default=text("null")))
-    if kind.element is not None or kind.name in {"json", "jsonb"}:
-        return call("json", node)
-    return node
-
-
 @rule(exp.Filter)
 def _filter(builder: Builder, node: Node, scope: Scope) -> Typed:
     inner = builder.build(node.this, scope)
-    if not isinstance(inner.node, exp.AggFunc | exp.Anonymous) or inner.node.name == "round":
-        raise refuse("FILTER of this aggregate")
     where = exp.Where(this=condition(builder, node.expression.this, scope))
-    return Typed(exp.Filter(this=inner.node, expression=where), inner.kind)
+
+    def narrow(made: Node) -> Node:
+        return exp.Filter(this=made.copy(), expression=where.copy())
+
+    exact = inner.exact and (_each_aggregate(inner.exact[0], narrow), inner.exact[1])
+    return inner._replace(node=_each_aggregate(inner.node, narrow), exact=exact)
+
+
+def _each_aggregate(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return a node with each of its aggregates changed."""
+    names = {"group_concat", "json_group_array", "json_group_object"}
+    if isinstance(node, exp.AggFunc) or (isinstance(node, exp.Anonymous) and node.name in names):
+        return change(node)
+    made = node.copy()
+    found = False
+    for part in list(made.find_all(exp.AggFunc, exp.Anonymous, bfs=False)):
+        inside = part.find_ancestor(exp.Filter, exp.Window)
+        if inside is None and (isinstance(part, exp.AggFunc) or part.name in names):
+            part.replace(change(part))
+            found = True
+    if not found:
+        raise refuse("FILTER or OVER of this aggregate")
+    return made
 
 
 # Windows
@@ -195,19 +218,45 @@ def _filter(builder: Builder, node: Node, scope: Scope) -> Typed:
 @rule(exp.Window)
 def _window(builder: Builder, node: Node, scope: Scope) -> Typed:
     inner = builder.build(node.this, scope)
-    made = exp.Window(this=inner.node, over=node.args.get("over"))
+    made = exp.Window(over=node.args.get("over"))
     if node.args.get("alias") is not None:
         made.set("alias", node.args["alias"].copy())
     fill_window(builder, node, scope, made)
-    if isinstance(inner.node, exp.Anonymous) and inner.node.name == "round":
-        made.set("this", inner.node.expressions[0])
-        return Typed(call("round", made, inner.node.expressions[1]), inner.kind)
-    return Typed(made, inner.kind)
+
+    def spread(part: Node) -> Node:
+        window = made.copy()
+        window.set("this", part.copy())
+        return window
+
+    if isinstance(node.this, _PLACES):
+        place = spread(inner.node)
+        if builder.is_mysql and isinstance(node.this, exp.PercentRank | exp.CumeDist):
+            place = call("round", place, number(10))
+        return inner._replace(node=place)
+    exact = inner.exact and (_each_aggregate(inner.exact[0], spread), inner.exact[1])
+    return inner._replace(node=_each_aggregate(inner.node, spread), exact=exact)
+
+
+_PLACES = (
+    exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue,
+    exp.NthValue, exp.Ntile, exp.PercentRank, exp.CumeDist, exp.Filter,
+)  # fmt: skip
 
 
 @rule(exp.RowNumber, exp.Rank, exp.DenseRank)
 def _place(_builder: Builder, node: Node, _scope: Scope) -> Typed:
     return Typed(type(node)(), INT8)
+
+
+@rule(exp.PercentRank, exp.CumeDist)
+def _share(_builder: Builder, node: Node, _scope: Scope) -> Typed:
+    return Typed(call("percent_rank" if isinstance(node, exp.PercentRank) else "cume_dist"), FLOAT8)
+
+
+@rule(exp.Ntile)
+def _ntile(builder: Builder, node: Node, scope: Scope) -> Typed:
+    kind = INT8 if builder.is_mysql else INT4
+    return Typed(call("ntile", builder.build_as(node.this, scope, INT4)), kind)
 
 
 @rule(exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue)

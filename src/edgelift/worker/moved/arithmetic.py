@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from edgelift.worker.moved import arrays, documents
 from edgelift.worker.moved.builder import (
     Builder,
     Typed,
@@ -52,6 +53,8 @@ def _compute(builder: Builder, node: Node, scope: Scope) -> Typed:
 
     left, right = builder.build(node.this, scope), builder.build(node.expression, scope)
     sign = SIGNS[type(node)]
+    if sign == "-" and left.kind.name == "jsonb":
+        return documents.remove(builder, left, right)
     moment = compute_moments(builder, sign, left, right)
     if moment is not None:
         return moment
@@ -113,6 +116,15 @@ def _divide(left: Node, right: Node) -> Node:
 
 
 def _rest(_made: type, nodes: tuple[Node, Node], _kinds: tuple[Kind, Kind], kind: Kind) -> Typed:
+    if kind.name == "numeric" and kind.scale >= 0:
+        unit = 10**kind.scale
+        sides = [cast(call("round", exp.Mul(this=side, expression=number(unit))), "INTEGER")
+                 for side in (nodes[0], wrap(guard(nodes[1])))]  # fmt: skip
+        whole = exp.Mod(this=sides[0], expression=sides[1])
+        part = exp.Div(
+            this=cast(exp.Paren(this=whole), "REAL"), expression=number(unit), typed=True, safe=True
+        )
+        return Typed(round_to(exp.Paren(this=part), kind), kind)
     if kind.name not in INTEGERS:
         raise refuse("% of numbers that are no integers")
     node = exp.Mod(this=nodes[0], expression=wrap(guard(nodes[1])))
@@ -136,8 +148,8 @@ def round_to(node: Node, kind: Kind) -> Node:
 def _join(builder: Builder, node: Node, scope: Scope) -> Typed:
     sides = [builder.build(side, scope) for side in (node.this, node.expression)]
     if any(side.kind.element is not None for side in sides):
-        raise refuse("it joins arrays with ||")
-    if any(side.kind.name in {"json", "jsonb"} for side in sides):
-        raise refuse("it joins documents with ||")
+        return arrays.join(builder, *sides)
+    if any(side.kind.name == "jsonb" for side in sides):
+        return documents.join(builder, *sides)
     nodes = [wrap(to_text(builder, side)) for side in sides]
     return Typed(exp.Paren(this=exp.DPipe(this=nodes[0], expression=nodes[1])), TEXT)

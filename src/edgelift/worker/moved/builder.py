@@ -118,6 +118,8 @@ class Builder:
         for _sign, span in constant.shifts:
             if span.source == PARAMETER:
                 self.parameters.setdefault(span.place, Kind("interval", form="micros"))
+        if self.is_mysql and kind.name == "bytea" and not form:
+            form = "bytes"
         made = Binding(constant, kind, form, column)
         if (
             not self.is_mysql
@@ -224,6 +226,17 @@ def case(*pairs: tuple[Node, Node], default: Node | None = None) -> Node:
 def cast(node: Node, kind: str) -> Node:
     """Return CAST(node AS kind) in SQLite's own types."""
     return exp.Cast(this=node, to=exp.DataType.build(kind, dialect="sqlite"))
+
+
+def raw(sql: str, **nodes: Node) -> Node:
+    """Return SQL of SQLite's as a node, with nodes at the places `{name}`."""
+    written = {name: wrap(node).sql(dialect="sqlite") for name, node in nodes.items()}
+    return exp.Paren(this=exp.Var(this=sql.format(**written)))
+
+
+def raw_text(sql: str) -> Node:
+    """Return SQL of SQLite's as a node."""
+    return exp.Paren(this=exp.Var(this=sql))
 
 
 def fold(identifier: Node) -> str:

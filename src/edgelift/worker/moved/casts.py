@@ -15,6 +15,7 @@ from edgelift.worker.moved.builder import (
     is_null,
     join_text,
     number,
+    raw,
     rule,
     text,
     wrap,
@@ -88,13 +89,14 @@ def _cast(builder: Builder, node: Node, scope: Scope) -> Typed:
     if isinstance(node.to, exp.Interval):
         raise refuse("an interval of a unit")
     kind = read_type(builder, node.to)
+    if kind.element is not None and isinstance(node.this, exp.Array):
+        items = [builder.build_as(item, scope, kind.element) for item in node.this.expressions]
+        return Typed(call("json_array", *(as_element(one, kind.element) for one in items)), kind)
     inner = builder.build(node.this, scope)
     if is_null(inner):
         return Typed(inner.node, kind)
     if inner.constant is not None:
         return _cast_constant(builder, inner, kind)
-    if kind.element is not None and isinstance(node.this, exp.Array) and not node.this.expressions:
-        return Typed(inner.node, kind)
     return convert(inner, kind)
 
 
@@ -116,6 +118,8 @@ def _cast_constant(builder: Builder, inner: Typed, kind: Kind) -> Typed:
 def convert(inner: Typed, kind: Kind) -> Typed:
     """Return a computed value as another kind; raises ServerError where there is no such form."""
     given = inner.kind
+    if kind.length >= 0 and category(given) == "text" and given.name != "enum":
+        return Typed(call("substr", inner.node, number(1), number(kind.length)), kind)
     if given.name == kind.name and (kind.name != "numeric" or kind.scale in {-1, given.scale}):
         return inner._replace(kind=kind if kind.length < 0 else given)
     if category(kind) == "text" and kind.name != "enum":
@@ -150,7 +154,11 @@ def _keep(node: Node, kind: Kind) -> Node | None:
 
 def _convert_number(node: Node, given: Kind, kind: Kind) -> Node | None:
     if kind.name in INTEGERS:
-        return node if given.name in INTEGERS else cast(call("round", wrap(node)), "INTEGER")
+        if given.name in INTEGERS:
+            return node
+        is_float = given.name in {"float4", "float8"}
+        rounded = round_half_even(node) if is_float else call("round", wrap(node))
+        return cast(rounded, "INTEGER")
     if kind.name in {"float4", "float8"}:
         return cast(node, "REAL")
     if kind.name == "numeric":
@@ -168,6 +176,23 @@ def _convert_moment(node: Node, given: Kind, kind: Kind) -> Node | None:
     if kind.name == "time" and given.name != "date":
         return call("substr", node, number(12))
     return None
+
+
+def round_half_even(node: Node) -> Node:
+    """Return a double rounded as C's rint does, with the sign of its zero."""
+    even = "CASE WHEN abs({v} - round({v})) = 0.5 THEN 2.0 * round({v} / 2.0) ELSE round({v}) END"
+    return raw(f"iif(({even}) = 0, {{v}} * 0.0, {even})", v=node)
+
+
+def as_element(node: Node, kind: Kind) -> Node:
+    """Return a value as json_group_array must be given it for what to_json would write."""
+    if kind.name == "bool":
+        made = case((node, text("true")), default=text("false"))
+        known = exp.Not(this=exp.Is(this=wrap(node.copy()), expression=exp.Null()))
+        return call("json", case((known, made), default=text("null")))
+    if kind.element is not None or kind.name in {"json", "jsonb"}:
+        return call("json", node)
+    return node
 
 
 def to_text(builder: Builder, typed: Typed) -> Node:
@@ -195,7 +220,7 @@ def write_as_text(node: Node, kind: Kind) -> Node:  # noqa: PLR0911 - one for ea
         negative = exp.Not(this=wrap(node.copy()))
         return case((node, text("true")), (negative, text("false")))
     if kind.name == "numeric" and kind.scale >= 0:
-        return call("printf", text(f"%.{kind.scale}f"), node)
+        return raw(f"CASE WHEN {{v}} IS NOT NULL THEN printf('%.{kind.scale}f', {{v}}) END", v=node)
     if kind.name in MOMENTS or kind.name == "time":
         start = 20 if kind.name in MOMENTS else 9
         whole = exp.EQ(this=call("substr", node, number(start)), expression=text(".000000"))

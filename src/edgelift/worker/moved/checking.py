@@ -76,7 +76,7 @@ def find_unknown(text: str, engine: str) -> str:
     except LexError as error:
         return str(error)
     except ServerError as error:
-        return _tell(error)
+        return tell(error)
     return ""
 
 
@@ -116,7 +116,8 @@ def _needs_rule(node: Any, engine: str) -> bool:
     )
 
 
-def _tell(error: ServerError) -> str:
+def tell(error: ServerError) -> str:
+    """Return why a statement was refused, without the words before it."""
     return error.message.removeprefix("the moved database cannot run this statement: ")
 
 
@@ -134,5 +135,5 @@ def find_problem(text: str, translations: Translations) -> str:
     except LexError as error:
         return str(error)
     except ServerError as error:
-        return _tell(error)
+        return tell(error)
     return ""

@@ -42,7 +42,7 @@ def _case(builder: Builder, node: Node, scope: Scope) -> Typed:
     if default is not None:
         parts.append(builder.build(default, scope))
     nodes, kind = unify(builder, parts)
-    shown = show_places(nodes, parts)
+    shown = None if builder.is_mysql else show_places(nodes, parts)
 
     def choose(values: list[Node]) -> Node:
         last = values.pop() if default is not None else None
@@ -58,7 +58,7 @@ def _coalesce(builder: Builder, node: Node, scope: Scope) -> Typed:
     nodes, kind = unify(builder, parts)
     if len(nodes) == 1:
         return Typed(nodes[0], kind)
-    shown = show_places(nodes, parts)
+    shown = None if builder.is_mysql else show_places(nodes, parts)
     exact = None if shown is None else (call("coalesce", *shown), NUMERIC)
     return Typed(call("coalesce", *nodes), kind, exact=exact)
 
@@ -92,6 +92,8 @@ def _extreme(builder: Builder, node: Node, scope: Scope) -> Typed:
     if len(nodes) == 1:
         return Typed(nodes[0], kind)
     name = "max" if isinstance(node, exp.Greatest) else "min"
+    if builder.is_mysql:
+        return Typed(call(name, *nodes), kind)
     rows = " UNION ALL ".join(["SELECT NULL"] * len(nodes))
     query: Any = exp.maybe_parse(rows, dialect="sqlite")
     for select, value in zip(query.find_all(exp.Select), nodes, strict=True):

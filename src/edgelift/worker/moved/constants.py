@@ -22,6 +22,7 @@ from edgelift.worker.moved.inputs import (
     write_span,
 )
 from edgelift.worker.moved.kinds import INTEGERS, MOMENTS, NUMBERS, Kind, category
+from edgelift.worker.moved.letters import to_lower, to_upper
 from edgelift.worker.moved.moments import round_moment
 from edgelift.worker.moved.outputs import write_text
 
@@ -61,7 +62,8 @@ class Binding(NamedTuple):
     """A place of a translated statement: a constant, read as a kind, in a form.
 
     Forms: "" is the stored value; "assign" that of a column, whose length is kept; "cut" a text cut
-    to its length; "glob", "like" a pattern; "limit" a count of rows; "raw" the text as it is;
+    to its length; "glob" with its escape character, "like" a pattern; "upper", "lower" its letters;
+    "limit" a count of rows; "raw" the text as it is;
     "lax" a number as MySQL compares it. `column` is the one that is assigned.
     """
 
@@ -75,6 +77,8 @@ class Binding(NamedTuple):
         text = read_constant(self.constant, values)
         if text is None:
             return None
+        if self.form.startswith("glob"):
+            return _write_glob(text, self.form[4:])
         shape = _FORMS.get(self.form)
         if shape is not None:
             return shape(text)
@@ -169,15 +173,18 @@ def _is_text(binding: Binding) -> bool:
     return category(binding.kind) == "text"
 
 
-def _write_glob(text: str) -> Stored:
-    """Return a LIKE pattern as GLOB's, which looks at case as PostgreSQL does."""
+def _write_glob(text: str, mark: str) -> Stored:
+    """Return a LIKE pattern as GLOB's, which looks at case as PostgreSQL does.
+
+    `mark` is the character that takes the next one for itself.
+    """
     parts = []
     escaped = False
     for char in text:
-        if escaped or char not in "%_\\":
+        if escaped or char not in {"%", "_", mark}:
             parts.append(f"[{char}]" if char in "*?[" else char)
             escaped = False
-        elif char == "\\":
+        elif char == mark:
             escaped = True
         else:
             parts.append("*" if char == "%" else "?")
@@ -190,7 +197,7 @@ def _read_limit(text: str) -> Stored:
     count = round_half_away(text)
     if count < 0:
         raise ServerError("2201W", "LIMIT must not be negative")
-    return count
+    return min(count, 2**63 - 1)
 
 
 def _read_offset(text: str) -> Stored:
@@ -205,8 +212,9 @@ def _read_span(text: str) -> Stored:
 
 
 _FORMS: dict[str, Callable[[str], Any]] = {
-    "glob": _write_glob,
     "like": lambda text: text,
+    "upper": to_upper,
+    "lower": to_lower,
     "raw": lambda text: text,
     "limit": _read_limit,
     "offset": _read_offset,

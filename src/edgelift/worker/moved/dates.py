@@ -25,6 +25,7 @@ from edgelift.worker.moved.failures import refuse
 from edgelift.worker.moved.kinds import (
     DATE,
     INT4,
+    INT8,
     INTEGERS,
     INTERVAL,
     MOMENTS,
@@ -55,9 +56,19 @@ def compute_moments(builder: Builder, sign: str, left: Typed, right: Typed) -> T
                for side in (left, right)):  # fmt: skip
         return None
     if sign not in "+-":
-        raise refuse(f"{sign} of intervals")
+        return _multiply(builder, sign, left, right)
     if names[0] == "interval" and category(right.kind) == "moment" and sign == "+":
         return _shift(builder, "+", right, left)
+    if names == ("interval", "interval"):
+        return _add_spans(builder, sign, left, right)
+    found = _compute_with(builder, sign, left, right)
+    if found is None:
+        raise no_operator(left.kind, sign, right.kind)
+    return found
+
+
+def _compute_with(builder: Builder, sign: str, left: Typed, right: Typed) -> Typed | None:
+    """Return a moment with something added or taken from it, None where nothing fits."""
     if category(left.kind) == "moment":
         if right.kind == UNKNOWN and right.constant is not None:
             right = right._replace(kind=INTERVAL if sign == "+" else left.kind)
@@ -65,13 +76,9 @@ def compute_moments(builder: Builder, sign: str, left: Typed, right: Typed) -> T
             return _shift(builder, sign, left, right)
         if category(right.kind) == "moment" and sign == "-":
             return _subtract(builder, left, right)
-        if names[0] == "date" and right.kind.name in INTEGERS:
+        if left.kind.name == "date" and right.kind.name in INTEGERS:
             return _shift_days(builder, sign, left, right)
-    if names == ("interval", "interval") and left.kind.form == right.kind.form == "micros":
-        made = exp.Add if sign == "+" else exp.Sub
-        node = made(this=wrap(builder.settle(left)), expression=wrap(builder.settle(right)))
-        return Typed(exp.Paren(this=node), INTERVAL)
-    raise no_operator(left.kind, sign, right.kind)
+    return None
 
 
 def _shift(builder: Builder, sign: str, moment: Typed, span: Typed) -> Typed:
@@ -83,10 +90,35 @@ def _shift(builder: Builder, sign: str, moment: Typed, span: Typed) -> Typed:
     node = builder.settle(builder.coerce(moment, kind), kind)
     if span.constant is not None:
         return Typed(_shift_constant(builder, node, direction, span.constant), kind)
-    return Typed(_shift_micros(node, direction, _as_micros(builder.settle(span), span.kind)), kind)
+    return Typed(_shift_micros(node, direction, as_micros(builder.settle(span), span.kind)), kind)
 
 
-def _as_micros(node: Node, kind: Kind) -> Node:
+def _add_spans(builder: Builder, sign: str, left: Typed, right: Typed) -> Typed:
+    made = exp.Add if sign == "+" else exp.Sub
+    sides = [wrap(_settle_span(builder, side)) for side in (left, right)]
+    return Typed(exp.Paren(this=made(this=sides[0], expression=sides[1])), INTERVAL)
+
+
+def _settle_span(builder: Builder, span: Typed) -> Node:
+    """Return an interval in microseconds."""
+    if span.constant is not None:
+        return builder.settle(span, INTERVAL)
+    return as_micros(span.node, span.kind)
+
+
+def _multiply(builder: Builder, sign: str, left: Typed, right: Typed) -> Typed:
+    if sign != "*" or "interval" not in {left.kind.name, right.kind.name}:
+        raise refuse(f"{sign} of intervals")
+    span, factor = (left, right) if left.kind.name == "interval" else (right, left)
+    if category(factor.kind) != "number":
+        raise no_operator(left.kind, "*", right.kind)
+    product = exp.Mul(
+        this=wrap(_settle_span(builder, span)), expression=wrap(builder.settle(factor))
+    )
+    return Typed(cast(call("round", product), "INTEGER"), INTERVAL)
+
+
+def as_micros(node: Node, kind: Kind) -> Node:
     """Return a stored interval as microseconds."""
     if kind.form == "micros":
         return node
@@ -169,7 +201,8 @@ def _moment(builder: Builder, node: Node, scope: Scope) -> tuple[Node, Kind]:
 @rule(exp.Extract)
 def _extract(builder: Builder, node: Node, scope: Scope) -> Typed:
     """Return a part of a moment: numeric from EXTRACT, double precision from date_part."""
-    return find_part(builder, node, scope)
+    found = find_part(builder, node, scope)
+    return Typed(cast(found.node, "INTEGER"), INT8) if builder.is_mysql else found
 
 
 def find_part(builder: Builder, node: Node, scope: Scope) -> Typed:
@@ -181,7 +214,7 @@ def find_part(builder: Builder, node: Node, scope: Scope) -> Typed:
     if kind.name == "interval":
         if unit != "epoch":
             raise refuse(f"EXTRACT of an interval's {unit}")
-        micros = _as_micros(value, kind)
+        micros = as_micros(value, kind)
         seconds = exp.Div(
             this=cast(micros, "REAL"), expression=number(10**6), typed=True, safe=True
         )

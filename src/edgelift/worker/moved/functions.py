@@ -14,11 +14,13 @@ from edgelift.worker.moved.builder import (
     cast,
     describe,
     number,
+    raw,
+    raw_text,
     rule,
     text,
     wrap,
 )
-from edgelift.worker.moved.casts import to_output
+from edgelift.worker.moved.casts import round_half_even, to_output
 from edgelift.worker.moved.failures import ServerError, refuse
 from edgelift.worker.moved.kinds import (
     FLOAT8,
@@ -33,6 +35,7 @@ from edgelift.worker.moved.kinds import (
     category,
     write_kind,
 )
+from edgelift.worker.moved.letters import write_lower, write_upper
 from edgelift.worker.moved.scopes import Scope
 
 Node = Any
@@ -65,11 +68,17 @@ def _texts(builder: Builder, nodes: list[Node], scope: Scope) -> list[Node]:
 @rule(exp.Lower, exp.Upper, exp.Length)
 def _one_text(builder: Builder, node: Node, scope: Scope) -> Typed:
     typed = builder.build(node.this, scope)
-    if isinstance(node, exp.Length) and typed.kind.name == "bytea":
-        return Typed(call("length", builder.settle(typed)), INT4)
+    if isinstance(node, exp.Length):
+        if typed.kind.name == "bytea":
+            return Typed(call("length", builder.settle(typed)), INT4)
+        return Typed(call("length", *_texts(builder, [node.this], scope)), INT4)
+    name, write = ("lower", write_lower) if isinstance(node, exp.Lower) else ("upper", write_upper)
+    if typed.constant is not None and category(typed.kind) == "text":
+        return Typed(builder.settle(typed, TEXT, name), TEXT)
     (value,) = _texts(builder, [node.this], scope)
-    name = {exp.Lower: "lower", exp.Upper: "upper", exp.Length: "length"}[type(node)]
-    return Typed(call(name, value), INT4 if name == "length" else TEXT)
+    if value.find(exp.AggFunc):  # SQLite would look for its rows in the query inside
+        return Typed(call(name, value), TEXT)
+    return Typed(raw_text(write(value.sql(dialect="sqlite"))), TEXT)
 
 
 @rule(exp.Trim)
@@ -146,6 +155,83 @@ def _concat_ws(builder: Builder, node: Node, scope: Scope) -> Typed:
     return Typed(call("substr", exp.Paren(this=made), start), TEXT)
 
 
+@rule(exp.Pad)
+def _pad(builder: Builder, node: Node, scope: Scope) -> Typed:
+    (value,) = _texts(builder, [node.this], scope)
+    size = builder.build_as(node.expression, scope, INT4)
+    filling = node.args.get("fill_pattern")
+    fill = text(" ") if filling is None else _texts(builder, [filling], scope)[0]
+    missing = "substr(replace(hex(zeroblob(max({n}, 0))), '00', {f}), 1, max({n} - length({v}), 0))"
+    sides = (missing, "substr({v}, 1, max({n}, 0))")
+    joined = " || ".join(sides if node.args.get("is_left") else reversed(sides))
+    sql = f"CASE WHEN {{v}} IS NOT NULL AND {{f}} IS NOT NULL THEN {joined} END"
+    return Typed(raw(sql, v=value, n=size, f=fill), TEXT)
+
+
+@rule(exp.Repeat)
+def _repeat(builder: Builder, node: Node, scope: Scope) -> Typed:
+    (value,) = _texts(builder, [node.this], scope)
+    count = builder.build_as(node.args["times"], scope, INT4)
+    return Typed(raw("replace(hex(zeroblob(max({n}, 0))), '00', {v})", v=value, n=count), TEXT)
+
+
+@rule(exp.Reverse)
+def _reverse(builder: Builder, node: Node, scope: Scope) -> Typed:
+    (value,) = _texts(builder, [node.this], scope)
+    if value.find(exp.AggFunc):
+        raise refuse("reverse() of an aggregate")
+    letters = (
+        "(WITH RECURSIVE r(i, s) AS (SELECT length({v}), '' UNION ALL "
+        "SELECT i - 1, s || substr({v}, i, 1) FROM r WHERE i > 0) SELECT s FROM r WHERE i = 0)"
+    )
+    return Typed(raw(letters, v=value), TEXT)
+
+
+@rule(exp.Unicode)
+def _code(builder: Builder, node: Node, scope: Scope) -> Typed:
+    return Typed(
+        raw("coalesce(unicode({v}), 0 * length({v}))", v=_texts(builder, [node.this], scope)[0]),
+        INT4,
+    )
+
+
+@rule(exp.ByteLength)
+def _bytes(builder: Builder, node: Node, scope: Scope) -> Typed:
+    typed = builder.build(node.this, scope)
+    if typed.kind.name != "bytea" and category(typed.kind) != "text":
+        raise no_function(node, [typed.kind])
+    return Typed(call("length", cast(builder.settle(typed), "BLOB")), INT4)
+
+
+@rule(exp.SplitPart)
+def _split_part(builder: Builder, node: Node, scope: Scope) -> Typed:
+    """Return a part between separators: SQLite walks from one to the next."""
+    value, mark = _texts(builder, [node.this, node.args["delimiter"]], scope)
+    place = builder.build_as(node.args["part_index"], scope, INT4)
+    walk = (
+        "(WITH RECURSIVE p(n, part, rest) AS (SELECT 0, NULL, {v} || {m} UNION ALL "
+        "SELECT n + 1, substr(rest, 1, instr(rest, {m}) - 1), substr(rest, instr(rest, {m}) + "
+        "length({m})) FROM p WHERE rest <> '') SELECT coalesce(max(part), '') FROM p WHERE n = {n})"
+    )
+    made = "CASE WHEN {v} IS NOT NULL AND {m} IS NOT NULL AND {n} > 0 THEN " + walk + " END"
+    if value.find(exp.AggFunc):
+        raise refuse("split_part() of an aggregate")
+    return Typed(raw(made, v=value, m=mark, n=place), TEXT)
+
+
+@rule(exp.Encode)
+def _encode(builder: Builder, node: Node, scope: Scope) -> Typed:
+    if builder.look(node.args["charset"]) != "hex":
+        raise refuse("encode() in another form than hex")
+    return Typed(
+        raw(
+            "CASE WHEN {v} IS NOT NULL THEN lower(hex({v})) END",
+            v=builder.settle(builder.build(node.this, scope)),
+        ),
+        TEXT,
+    )
+
+
 # Numbers
 
 
@@ -164,11 +250,32 @@ def _round(builder: Builder, node: Node, scope: Scope) -> Typed:
     if typed.kind.name in {"float4", "float8"}:
         if decimals is not None:
             raise no_function(node, [typed.kind, INT4])
-        return Typed(call("round", value), FLOAT8)
+        made = round_half_even(value)
+        return Typed(raw("{v} + 0.0", v=made) if builder.is_mysql else made, FLOAT8)
     places = 0 if decimals is None else int(builder.look(decimals) or 0)
     if places < 0:
         raise refuse("round to tens")
     return Typed(call("round", value, number(places)), NUMERIC._replace(scale=places))
+
+
+@rule(exp.Sign)
+def _sign(builder: Builder, node: Node, scope: Scope) -> Typed:
+    typed = builder.build(node.this, scope)
+    if builder.is_mysql:
+        return Typed(call("sign", builder.settle(typed)), INT4)
+    kind = NUMERIC._replace(scale=0) if typed.kind.name == "numeric" else FLOAT8
+    return Typed(call("sign", builder.settle(typed)), kind)
+
+
+@rule(exp.BitwiseAnd, exp.BitwiseOr)
+def _bits(builder: Builder, node: Node, scope: Scope) -> Typed:
+    sides = [builder.build(side, scope) for side in (node.this, node.expression)]
+    known = [side.kind for side in sides if side.kind != UNKNOWN]
+    if builder.is_mysql or not known or any(kind.name not in INTEGERS for kind in known):
+        raise refuse("bits of what are no integers")
+    kind = max(known, key=lambda one: ("int2", "int4", "int8").index(one.name))
+    nodes = [wrap(builder.settle(builder.coerce(side, kind), kind)) for side in sides]
+    return Typed(exp.Paren(this=type(node)(this=nodes[0], expression=nodes[1])), kind)
 
 
 @rule(exp.Ceil, exp.Floor)
@@ -182,7 +289,9 @@ def _whole(builder: Builder, node: Node, scope: Scope) -> Typed:
     step = number(1 if isinstance(node, exp.Ceil) else -1)
     made = case((beyond, exp.Add(this=down.copy(), expression=exp.Paren(this=step))), default=down)
     if builder.is_mysql:
-        return Typed(made, INT8)
+        return Typed(made, FLOAT8 if typed.kind.name in {"float4", "float8"} else INT8)
+    if isinstance(node, exp.Ceil) and typed.kind.name in {"float4", "float8"}:
+        made = raw("iif(({m}) = 0, {v} * 0.0, {m})", m=made, v=value)
     return Typed(made, FLOAT8 if floats else NUMERIC._replace(scale=0))
 
 

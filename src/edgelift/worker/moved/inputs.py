@@ -17,8 +17,8 @@ from uuid import UUID
 from edgelift.worker.moved import moments
 from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.kinds import INTEGER_BITS, Kind, write_kind
+from edgelift.worker.moved.stored_values import write_decimal, write_jsonb
 from edgelift.worker.postgres.arrays import parse_array
-from edgelift.worker.sqlalchemy_moved.values import write_decimal, write_jsonb
 
 Stored = int | float | str | bytes | None
 MYSQL_RANGES = {

@@ -36,7 +36,7 @@ _ESCAPED = {
     '"': re.compile(r'"((?:[^"\\]|""|\\.)*)"', re.DOTALL),
 }
 _OPERATOR = re.compile(
-    r"::|=>|->>|->|#>>|#>|@>|<@|<=>|<=|>=|<>|!=|\|\||&&|:=|~\*|!~\*|!~|.", re.DOTALL
+    r"::|=>|\?\||\?&|@\?|@@|->>|->|#>>|#>|@>|<@|<=>|<=|>=|<>|!=|\|\||&&|:=|~\*|!~\*|!~|.", re.DOTALL
 )
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "Z": "\x1a"}
 _PG_ESCAPE = re.compile(
@@ -88,6 +88,7 @@ def make_shape(tokens: list[Token]) -> Shape:
     """Return a statement's shape; equal shapes differ in the values of their literals alone."""
     parts: list[str] = []
     literals: list[str] = []
+    tokens = _drop_home(tokens)
     for index, token in enumerate(tokens):
         called = index + 1 < len(tokens) and tokens[index + 1].text == "("
         if called and token.text.lower() in _OWN_NAMES:
@@ -101,6 +102,18 @@ def make_shape(tokens: list[Token]) -> Shape:
         else:
             parts.append(token.text)
     return Shape(" ".join(parts), tuple(literals))
+
+
+def _drop_home(tokens: list[Token]) -> list[Token]:
+    """Leave out the schema before PostgreSQL's own functions, where they are looked for anyway."""
+    homes = [
+        index
+        for index, token in enumerate(tokens[:-3])
+        if token.upper == "PG_CATALOG" and tokens[index + 1].text == "."
+        and tokens[index + 3].text == "("
+    ]  # fmt: skip
+    left_out = {place for index in homes for place in (index, index + 1)}
+    return [token for index, token in enumerate(tokens) if index not in left_out]
 
 
 def _mark_number(text: str, index: int) -> str:

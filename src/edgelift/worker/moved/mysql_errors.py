@@ -90,7 +90,7 @@ def _reword_value(error: ServerError, column: str, quoted: list[str], kind: str)
     return make(number, f"Incorrect {kind} value: '{value}' for column {column} at row 1")
 
 
-def explain(  # noqa: PLR0911 - one for each error
+def explain(  # noqa: C901, PLR0911 - one for each error
     error: Exception, catalogue: Catalogue, about: Violation, db: Any, database: str
 ) -> ServerError:
     """Return the server's error for one of SQLite's."""
@@ -110,6 +110,8 @@ def explain(  # noqa: PLR0911 - one for each error
     if found := OWN.search(text):
         words = found[2].split()
         column = words[0] if words else ""
+        if found[1] == "21000":
+            return make(1242, "Subquery returns more than 1 row")
         if found[1] == "22001":
             return make(1406, "Data too long for column at row 1")
         return make(1264, f"Out of range value for column '{column}' at row 1")

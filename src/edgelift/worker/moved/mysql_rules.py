@@ -25,7 +25,7 @@ from edgelift.worker.moved.builder import (
     wrap,
 )
 from edgelift.worker.moved.builder import rule as any_rule
-from edgelift.worker.moved.casts import write_as_text
+from edgelift.worker.moved.casts import round_half_even, write_as_text
 from edgelift.worker.moved.constants import NOW, Constant
 from edgelift.worker.moved.dates import count_micros, shift_by
 from edgelift.worker.moved.failures import refuse
@@ -285,7 +285,9 @@ def _cast(builder: Builder, node: Node, scope: Scope) -> Typed:
     if wanted in {exp.DType.BIGINT, exp.DType.UBIGINT, exp.DType.INT}:
         value = as_number(builder, inner)
         settled = builder.settle(value)
-        rounded = settled if value.kind.name in INTEGERS else call("round", wrap(settled))
+        is_float = value.kind.name in {"float4", "float8"}
+        rounded = round_half_even(settled) if is_float else call("round", wrap(settled))
+        rounded = settled if value.kind.name in INTEGERS else rounded
         return Typed(cast(rounded, "INTEGER"), INT8)
     if wanted in {exp.DType.CHAR, exp.DType.VARCHAR, exp.DType.TEXT}:
         value = builder.settle(inner, TEXT) if inner.kind == UNKNOWN else _as_text(builder, inner)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from edgelift.worker.moved.aggregates import as_element, collect_array
+from edgelift.worker.moved.aggregates import collect_array
 from edgelift.worker.moved.builder import (
     _BARE_CALLS,
     Builder,
@@ -16,13 +16,15 @@ from edgelift.worker.moved.builder import (
     column_node,
     describe,
     number,
+    raw,
     rule,
     text,
     unify,
 )
-from edgelift.worker.moved.casts import to_text
+from edgelift.worker.moved.casts import as_element, to_text
 from edgelift.worker.moved.constants import CLOCK, Constant
 from edgelift.worker.moved.dates import find_part
+from edgelift.worker.moved.documents import list_paths
 from edgelift.worker.moved.failures import refuse
 from edgelift.worker.moved.kinds import (
     BOOL,
@@ -87,6 +89,32 @@ def _build_object(kind: Kind) -> Callable[[Builder, Node, Scope], Typed]:
     return make
 
 
+def _json_kind(builder: Builder, node: Node, scope: Scope) -> Typed:
+    """Return the type of a document as PostgreSQL names it."""
+    value = builder.settle(builder.build(node.expressions[0], scope))
+    names = "WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'text' THEN 'string'"
+    bools = "WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean'"
+    return Typed(
+        raw(f"CASE json_type({{v}}) {names} {bools} ELSE json_type({{v}}) END", v=value), TEXT
+    )
+
+
+def _json_set(builder: Builder, node: Node, scope: Scope) -> Typed:
+    """Return a document with a value at a path that the statement names."""
+    if len(node.expressions) != 3:
+        raise refuse("jsonb_set() with a fourth argument")
+    paths = list_paths(builder.look(_bare(node.expressions[1])) or "")
+    if len(paths) != 1:
+        raise refuse("jsonb_set() at a place of an array")
+    value, new = (builder.build_as(node.expressions[place], scope, JSONB) for place in (0, 2))
+    sql = "CASE WHEN {n} IS NOT NULL THEN json_set({v}, {p}, json({n})) END"
+    return Typed(raw(sql, v=value, p=text(paths[0]), n=new), JSONB._replace(form="made"))
+
+
+def _bare(node: Node) -> Node:
+    return node.this if isinstance(node, exp.Cast) else node
+
+
 def _every(builder: Builder, node: Node, scope: Scope) -> Typed:
     return Typed(exp.Min(this=condition(builder, node.expressions[0], scope)), BOOL)
 
@@ -144,6 +172,7 @@ NAMED: dict[str, Callable[[Builder, Node, Scope], Typed]] = {
     "jsonb_array_length": _json_length, "json_array_length": _json_length,
     "every": _every, "cardinality": _json_length, "array_length": _array_length,
     "jsonb_build_object": _build_object(JSONB), "json_build_object": _build_object(JSON),
+    "jsonb_typeof": _json_kind, "json_typeof": _json_kind, "jsonb_set": _json_set,
     "json_agg": _json_agg(JSON), "jsonb_agg": _json_agg(JSONB), "currval": _counter,
     "current_setting": _setting, "pg_advisory_unlock_all": lambda *_a: Typed(text(""), VOID),
     "pg_backend_pid": lambda *_a: Typed(number(1), INT4),

@@ -13,9 +13,11 @@ from edgelift.worker.moved.builder import (
     case,
     cast,
     choose_kind,
+    fail_with,
     join_text,
     no_operator,
     number,
+    raw_text,
     rule,
     text,
     wrap,
@@ -31,6 +33,7 @@ from edgelift.worker.moved.kinds import (
     category,
     write_kind,
 )
+from edgelift.worker.moved.letters import write_upper
 from edgelift.worker.moved.mysql_errors import make
 from edgelift.worker.moved.scopes import Scope
 
@@ -107,7 +110,8 @@ def _compare(builder: Builder, node: Node, scope: Scope) -> Typed:
         return _compare_rows(builder, node, scope)
     sides = builder.build(node.this, scope), builder.build(right, scope)
     left_node, right_node = match(builder, *sides, sign=SIGNS[type(node)])
-    if isinstance(node, _ORDERED):
+    words = builder.is_mysql and any(side.constant is not None for side in sides)
+    if isinstance(node, _ORDERED) and not words:
         left_node, right_node = _by_rank(sides, left_node, right_node)
     return Typed(make_comparison(type(node), left_node, right_node), BOOL)
 
@@ -233,7 +237,8 @@ def _compare_any(builder: Builder, node: Node, inner: Node, scope: Scope, *, eve
         where = exp.Not(this=exp.Paren(this=where))
     rows = each(array, number(1)).where(where)
     found: Node = exp.Exists(this=rows)
-    return Typed(exp.Not(this=found) if every else found, BOOL)
+    known = exp.Not(this=exp.Is(this=wrap(array.copy()), expression=exp.Null()))
+    return Typed(case((known, exp.Not(this=found) if every else found)), BOOL)
 
 
 def each(array: Node, value: Node) -> Any:
@@ -323,26 +328,34 @@ def _like(builder: Builder, node: Node, scope: Scope) -> Typed:
         raise no_operator(left.kind, "~~", UNKNOWN)
     side = wrap(builder.settle(left, TEXT))
     pattern = builder.build(node.expression, scope)
-    made = _make_like(builder, node, side, pattern)
+    mark = node.args.get("mark", "\\")
+    made = _make_like(builder, node, side, pattern, mark)
     return Typed(exp.Not(this=made) if node.args.get("negate") else made, BOOL)
 
 
-def _make_like(builder: Builder, node: Node, side: Node, pattern: Typed) -> Node:
-    if builder.is_mysql:
-        made = exp.Like(this=side, expression=wrap(builder.settle(pattern, TEXT, "like")))
-        return exp.Escape(this=made, expression=text("\\"))
-    if isinstance(node, exp.ILike):
-        made = exp.Like(this=side, expression=wrap(builder.settle(pattern, TEXT, "like")))
-        return exp.Escape(this=made, expression=text("\\"))
+def _make_like(builder: Builder, node: Node, side: Node, pattern: Typed, mark: str) -> Node:
+    if builder.is_mysql or isinstance(node, exp.ILike):
+        sql = wrap(builder.settle(pattern, TEXT, "like" if builder.is_mysql else "upper"))
+        if not builder.is_mysql:
+            side = raw_text(write_upper(side.sql(dialect="sqlite")))
+            if pattern.constant is None:
+                sql = raw_text(write_upper(sql.sql(dialect="sqlite")))
+        made = exp.Like(this=side, expression=sql)
+        return exp.Escape(this=made, expression=text(mark))
     if pattern.constant is not None:
-        return exp.Glob(this=side, expression=builder.settle(pattern, TEXT, "glob"))
-    return exp.Glob(this=side, expression=_glob_of(pattern.node))
+        return exp.Glob(this=side, expression=builder.settle(pattern, TEXT, f"glob{mark}"))
+    return exp.Glob(this=side, expression=_glob_of(pattern.node, mark))
 
 
-def _glob_of(pattern: Node) -> Node:
-    """Return a computed LIKE pattern as GLOB's; its backslashes are taken for themselves."""
+def _glob_of(pattern: Node, mark: str) -> Node:
+    """Return a computed LIKE pattern as GLOB's; private characters keep what is escaped."""
+    steps = [
+        (mark * 2, "\ue003"), (f"{mark}%", "\ue004"), (f"{mark}_", "\ue005"), ("[", "[[]"),
+        ("*", "[*]"), ("?", "[?]"), ("%", "*"), ("_", "?"), ("\ue003", mark), ("\ue004", "%"),
+        ("\ue005", "_"),
+    ]  # fmt: skip
     made = wrap(pattern)
-    for old, new in (("[", "[[]"), ("*", "[*]"), ("?", "[?]"), ("%", "*"), ("_", "?")):
+    for old, new in steps if mark else steps[3:8]:
         made = call("replace", made, text(old), text(new))
     return made
 
@@ -350,9 +363,11 @@ def _glob_of(pattern: Node) -> Node:
 @rule(exp.Escape)
 def _escape(builder: Builder, node: Node, scope: Scope) -> Typed:
     mark = builder.look(node.expression)
-    if mark not in {"\\", None} or not isinstance(node.this, exp.Like | exp.ILike):
+    if mark is None or len(mark) != 1 or not isinstance(node.this, exp.Like | exp.ILike):
         raise refuse(f"LIKE ... ESCAPE {mark!r}")
-    return builder.build(node.this, scope)
+    inner = node.this.copy()
+    inner.set("mark", mark)
+    return builder.build(inner, scope)
 
 
 @rule(exp.Tuple)
@@ -371,4 +386,30 @@ def _subquery(builder: Builder, node: Node, scope: Scope) -> Typed:
     query, columns = build_query(builder, node.this, scope)
     if len(columns) != 1:
         raise ServerError("42601", "subquery must return only one column")
-    return Typed(exp.Subquery(this=query), columns[0][1])
+    return Typed(exp.Subquery(this=_take_one(node.this, query)), columns[0][1])
+
+
+def _take_one(source: Node, query: Node) -> Node:
+    """Return a query that is an error where it has more than one row, as a value must not."""
+    limit = source.args.get("limit")
+    once = limit is not None and isinstance(limit.expression, exp.Literal)
+    if once or not isinstance(query, exp.Select) or _is_one_row(source):
+        return query
+    query.expressions[0].set("alias", exp.Identifier(this="v", quoted=True))
+    several = exp.GT(this=exp.Count(this=exp.Star()), expression=number(1))
+    value = exp.Max(this=exp.Column(this=exp.Identifier(this="v", quoted=True)))
+    picked = case((several, fail_with("21000")), default=value)
+    return exp.select(picked).from_(query.subquery("w"))
+
+
+def _is_one_row(source: Node) -> bool:
+    """Return whether a query has one row whatever its tables hold."""
+    if not isinstance(source, exp.Select) or source.args.get("group") is not None:
+        return False
+    if source.args.get("from_") is None:
+        return True
+    inner = source.expressions[0].unalias() if source.expressions else source
+    return isinstance(inner, exp.AggFunc) or (
+        isinstance(inner, exp.Coalesce | exp.Cast | exp.Round)
+        and isinstance(inner.this, exp.AggFunc)
+    )

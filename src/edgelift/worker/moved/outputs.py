@@ -11,7 +11,7 @@ from typing import Any
 from edgelift.worker.moved import moments
 from edgelift.worker.moved.inputs import read_text
 from edgelift.worker.moved.kinds import Kind
-from edgelift.worker.sqlalchemy_moved.values import write_jsonb
+from edgelift.worker.moved.stored_values import write_jsonb
 
 _SIGNIFICANT = 16  # NUMERIC_MIN_SIG_DIGITS, src/include/utils/numeric.h
 _GROUP = 4  # DEC_DIGITS

@@ -12,16 +12,18 @@ from edgelift.worker.moved.builder import (
     Typed,
     call,
     column_node,
+    fail_with,
     find_literal,
     fold,
     name_node,
     number,
+    raw,
     table_of,
     unify,
     wrap,
 )
 from edgelift.worker.moved.failures import ServerError, refuse
-from edgelift.worker.moved.kinds import TEXT, UNKNOWN, Kind
+from edgelift.worker.moved.kinds import INTEGER_BITS, TEXT, UNKNOWN, Kind, write_kind
 from edgelift.worker.moved.naming import name_output
 from edgelift.worker.moved.operators import condition, rank
 from edgelift.worker.moved.scopes import Columns, Scope, Source
@@ -123,15 +125,45 @@ def _build_select(builder: Builder, node: Node, scope: Scope, *, top: bool) -> t
     made.set("expressions", [output.node for output in outputs])
     _build_groups(builder, node, scope, made, outputs)
     distinct = node.args.get("distinct")
-    if distinct is not None:
-        if distinct.args.get("on") is not None:
-            raise refuse("DISTINCT ON")
+    chosen = distinct.args.get("on") if distinct is not None else None
+    if distinct is not None and chosen is None:
         made.set("distinct", exp.Distinct())
     if node.args.get("locks"):
         builder.locks = True
     build_order(builder, node, scope, made, outputs)
+    if chosen is not None:
+        keys = [_build_group(builder, one, scope, outputs) for one in _items(chosen)]
+        made = _pick_first(made, outputs, keys)
     build_limits(builder, node, scope, made)
     return made, tuple((output.name, output.kind) for output in outputs)
+
+
+def _pick_first(made: Node, outputs: list[Output], keys: list[Node]) -> Node:
+    """Return DISTINCT ON: of the rows with equal keys the first in the order of the query."""
+    order = made.args.get("order")
+    terms = order.expressions if order is not None else []
+    window = exp.Window(
+        this=exp.RowNumber(), partition_by=keys,
+        order=exp.Order(expressions=[term.copy() for term in terms]) if terms else None,
+    )  # fmt: skip
+    inner = [exp.alias_(one.node.this, f"c{n}", quoted=True) for n, one in enumerate(outputs)]
+    inner += [exp.alias_(term.this.copy(), f"o{n}", quoted=True) for n, term in enumerate(terms)]
+    made.set("expressions", [*inner, exp.alias_(window, "r", quoted=True)])
+    made.set("order", None)
+    source = exp.Subquery(this=made, alias=exp.TableAlias(this=name_node("d")))
+    shown = [
+        exp.Alias(this=column_node("d", f"c{n}"), alias=name_node(one.name))
+        for n, one in enumerate(outputs)
+    ]
+    first = exp.EQ(this=column_node("d", "r"), expression=number(1))
+    outer = exp.Select(expressions=shown, from_=exp.From(this=source), where=exp.Where(this=first))
+    if terms:
+        outer.set("order", exp.Order(expressions=[
+            exp.Ordered(this=column_node("d", f"o{n}"), desc=term.args.get("desc"),
+                        nulls_first=term.args.get("nulls_first"))
+            for n, term in enumerate(terms)
+        ]))  # fmt: skip
+    return outer
 
 
 def build_sources(builder: Builder, node: Node, scope: Scope, made: Node) -> None:
@@ -295,6 +327,8 @@ def _build_output(
         kind = UNKNOWN if builder.is_mysql and not typed.constant else wanted
         typed = builder.coerce(typed, kind) if typed.constant else typed._replace(kind=kind)
     plain = builder.settle(typed, None, "assign" if scope.wanted else "")
+    if typed.constant is None and not builder.is_mysql and not scope.wanted:
+        plain = _check_overflow(inner, typed.kind, plain)
     typed = typed._replace(node=plain, constant=None, exact=typed.exact if exact else None)
     shown = typed.exact[0] if typed.exact else plain
     if isinstance(node, exp.Alias):
@@ -306,6 +340,18 @@ def _build_output(
     alias = name if isinstance(node, exp.Alias) else ""
     made = exp.Alias(this=shown, alias=name_node(name))
     return Output(name, typed, made, alias)
+
+
+def _check_overflow(source: Node, kind: Kind, node: Node) -> Node:
+    """Return computed integers with the server's error for those that their type has not."""
+    while isinstance(source, exp.Paren):
+        source = source.this
+    bits = INTEGER_BITS.get(kind.name, 64)
+    if bits == 64 or not isinstance(source, exp.Add | exp.Sub | exp.Mul):
+        return node
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    sql = f"CASE WHEN {{v}} NOT BETWEEN {low} AND {high} THEN {{e}} ELSE {{v}} END"
+    return raw(sql, v=node, e=fail_with("22003", write_kind(kind)))
 
 
 def _expand(scope: Scope, table: str | None) -> list[Output]:
@@ -444,7 +490,7 @@ def build_limits(builder: Builder, node: Node, scope: Scope, made: Node) -> None
         wanted = limit.args.get("count")
     else:
         wanted = limit.expression if limit is not None else None
-    if isinstance(wanted, exp.Null):
+    if isinstance(wanted, exp.Null) or (isinstance(wanted, exp.Var) and wanted.name == "ALL"):
         wanted = None
     if wanted is not None or offset is not None:
         value = number(-1) if wanted is None else _bind_count(builder, wanted, scope, "limit")

@@ -17,6 +17,9 @@ CHECK = re.compile(r"CHECK constraint failed: (.*)", re.DOTALL)
 # What builder.fail_with raises: code and words, in the text of a path that json_extract refuses.
 OWN = re.compile(r"'edgelift (\w+) ?([^']*)'")
 _OWN_ERRORS: dict[str, Callable[[list[str]], ServerError]] = {
+    "21000": lambda _words: ServerError(
+        "21000", "more than one row returned by a subquery used as an expression"
+    ),
     "22012": lambda _words: ServerError("22012", "division by zero"),
     "22001": lambda words: ServerError(
         "22001", f"value too long for type {' '.join(words[:-1])}({words[-1]})"

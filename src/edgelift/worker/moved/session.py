@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgelift.worker.moved import counters
 from edgelift.worker.moved.catalogue import Catalogue
 from edgelift.worker.moved.constants import Parameter, Values
 from edgelift.worker.moved.failures import ServerError, syntax_error
@@ -18,7 +19,6 @@ from edgelift.worker.moved.reports import Violation, explain
 from edgelift.worker.moved.scopes import Columns
 from edgelift.worker.moved.transactions import Transactions
 from edgelift.worker.moved.translation import Translation, Translations, declare
-from edgelift.worker.sqlalchemy_moved import counters
 from edgelift.worker.sqlite3 import faults
 
 SERVER_VERSION = "15.10"

@@ -10,9 +10,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from edgelift.worker.moved import counters
 from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.savepoints import Savepoints
-from edgelift.worker.sqlalchemy_moved import counters
 from edgelift.worker.sqlite3 import faults
 
 IDLE, OPEN, FAILED = "I", "T", "E"

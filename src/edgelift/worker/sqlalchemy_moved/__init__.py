@@ -1,7 +1,8 @@
-"""SQLAlchemy over a moved database: URLs of its server lead to the SQLite that it became.
+"""SQLAlchemy over a moved database: its own dialect and driver, whose server is in this process.
 
 Installed before the app's import where a database of PostgreSQL or MySQL was moved and SQLAlchemy
-is among the packages; the app's models, URLs and engine options stay as they are.
+is among the packages. The statements are those that the server would get; worker/moved puts them
+into SQLite's words, as it does for drivers without an ORM.
 """
 
 from __future__ import annotations
@@ -10,52 +11,42 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgelift.worker.sqlalchemy_moved import texts
-
-_BACKENDS = {
+BACKENDS = {
     "postgresql": ("postgresql", "postgres"),
     "mysql": ("mysql", "mariadb"),
 }
-_DRIVERS = {
-    "postgresql": ("psycopg2", "psycopg", "pg8000", "psycopg2cffi"),
-    "mysql": ("mysqldb", "pymysql", "mysqlconnector", "mariadbconnector", "cymysql"),
-}
-_ASYNC_DRIVERS = {
-    "postgresql": ("asyncpg", "psycopg_async"),
-    "mysql": ("aiomysql", "asyncmy"),
+# Drivers by SQLAlchemy's name, with the module that each imports and the drivers that stand in for
+# one whose module the Worker has not.
+DRIVERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
+    "postgresql": {
+        "psycopg2": ("psycopg2", ()),
+        "psycopg": ("psycopg", ("psycopg2",)),
+        "psycopg_async": ("psycopg", ("asyncpg",)),
+        "pg8000": ("pg8000", ("psycopg2",)),
+        "psycopg2cffi": ("psycopg2cffi", ("psycopg2",)),
+        "asyncpg": ("asyncpg", ()),
+    },
+    "mysql": {
+        "mysqldb": ("MySQLdb", ("pymysql",)),
+        "pymysql": ("pymysql", ("mysqldb",)),
+        "mysqlconnector": ("", ("pymysql", "mysqldb")),
+        "mariadbconnector": ("", ("pymysql", "mysqldb")),
+        "cymysql": ("", ("pymysql", "mysqldb")),
+        "aiomysql": ("aiomysql", ()),
+        "asyncmy": ("", ("aiomysql",)),
+    },
 }
 
 
 def install(databases: Iterable[Mapping[str, Any]]) -> None:
     """Register the dialects for the engines of moved databases; nothing without SQLAlchemy."""
-    moved = [database for database in databases if database.get("origin")]
-    for database in moved:
-        texts.remember(database.get("texts", {}), database.get("kinds", {}))
+    moved = {one["origin"] for one in databases if one.get("origin") and one.get("catalogue")}
     if not moved or importlib.util.find_spec("sqlalchemy") is None:
         return
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    from edgelift.worker.sqlalchemy_moved import dialect
-
-    if not event.contains(Engine, "before_execute", dialect.read_by_kinds):
-        event.listen(Engine, "before_execute", dialect.read_by_kinds, retval=True)
-    for origin in dict.fromkeys(database["origin"] for database in moved):
-        paths = [database["path"] for database in moved if database["origin"] == origin]
-        dialect.remember_paths(origin, paths)
-        _register(origin)
-
-
-def _register(origin: str) -> None:
     from sqlalchemy.dialects import registry
 
-    from edgelift.worker.sqlalchemy_moved import dialect
-
-    place = dialect.__name__
-    plain = {"postgresql": dialect.MovedPostgres, "mysql": dialect.MovedMysql}[origin]
-    for backend in _BACKENDS[origin]:
-        registry.register(backend, place, plain.__name__)
-        for driver in _DRIVERS[origin]:
-            registry.register(f"{backend}.{driver}", place, plain.__name__)
-        for driver in _ASYNC_DRIVERS[origin]:
-            registry.register(f"{backend}.{driver}", place, dialect.ASYNC[origin].__name__)
+    for origin in sorted(moved):
+        for backend in BACKENDS[origin]:
+            for driver in ("", *DRIVERS[origin]):
+                name = f"{backend}.{driver}" if driver else backend
+                registry.register(name, f"{__name__}.dialects", name.replace(".", "__"))

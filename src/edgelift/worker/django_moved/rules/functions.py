@@ -9,8 +9,8 @@ from django.core.exceptions import FieldError
 from django.db import models
 
 from edgelift.worker.django_moved.decimals import find_scales
-from edgelift.worker.django_moved.rules.letters import write_lower, write_upper
 from edgelift.worker.django_moved.rules.numbers import round_to_even
+from edgelift.worker.moved.letters import write_lower, write_upper
 
 _NOW = "(STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW') || '000')"
 # No subquery, which would be computed once for all rows.

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models.lookups import IExact, PatternLookup
 
-from edgelift.worker.django_moved.rules.letters import fold_for, to_upper, write_upper
+from edgelift.worker.moved.letters import fold_for, to_upper, write_upper
 
 _LOOKUPS = "django.db.models.lookups."
 

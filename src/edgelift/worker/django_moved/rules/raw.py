@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 
-from edgelift.worker.sqlalchemy_moved import texts
+from edgelift.worker.django_moved import texts
 
 _PLACES = re.compile(r"('(?:[^']|'')*')|\?")
 

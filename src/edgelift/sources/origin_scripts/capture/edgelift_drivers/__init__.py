@@ -2,14 +2,14 @@
 
 `EDGELIFT_RECORD` names a folder for records of the statements (recording.py); `EDGELIFT_FAULTS` one
 by which statements are made to fail (faults.py). Drivers are taken hold of when the app imports
-them (importing.py, postgres.py, mysql.py), SQLAlchemy too (orm.py).
+them (importing.py, postgres.py, mysql.py).
 """
 
 from __future__ import annotations
 
 import os
 
-from . import faults, importing, mysql, orm, postgres, recording
+from . import faults, importing, mysql, postgres, recording
 
 
 def start() -> None:
@@ -18,4 +18,4 @@ def start() -> None:
         recording.start(folder)
     if folder := os.environ.get("EDGELIFT_FAULTS"):
         faults.start(folder)
-    importing.watch({**postgres.PATCHES, **mysql.PATCHES, **orm.PATCHES})
+    importing.watch({**postgres.PATCHES, **mysql.PATCHES})

@@ -25,7 +25,8 @@ _ROOT = os.path.join(os.path.realpath(os.environ.get("EDGELIFT_RECORD_ROOT", os.
 _NEUTRAL = (
     "django.db.backends.utils", "django.db.backends.postgresql.", "django.db.backends.mysql."
 )  # fmt: skip
-_KINDS = {"": "raw", "django": "orm", "django-raw": "text", "sqlalchemy": "orm", "dialect": "orm"}
+_KINDS = {"": "raw", "django": "orm", "django-raw": "text", "sqlalchemy": "built",
+          "dialect": "orm"}  # fmt: skip
 # Functions by which drivers look types up for themselves.
 _LOOKUPS = frozenset({"get_oids", "_get_oids", "_from_db", "_fetch"})
 _DRIVERS = ("psycopg2.", "psycopg.", "aiopg.")
@@ -56,13 +57,6 @@ def note_statement(seen: statements.Statement) -> None:
     write(seen, _KINDS[place.through], place)
 
 
-def note_text(engine: str, sql: str, *, bound: bool) -> None:
-    """Record SQL that SQLAlchemy was given, unless it was its own dialect that gave it."""
-    place = find_place(sys._getframe(2))
-    if place.through != "dialect":
-        write(statements.Statement(engine, sql, bound, ""), "text", place)
-
-
 def find_place(frame: FrameType | None) -> Place:
     """Return the innermost line of the app, and what lies between it and the driver."""
     through = ""
@@ -83,8 +77,10 @@ def _pass_through(through: str, frame: FrameType) -> str:
     if module.startswith(_DRIVERS) and function in _LOOKUPS:
         return "dialect"
     if module.startswith("sqlalchemy."):
-        own = module.startswith("sqlalchemy.dialects.") or function == "first_connect"
-        return "dialect" if own else "sqlalchemy"
+        own = module.startswith("sqlalchemy.dialects.")
+        if own and not through:  # the adapter of an asynchronous driver
+            return ""
+        return "dialect" if own or function == "first_connect" else "sqlalchemy"
     return _pass_django(through, module, function)
 
 

@@ -1,4 +1,4 @@
-"""An app's SQL for its driver is judged before the cut as the Worker will judge it."""
+"""An app's SQL is judged before the cut with the tables that moved, as the Worker will judge it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from edgelift.model.vocabulary import Vocabulary
-from edgelift.sources.driver_sql import build_translations, find_problem, find_unknown
+from edgelift.sources.server_sql import build_translations, find_problem, find_unknown
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "moved_drivers"
 
@@ -34,7 +34,7 @@ def known(engine: str):
         ("postgresql", "SELECT nope FROM people", 'column "nope" does not exist'),
         ("postgresql", "SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
         ("postgresql", "SELECT name::int FROM people", "it casts text to integer"),
-        ("postgresql", "SELECT info @> %s FROM people", "operators of documents (@>, <@)"),
+        ("postgresql", "SELECT info @> %s FROM people", "@> of a document that is known at run time only"),
         ("postgresql", "SELECT 'x", "unterminated quoted string at or near \"'x\""),
         ("mysql", "SELECT id FROM people WHERE name LIKE %s LIMIT %s, %s", ""),
         ("mysql", "REPLACE INTO teams (id, title) VALUES (%s, %s)", ""),

@@ -28,6 +28,11 @@ def to_upper(text: str) -> str:
     return "".join(_single(letter, letter.upper()) for letter in text)
 
 
+def to_lower(text: str) -> str:
+    """Return a text with each letter in lower case; none becomes two."""
+    return "".join(_single(letter, letter.lower()) for letter in text)
+
+
 def fold_for(text: str, sql: str) -> str:
     """Return an expression whose letters beyond ASCII that `text` has are in upper case.
 
@@ -66,9 +71,9 @@ def _write_changed(sql: str, function: str, change: Callable[[str], str]) -> str
     """Return SQL that goes through the letters only where a text has some beyond ASCII."""
     letter = (
         "(SELECT GROUP_CONCAT(COALESCE(m ->> ('$.u' || UNICODE(c)), "
-        f"{function}(c)), '' ORDER BY i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+        f"{function}(c)), '') FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
         "SELECT i + 1 FROM n WHERE i < LENGTH(v)) SELECT i, SUBSTR(v, i, 1) AS c, "
-        f"'{_write_map(change)}' AS m FROM n))"
+        f"'{_write_map(change)}' AS m FROM n ORDER BY i))"
     )
     plain = "LENGTH(v) = LENGTH(CAST(v AS BLOB))"
     return (

@@ -13,71 +13,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the file has no time zones
 EXACT_DIGITS = 15  # every decimal of so many digits survives a double (IEEE 754, DBL_DIG)
 _COMPACT = (",", ":")
-
-
-def write_integer(value: Any) -> Any:
-    """Return an integer, as a float when it has more than 64 bits."""
-    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
-
-
-def write_moment(value: Any) -> Any:
-    """Return a datetime, or its ISO text, as `YYYY-MM-DD HH:MM:SS.ffffff` in UTC."""
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    if isinstance(value, dt.datetime):
-        if value.tzinfo is not None:
-            value = value.astimezone(dt.UTC).replace(tzinfo=None)
-        return value.strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
-    if isinstance(value, dt.date):
-        return f"{value.isoformat()} 00:00:00.000000"
-    return value
-
-
-def read_moment(value: Any, *, aware: bool) -> Any:
-    """Return the datetime of a text; `aware` gives it the time zone UTC, as psycopg2 does."""
-    if isinstance(value, str):
-        value = dt.datetime.fromisoformat(value)
-    if isinstance(value, dt.datetime):
-        if aware and value.tzinfo is None:
-            return value.replace(tzinfo=dt.UTC)
-        if not aware and value.tzinfo is not None:
-            return value.astimezone(dt.UTC).replace(tzinfo=None)
-    return value
-
-
-def write_day(value: Any) -> Any:
-    """Return a date as `YYYY-MM-DD`."""
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat()
-    return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def read_day(value: Any) -> Any:
-    """Return the date of a text, of a moment too."""
-    return dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
-
-
-def write_time(value: Any) -> Any:
-    """Return a time of day as `HH:MM:SS.ffffff`."""
-    return value.strftime("%H:%M:%S.%f") if isinstance(value, dt.time) else value
-
-
-def read_time(value: Any) -> Any:
-    """Return the time of day of a text."""
-    return dt.time.fromisoformat(value) if isinstance(value, str) else value
-
-
-def write_span(value: Any) -> Any:
-    """Return a timedelta as the moment so long after the epoch, which SQLAlchemy's Interval is."""
-    return write_moment(EPOCH + value) if isinstance(value, dt.timedelta) else value
-
-
-def read_span(value: Any) -> Any:
-    """Return the timedelta of such a moment."""
-    return dt.datetime.fromisoformat(value) - EPOCH if isinstance(value, str) else value
 
 
 def write_decimal(value: Any) -> Any:
@@ -107,31 +44,9 @@ def read_decimal(value: Any, scale: int | None) -> Any:
     )
 
 
-def write_uuid(value: Any) -> Any:
-    """Return a UUID as 36 characters, whatever its spelling."""
-    return None if value is None else str(value if isinstance(value, UUID) else UUID(str(value)))
-
-
-def read_uuid(value: Any, *, as_uuid: bool) -> Any:
-    """Return the UUID of a text, or the text."""
-    return UUID(value) if as_uuid and isinstance(value, str) else value
-
-
 def write_array(value: Any) -> Any:
     """Return a list as PostgreSQL's to_json writes it."""
     return None if value is None else _dump(value, _COMPACT, _to_json)
-
-
-def read_array(value: Any, read_item: Callable[[Any], Any] | None) -> Any:
-    """Return the list of such a text, each innermost value through `read_item`."""
-    found = json.loads(value) if isinstance(value, str) else value
-    return found if read_item is None else _read_items(found, read_item)
-
-
-def _read_items(value: Any, read_item: Callable[[Any], Any]) -> Any:
-    if isinstance(value, list):
-        return [_read_items(item, read_item) for item in value]
-    return None if value is None else read_item(value)
 
 
 def write_jsonb(value: Any) -> str:
