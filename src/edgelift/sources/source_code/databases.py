@@ -17,6 +17,7 @@ from edgelift.sources.probe import Probe
 from edgelift.sources.source_code.files import read_imports
 from edgelift.sources.source_code.graph import CodeGraph, iter_calls_with_function
 from edgelift.sources.source_code.names import FunctionNode
+from edgelift.sources.source_code.url_parts import compose_url
 
 _CONNECTS = frozenset(
     {"sqlite3.connect", "sqlite3.dbapi2.connect", "aiosqlite.connect", "apsw.Connection",
@@ -183,7 +184,12 @@ def _with_variable(use: DatabaseUse, variables: Iterable[EnvVariable]) -> Databa
     The database is then written as the variable holds it, as a URL or as a plain path, since what
     runs the app on a copy sets the variable in the same form.
     """
-    by_name = {variable.name for variable in variables if _DATABASE_NAME.search(variable.name)}
+    variables = list(variables)
+    by_name = {
+        variable.name
+        for variable in variables
+        if _DATABASE_NAME.search(variable.name) and not _is_told(variable)
+    }
     for variable in variables:
         values = [os.environ.get(variable.name), variable.default]
         fitting = [value for value in values if value and _fits(use.url, value)]
@@ -191,9 +197,17 @@ def _with_variable(use: DatabaseUse, variables: Iterable[EnvVariable]) -> Databa
             is_url = "://" in fitting[0]
             url = use.url if is_url else use.url.removeprefix("sqlite:///")
             return msgspec.structs.replace(use, env=variable.name, url=url)
+    if composed := compose_url(use.url, variables):
+        return msgspec.structs.replace(use, url=composed)
     if len(by_name) == 1:
         return msgspec.structs.replace(use, env=by_name.pop())
     return use
+
+
+def _is_told(variable: EnvVariable) -> bool:
+    """Return whether a variable's value is known, and is neither a URL nor a file."""
+    value = os.environ.get(variable.name) or variable.default or ""
+    return bool(value) and "://" not in value and not _FILE_SUFFIX.search(value)
 
 
 def _fits(url: str, value: str) -> bool:

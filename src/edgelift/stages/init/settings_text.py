@@ -79,7 +79,7 @@ def _add_databases(document: tomlkit.TOMLDocument, databases: Sequence[DatabaseU
             table.add(tomlkit.comment(f"{use.path}:{use.line}"))
         table.add("name", use.name)
         is_server = find_engine(use.url) is not None
-        if is_server and not use.env:
+        if is_server and not use.env and "${" not in use.url:
             table.add(tomlkit.comment("no variable sets it: put one for user and password here"))
         # A server's URL holds a password: it stays in the variable that the app reads it from.
         table.add("url", f"${{{use.env}}}" if is_server and use.env else _without_login(use.url))
@@ -93,7 +93,8 @@ def _add_databases(document: tomlkit.TOMLDocument, databases: Sequence[DatabaseU
 
 
 def _without_login(url: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://", url)
+    """Return a URL without user and password, unless these are variables."""
+    return url if "${" in url else re.sub(r"://[^/@\s]*@", "://", url)
 
 
 def _add_static(document: tomlkit.TOMLDocument, sections: Sequence[StaticSection]) -> None:
