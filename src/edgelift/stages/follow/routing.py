@@ -146,6 +146,8 @@ class Router:
     def _ask(
         self, table: str, columns: Sequence[str], known: Sequence[str], keys: Sequence[Key]
     ) -> Iterator[tuple[str, list[Value]]]:
+        if not keys:
+            return
         listed = ", ".join(f"quote({quote_identifier(name)})" for name in columns)
         where = ", ".join(map(quote_identifier, known))
         for part in cut_rows([key for key in keys if None not in key], len(known)):
