@@ -12,7 +12,7 @@ import pytest
 
 from edgelift.worker.sqlite3.rewrite import (
     adapt_text,
-    flatten_row,
+    flatten_rows,
     merge_names,
     wrap_query,
     wrap_returning,
@@ -32,7 +32,7 @@ def read_wrapped(memory: sqlite3.Connection, sql: str, count: int) -> list[tuple
         return bytes.fromhex(found["b"])
 
     rows = memory.execute(wrap_query(sql, count)).fetchall()
-    return [flatten_row(json.loads(row[0], object_hook=read_blob), count) for row in rows]
+    return flatten_rows([json.loads(row[0], object_hook=read_blob) for row in rows], count)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Result:
         return int(last) if last.isdigit() else -1
 
 
-_SIZE = struct.Struct("!i").unpack_from
+read_size = struct.Struct("!i").unpack_from
 
 
 def split_row(body: bytes) -> list[bytes | None]:
@@ -91,7 +91,7 @@ def split_row(body: bytes) -> list[bytes | None]:
     position = 2
     for _ in range(body[0] << 8 | body[1]):
         end = position + 4
-        (size,) = _SIZE(body, position)
+        (size,) = read_size(body, position)
         position = end
         if size < 0:
             values.append(None)

@@ -23,6 +23,7 @@ from edgelift.worker.postgres.results import (
 from edgelift.worker.postgres.scram import MECHANISM, ScramClient, ScramError, hash_md5
 
 _FIELD = struct.Struct("!IhIhih")
+_HEADER = struct.Struct("!BI").unpack_from
 
 
 class ProtocolError(Exception):
@@ -53,6 +54,7 @@ class Session:
         self.keeps_rows = False
         self.on_notice: Callable[[Report], None] | None = None
         self._buffer = bytearray()
+        self._awaited = 0
         self._fields: tuple[Field, ...] | None = None
         self._rows: list[bytes] = []
         self._parameter_oids: tuple[int, ...] = ()
@@ -140,14 +142,15 @@ class Session:
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the server; raises ProtocolError when they make no sense."""
-        buffer = self._buffer
-        buffer += data
-        position, size = 0, len(buffer)
+        data = self._join(data)
+        position, size = 0, len(data)
         while size - position >= 5:
-            end = position + 1 + int.from_bytes(buffer[position + 1 : position + 5], "big")
+            kind, length = _HEADER(data, position)
+            end = position + 1 + length
             if end > size:
+                self._awaited = end - position
                 break
-            kind, body = buffer[position], bytes(buffer[position + 5 : end])
+            body = data[position + 5 : end]
             position = end
             if kind == 68:  # DataRow, by far the most frequent
                 self._rows.append(body)
@@ -156,7 +159,20 @@ class Session:
             if handler is None:
                 raise ProtocolError(f"unexpected message of kind {chr(kind)!r} from the server")
             handler(body)
-        del buffer[:position]
+        self._buffer += data[position:]
+
+    def _join(self, data: bytes) -> bytes:
+        """Return what is to be read, nothing while a message that has begun is not whole."""
+        buffer = self._buffer
+        if not buffer:
+            return bytes(data)
+        buffer += data
+        if len(buffer) < self._awaited:
+            return b""
+        joined = bytes(buffer)
+        buffer.clear()
+        self._awaited = 0
+        return joined
 
     def _on_authentication(self, body: bytes) -> None:
         method = int.from_bytes(body[:4], "big")

@@ -90,6 +90,16 @@ def as_text(value: Any, _cursor: Any = None) -> Any:
     return value
 
 
+def find_reader(function: Cast, codec: str) -> Callable[[bytes], Any] | None:
+    """Return what reads bytes as a typecaster's function reads their text, None for most.
+
+    It is of C where it can be: large results are read cell by cell.
+    """
+    if function is as_text:
+        return bytes.decode if codec == "utf-8" else lambda raw: raw.decode(codec)
+    return _READERS.get(function)
+
+
 FLOAT = Type((701, 700), "FLOAT", _plain(float))
 LONGINTEGER = Type((20,), "LONGINTEGER", _plain(int))
 INTEGER = Type((23, 21), "INTEGER", _plain(int))
@@ -109,6 +119,14 @@ DATETIME = Type((1114, 1184, 704, 1186, 1083, 1266, 1082), "DATETIME", _zoned(pa
 BINARY = Type((17,), "BINARY", _plain(_binary))
 ROWID = Type((26,), "ROWID", _plain(int))
 UNKNOWN = Type((705,), "UNKNOWN", as_text)
+
+# Python reads numbers from ASCII bytes as from text.
+_READERS: dict[Cast, Callable[[bytes], Any]] = {
+    FLOAT.function: float,
+    LONGINTEGER.function: int,
+    INTEGER.function: int,
+    ROWID.function: int,
+}
 
 LONGINTEGERARRAY = new_array_type((1016,), "LONGINTEGERARRAY", LONGINTEGER)
 INTEGERARRAY = new_array_type((1005, 1006, 1007), "INTEGERARRAY", INTEGER)

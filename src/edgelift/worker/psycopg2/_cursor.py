@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from edgelift.worker.postgres.results import Result, split_row
+from edgelift.worker.postgres.results import Result, read_size
 
 from ._adapting import quote_text
-from ._casting import STRING, Type, as_text
+from ._casting import STRING, Type, find_reader
 from ._copying import FileCopy
 from ._errors import (
     InterfaceError,
@@ -61,6 +61,8 @@ class cursor:
         self.scrollable = scrollable
         self._rows: list[bytes] | None = None
         self._casts: list[Any] = []
+        # The codec and, by column, what reads its bytes at once (if anything) and its function.
+        self._reading: tuple[str, list[tuple[Any, Any]]] | None = None
         self._position = 0
         self._mark = -1
         self._declared = False
@@ -202,6 +204,7 @@ class cursor:
         codec = self.connection._codec
         self.description = tuple(read_column(field, codec) for field in result.fields)
         self._casts = [self._find_function(column.type_code) for column in self.description]
+        self._reading = None
         self._rows = result.rows
         self.rowcount = len(result.rows)
 
@@ -242,15 +245,41 @@ class cursor:
 
     def _build(self, body: bytes) -> Any:
         """Return a row from its message."""
+        return self._build_all((body,))[0]
+
+    def _build_all(self, bodies: Iterable[bytes]) -> list[Any]:
+        """Return rows from their messages."""
         codec = self.connection._codec
-        values = [
-            (None if value is None else value.decode(codec))
-            if function is as_text
-            else function(None if value is None else value.decode(codec), self)
-            for value, function in zip(split_row(body), self._casts, strict=False)
-        ]
+        if self._reading is None or self._reading[0] != codec:
+            readers = [(find_reader(function, codec), function) for function in self._casts]
+            self._reading = codec, readers
+        else:
+            readers = self._reading[1]
+        found = [self._read_cells(body, readers, codec) for body in bodies]
         if self.row_factory is None:
-            return tuple(values)
+            return list(map(tuple, found))
+        return [self._make_row(values) for values in found]
+
+    def _read_cells(self, body: bytes, readers: list[tuple[Any, Any]], codec: str) -> list[Any]:
+        """Return the values of a DataRow (`split_row`) through the typecasters."""
+        values: list[Any] = []
+        position = 2
+        for direct, function in readers:
+            (size,) = read_size(body, position)
+            position += 4
+            if size < 0:
+                values.append(None if direct is not None else function(None, self))
+                continue
+            raw = body[position : position + size]
+            position += size
+            if direct is not None:
+                values.append(direct(raw))
+            else:
+                values.append(function(raw.decode(codec), self))
+        return values
+
+    def _make_row(self, values: list[Any]) -> Any:
+        assert self.row_factory is not None
         row = self.row_factory(self)
         for index, item in enumerate(values):
             row[index] = item
@@ -298,11 +327,11 @@ class cursor:
             self.connection._drive(self._fetch_named(str(size)))
             found = self._rows or []
             self._position += len(found)
-            return [self._build(row) for row in found]
+            return self._build_all(found)
         rows = self._check_rows()
         found = rows[self._position : self._position + size]
         self._position += len(found)
-        return [self._build(row) for row in found]
+        return self._build_all(found)
 
     def fetchall(self) -> list[Any]:
         """Return all rows that are left."""
@@ -312,7 +341,7 @@ class cursor:
         else:
             found = self._check_rows()[self._position :]
         self._position += len(found)
-        return [self._build(row) for row in found]
+        return self._build_all(found)
 
     def __iter__(self) -> Iterator[Any]:
         if self.name is None:

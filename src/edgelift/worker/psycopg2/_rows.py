@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import OrderedDict, namedtuple
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ._connection import connection
@@ -155,10 +155,11 @@ class NamedTupleCursor(cursor):
         self.Record = None
         super()._take(result)
 
-    def _build(self, body: bytes) -> Any:
+    def _build_all(self, bodies: Iterable[bytes]) -> list[Any]:
+        found = super()._build_all(bodies)
         if self.Record is None:
             self.Record = self._make_nt()
-        return self.Record._make(super()._build(body))
+        return list(map(self.Record._make, found))
 
     def _make_nt(self) -> Any:
         """Return the type of the rows of this result."""

@@ -149,6 +149,17 @@ class Cursor(metaclass=_CursorType):
             )
         return row if self.row_factory is None else self.row_factory(self, row)
 
+    def _read_rows(self, count: int) -> list[Any]:
+        """Return the next rows, at once where nothing looks at each of them."""
+        plain = self._converters is None and self.connection.text_factory is str
+        if self.row_factory is not None or not plain:
+            return [self._read_row() for _ in range(count)]
+        start = self._next
+        self._next += count
+        if count and self._next == len(self._rows) and self._changes is not None:
+            self.rowcount = self._changes
+        return self._rows[start : self._next]
+
     def fetchone(self) -> Any:
         """Return the next row, None after the last."""
         self._check()
@@ -159,12 +170,12 @@ class Cursor(metaclass=_CursorType):
         self._check()
         wanted = self.arraysize if size is None else size
         left = len(self._rows) - self._next
-        return [self._read_row() for _ in range(min(wanted, left) if wanted > 0 else left)]
+        return self._read_rows(min(wanted, left) if wanted > 0 else left)
 
     def fetchall(self) -> list[Any]:
         """Return all rows that are left."""
         self._check()
-        return [self._read_row() for _ in range(len(self._rows) - self._next)]
+        return self._read_rows(len(self._rows) - self._next)
 
     def close(self) -> None:
         """Close the cursor; it cannot be used again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from edgelift.worker.sqlite3.rewrite import (
     QUERY_NAME,
     adapt_text,
     count_columns,
-    flatten_row,
+    flatten_rows,
     merge_names,
     read_names,
     rolls_back,
@@ -135,7 +136,7 @@ def _read_rows(
     if names is None:
         names = merge_names(plan.source, answer.names or [])
         database.learn(plan.source.sql, names)
-    return Outcome(names, [flatten_row(row, count) for row in answer.results[0].rows])
+    return Outcome(names, flatten_rows(answer.results[0].rows, count))
 
 
 def _ask_rows(
@@ -194,7 +195,8 @@ def run_each(database: Database, plan: Plan, rows: Sequence[Sequence[Value]]) ->
     if names is not None:
         outcome.names = names
         writes = results if database.counts else results[::2]
-        outcome.rows = [flatten_row(row, len(names)) for result in writes for row in result.rows]
+        found = itertools.chain.from_iterable(result.rows for result in writes)
+        outcome.rows = flatten_rows(found, len(names))
     return outcome
 
 

@@ -16,7 +16,7 @@ from edgelift.worker.sqlite3.errors import NotSupportedError
 from edgelift.worker.sqlite3.execution import Outcome
 from edgelift.worker.sqlite3.fitting import Fitted
 from edgelift.worker.sqlite3.real import real
-from edgelift.worker.sqlite3.rewrite import OWN_PREFIXES, flatten_row, wrap_query
+from edgelift.worker.sqlite3.rewrite import OWN_PREFIXES, flatten_rows, wrap_query
 from edgelift.worker.sqlite3.statement import Statement, parse
 from edgelift.worker.sqlite3.tokens import QUOTED, STRING, WORD, quote_name, unquote
 from edgelift.worker.sqlite3.transport import JSON, RAW, Database
@@ -148,7 +148,7 @@ def _copy_rows(
         marks = ", ".join("?" * count)
         copy.executemany(
             f"INSERT INTO {quote_name(name)}({listed}) VALUES({marks})",
-            [flatten_row(row, count) for row in result.rows],
+            flatten_rows(result.rows, count),
         )
 
 

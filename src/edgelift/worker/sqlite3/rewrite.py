@@ -7,7 +7,9 @@ a row read as `json_array(...)` text loses nothing (sql-in-python.md 4, python-h
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from edgelift.worker.sqlite3.statement import (
     COLUMN,
@@ -88,11 +90,11 @@ def wrap_query(sql: str, count: int, *, grouped: bool = False) -> str:
     return f"{inner}SELECT {build_array(count)} AS j FROM {QUERY_NAME} LIMIT -1"
 
 
-def flatten_row(row: list[object], count: int) -> tuple[object, ...]:
-    """Return the cells of a row that `build_array` made."""
+def flatten_rows(rows: Iterable[Iterable[Any]], count: int) -> list[tuple[Any, ...]]:
+    """Return the cells of rows that `build_array` made."""
     if count <= _LARGEST_ARRAY:
-        return tuple(row)
-    return tuple(cell for chunk in row for cell in chunk)  # type: ignore[attr-defined]
+        return list(map(tuple, rows))
+    return [tuple(itertools.chain.from_iterable(row)) for row in rows]
 
 
 def read_names(statement: Statement) -> list[str] | None:

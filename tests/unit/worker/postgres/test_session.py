@@ -137,3 +137,17 @@ def test_the_line_of_an_error_is_shown_as_libpq_does() -> None:
     shown = format_report({"S": b"ERROR", "M": b"m", "P": b"110"}, long)
     assert "LINE 1: ..." in shown
     assert format_report({"S": b"ERROR", "M": b"m", "P": b"5"}) == "ERROR:  m at character 5\n"
+
+
+def test_a_message_larger_than_its_parts() -> None:
+    """It is put together once, whatever came before it in the same part and follows in the last."""
+    session = started()
+    session.query(b"SELECT 1")
+    large = b"x" * 100_000
+    data = FIELDS + row(b"1") + row(large) + row(b"2") + message(b"C", b"SELECT 3\0") + READY
+    for start in range(0, len(data), 1_000):
+        session.feed(bytearray(data[start : start + 1_000]))
+    rows, ready = session.results
+    assert [split_row(body) for body in rows.rows] == [[b"1"], [large], [b"2"]]
+    assert {type(body) for body in rows.rows} == {bytes}
+    assert ready.status is Status.READY
