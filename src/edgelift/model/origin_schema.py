@@ -141,7 +141,8 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
     `parent` is the partitioned table of a partition, `inherits` the parents of PostgreSQL's
     inheritance; `row_estimate` and `size_bytes` are the server's own estimates. Without
     `transactional` its rows are not those of a snapshot but of the time they are read at. `local`
-    are the names of a partition's keys, checks and indexes that its parent has not.
+    are the names of a partition's keys, checks and indexes that its parent has not, `rows` the
+    condition by which rows lie in it.
     """
 
     schema: str
@@ -161,6 +162,7 @@ class OriginTable(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int = 0
     transactional: bool = True
     local: tuple[str, ...] = ()
+    rows: str = ""
 
     @property
     def primary_key(self) -> tuple[str, ...]:

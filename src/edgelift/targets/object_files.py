@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgelift.errors import TargetError
+from edgelift.targets.disk import TIP
 
 
 def name_object(value: object) -> str:
@@ -45,8 +46,7 @@ def write_object(folder: Path, value: object) -> bool:
         raise TargetError(
             f"The object {path.name} cannot be written",
             why=str(error),
-            tip="free space below the project's .edgelift folder and run the same command again: "
-            "it continues where it stood",
+            tip=TIP,
         ) from error
     return True
 

@@ -124,3 +124,18 @@ def test_an_object_that_nothing_converts_is_missed(make_database, monkeypatch) -
     monkeypatch.setattr(convert, "list_rest", lambda *_: iter(()))
     judgement = judge(make_database("CREATE SEQUENCE alone; CREATE TABLE t (id int PRIMARY KEY)"))
     assert judgement.lost == ("public.alone", "public")
+
+
+def test_a_sequence_that_a_default_names_by_text_is_the_keys_counter(make_database) -> None:
+    """So PostgreSQL wrote the defaults of serial columns before 8.1, and schemas still do."""
+    judgement = judge(
+        make_database(
+            "CREATE SEQUENCE one; CREATE SEQUENCE two;"
+            "CREATE TABLE a (id int PRIMARY KEY DEFAULT nextval(('one'::text)::regclass));"
+            "CREATE TABLE b (id int PRIMARY KEY DEFAULT nextval(('public.two'::text)::regclass));"
+            "INSERT INTO a DEFAULT VALUES; INSERT INTO a DEFAULT VALUES;"
+        )
+    )
+    assert [i for i in judgement.issues if i.rule in {"SCHEMA-SEQUENCE", "SCHEMA-DEFAULT"}] == []
+    assert [t.sql.count("AUTOINCREMENT") for t in judgement.schema.tables] == [1, 1]
+    assert [move.counter for move in judgement.plan.tables] == ["public.a.id", "public.b.id"]

@@ -117,6 +117,22 @@ def test_a_server_that_was_never_there_is_told_at_once(tmp_path: Path) -> None:
         keep_trying(fail, tmp_path / "none.part", lambda _text: None, pytest.fail)
 
 
+def test_a_server_that_answered_is_waited_for_before_there_is_a_ledger(tmp_path: Path) -> None:
+    """Its catalogue is read then."""
+    waits: list[float] = []
+    met: list[str] = []
+
+    def work() -> str:
+        met.append("answered")
+        if len(met) < 3:
+            raise OriginUnavailable("the connection was lost")
+        return "done"
+
+    part = tmp_path / "none.part"
+    found = keep_trying(work, part, lambda _text: None, waits.append, lambda: bool(met))
+    assert (found, waits) == ("done", list(PAUSES_S[:2]))
+
+
 def test_what_does_not_pass_by_itself_is_not_tried_again(mortal: Mortal, tmp_path: Path) -> None:
     """The fault twin: only errors that may pass are worth a pause."""
 

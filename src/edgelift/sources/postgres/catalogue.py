@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -33,7 +33,9 @@ Place = tuple[int, int]  # a table's oid and a column's number
 
 _KINDS = {"r": "table", "p": "partitioned", "f": "foreign", "m": "materialized"}
 _ROUTINE_KINDS = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window function"}
-_PLAIN_NEXTVAL = re.compile(r"nextval\('.*'::regclass\)", re.DOTALL)
+# A sequence named by text is looked for at each insert (pg_dump of old versions writes so).
+_LATE_NEXTVAL = re.compile(r"nextval\(\('(?P<name>.*)'::text\)::regclass\)", re.DOTALL)
+_PLAIN_NEXTVAL = re.compile(rf"nextval\('.*'::regclass\)|{_LATE_NEXTVAL.pattern}", re.DOTALL)
 _SEQUENCES_A_QUERY = 200
 _BYTES_A_PAGE = 8192
 
@@ -80,7 +82,13 @@ class CatalogueReader:
             dict(self._query(catalogue_sql.OPERATOR_CLASSES)),
         )
         partitions = frozenset(row[0] for row in relations if row[5])
-        sequences, owners = self._read_sequences(names, partitions)
+        late = [
+            (oid, row[1], found["name"])
+            for oid, rows in column_rows.items()
+            for row in rows
+            if (found := _LATE_NEXTVAL.fullmatch(row[7] or ""))
+        ]
+        sequences, owners = self._read_sequences(names, partitions, late)
         columns = {
             oid: tuple(_to_column(row, types, names, owners) for row in rows)
             for oid, rows in column_rows.items()
@@ -139,15 +147,22 @@ class CatalogueReader:
         return {oid: Collation(name, *folding.get(oid, (False, False))) for oid, name, _, _ in rows}
 
     def _read_sequences(
-        self, names: Names, partitions: frozenset[int]
+        self, names: Names, partitions: frozenset[int], late: Sequence[tuple[int, int, str]]
     ) -> tuple[tuple[OriginSequence, ...], dict[Place, str]]:
-        """Return all sequences, and the name of the one that belongs to a column."""
+        """Return all sequences, and the name of the one that belongs to a column.
+
+        `late` are the columns (table, number) whose default names its sequence by text.
+        """
         rows = self._query(catalogue_sql.SEQUENCES)
         unused = self._read_unused([row for row in rows if row[8] and row[12] is None])
         users: dict[int, list[Place]] = defaultdict(list)
         for sequence, table, column in self._query(catalogue_sql.SEQUENCE_USES):
             if table in names.columns and table not in partitions:
                 users[sequence].append((table, column))
+        for table, column, written in late:
+            asked = [row[0] for row in rows if _is_named(row, written)]
+            if len(asked) == 1 and table in names.columns and table not in partitions:
+                users[asked[0]].append((table, column))
         sequences, owners = [], {}
         for row in rows:
             oid, schema, name, start, increment = row[:5]
@@ -184,6 +199,13 @@ class CatalogueReader:
             query = sql.SQL(" UNION ALL ").join(selects)
             found.update((int(o), int(v)) for o, v in self._connection.execute(query).fetchall())
         return found
+
+
+def _is_named(row: Row, written: str) -> bool:
+    """Return whether a text names a sequence, with its schema or without."""
+    schema, name = row[1:3]
+    plain = written.replace('"', "")
+    return plain in {name, f"{schema}.{name}"}
 
 
 def _find_owner(row: Row, users: list[Place], names: Names) -> Place | None:
@@ -262,6 +284,7 @@ def _to_table(
         row_estimate=max(0, round(rows)),
         size_bytes=pages * _BYTES_A_PAGE,
         local=tuple(parts.local),
+        rows=row[17] or "",
     )
 
 

@@ -83,7 +83,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartitio
        c.relrowsecurity,
        (SELECT array_agg(i.inhparent ORDER BY i.inhseqno) FROM pg_catalog.pg_inherits i
         WHERE i.inhrelid = c.oid),
-       c.relreplident, c.relispopulated
+       c.relreplident, c.relispopulated,
+       CASE WHEN c.relispartition THEN pg_get_partition_constraintdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND {_OWN_SCHEMAS}
   AND {_not_of_extension("pg_class", "c.oid")}

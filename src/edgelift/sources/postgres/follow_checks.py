@@ -54,8 +54,8 @@ def check_following(connection: Connection, tables: Sequence[OriginTable]) -> li
 # What holds the rows of a table: itself, or its partitions; whether an index names its rows, and
 # those of the table above it. Neither a deferrable key nor the table's own setting counts there.
 _STORED = """
-SELECT n.nspname, c.relname, s.relnamespace::regnamespace || '.' || s.relname, s.relkind,
-       s.relpersistence, s.relreplident, EXISTS (SELECT FROM pg_index i
+SELECT n.nspname, c.relname, s.relnamespace::regnamespace || '.' || quote_ident(s.relname),
+       s.relkind, s.relpersistence, s.relreplident, EXISTS (SELECT FROM pg_index i
          WHERE i.indrelid = s.oid AND i.indimmediate AND i.indisvalid AND CASE s.relreplident
            WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END),
        EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indimmediate
@@ -88,7 +88,7 @@ def _check_stored(stored: _Stored) -> list[FollowProblem]:
         tip = "copy it again after the writers stopped"
         return [FollowProblem(name, "it lies on another server", tip)]
     if stored.persistence == "u":
-        return [FollowProblem(name, "it is unlogged", "ALTER TABLE ... SET LOGGED")]
+        return [FollowProblem(name, "it is unlogged", f"ALTER TABLE {name} SET LOGGED")]
     if stored.identity == "f" or (stored.has_index and stored.root_has_index):
         return []
     if stored.has_index:
@@ -97,8 +97,8 @@ def _check_stored(stored: _Stored) -> list[FollowProblem]:
     return [
         FollowProblem(
             name,
-            "it has no replica identity: updates and deletes would fail at the origin",
-            "give it a primary key that is not deferrable, or ALTER TABLE ... REPLICA IDENTITY "
-            "FULL",
+            "it has no replica identity, such as a primary key that is not deferrable: updates and "
+            "deletes would fail at the origin",
+            f"ALTER TABLE {name} REPLICA IDENTITY FULL",
         )
     ]

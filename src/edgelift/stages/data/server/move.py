@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +87,20 @@ class Moment:
 
 
 @contextlib.contextmanager
-def open_moment(run: Run, subject: ServerSubject) -> Iterator[Moment]:
-    """Open a snapshot whose catalogue is the one that was judged, and the workers to read it."""
+def open_moment(
+    run: Run, subject: ServerSubject, met: threading.Event | None = None
+) -> Iterator[Moment]:
+    """Open a snapshot whose catalogue is the one that was judged, and the workers to read it.
+
+    `met` is set once the server answers.
+    """
     settings = run.project.settings.data
     folder = subject.target.with_name(f"{subject.target.name}.chunks")
     scheduler = settings.scheduler if run.scheduler is None else run.scheduler
     count = run.workers or settings.workers
     with open_origin(subject.url) as adapter, contextlib.ExitStack() as opened:
+        if met is not None:
+            met.set()
         workers = opened.enter_context(
             open_workers(
                 adapter.capabilities, folder, count=count, scheduler=scheduler, note=run.note
@@ -134,12 +142,13 @@ def move_server_database(
     run: Run, subject: ServerSubject, part: Path
 ) -> tuple[list[Check], DataDocument | None]:
     """Load and prove one database; returns its checks, and its record when all of them passed."""
+    met = threading.Event()
 
     def load() -> tuple[prove.Proof, list[Check]]:
-        with open_moment(run, subject) as moment:
+        with open_moment(run, subject, met) as moment:
             return load_and_prove(run, subject, moment, part)
 
-    proof, checks = keep_trying(load, part, run.note)
+    proof, checks = keep_trying(load, part, run.note, answered=met.is_set)
     return put_in_place(run, subject, part, proof, checks)
 
 

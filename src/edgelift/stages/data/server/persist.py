@@ -23,12 +23,13 @@ def keep_trying(
     part: Path,
     note: Callable[[str], None],
     wait: Callable[[float], None] = time.sleep,
+    answered: Callable[[], bool] = lambda: False,
 ) -> T:
     """Return what `work` returns; run it again after an error that may pass, with growing pauses.
 
-    A first try that did not get as far as a ledger in the unfinished file fails at once: then the
-    server was never there. Every chunk more starts the pauses anew; behind the last one the error
-    is raised as it is.
+    A first try that did not get as far as a ledger in the unfinished file fails at once, unless
+    `answered` says that the server was there: its catalogue is read then. Every chunk more starts
+    the pauses anew; behind the last one the error is raised as it is.
     """
     patience = Patience()
     while True:
@@ -36,11 +37,11 @@ def keep_trying(
             return work()
         except EdgeliftError as error:
             done = count_done(part)
-            if done is None:
+            if done is None and not answered():
                 raise
-            pause = patience.find_pause(error, done)
+            pause = patience.find_pause(error, done or 0)
             note(
                 f"{error.what}: {error.why}; trying again in {pause} s with a new snapshot, "
-                f"{done} chunks are there"
+                f"{done or 0} chunks are there"
             )
         wait(pause)

@@ -14,6 +14,7 @@ from edgelift.rows.engine import open_target
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.data.server.ledger import Entry
 from edgelift.stages.data.server.tasks import Parcel
+from edgelift.targets.disk import explain_disk
 
 _ALIASES = ("rowid", "_rowid_", "oid")
 
@@ -45,12 +46,7 @@ def target_errors(path: Path) -> Iterator[None]:
             tip="mend these rows at the origin, or choose another form for the columns named",
         ) from error
     except (apsw.FullError, apsw.IOError) as error:
-        raise TargetError(
-            f"The disk is full or broken while {path.name} is written",
-            why=str(error),
-            tip="free space below the project's .edgelift folder and run the same command again: "
-            "it continues where it stood",
-        ) from error
+        raise explain_disk(path, error) from error
     except apsw.Error as error:
         raise TargetError(
             f"The file {path.name} cannot be written",

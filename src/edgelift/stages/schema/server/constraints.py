@@ -7,17 +7,21 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from edgelift.model.origin_schema import (
     OriginCheck,
     OriginColumn,
     OriginForeignKey,
     OriginKey,
+    OriginTable,
     OriginType,
 )
 from edgelift.sources.sqlite_catalogue import quote_identifier
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.expressions import convert_expression
 from edgelift.stages.schema.server.folding import find_beyond, judge_folding
+from edgelift.stages.schema.server.partitions import find_root
 from edgelift.stages.schema.server.parts import Part, TableContext
 from edgelift.stages.schema.server.scope import UnconvertibleError
 
@@ -125,6 +129,11 @@ def _convert_foreign_key(context: TableContext, key: OriginForeignKey) -> Part:
     if not context.has(*key.columns):
         return _gone(context, "foreign key", key.name, key.columns)
     name = f"{context.target}.{key.name}"
+    root = find_root(context.schema, (key.target_schema, key.target_table))
+    if root is not None and _has_key(root, key.target_columns):
+        key = msgspec.structs.replace(key, target_schema=root.schema, target_table=root.name)
+    else:
+        root = None
     target = context.tables.get((key.target_schema, key.target_table))
     if target is None:
         issue = Issue(
@@ -146,8 +155,21 @@ def _convert_foreign_key(context: TableContext, key: OriginForeignKey) -> Part:
             sql += f" ON {word} {action.upper()}"
     if key.deferrable and key.deferred:
         sql += " DEFERRABLE INITIALLY DEFERRED"
-    issues = tuple(_judge_foreign_key(key, name))
+    issues = [*_judge_foreign_key(key, name)]
+    if root is not None:
+        issues.append(
+            Issue(
+                "SCHEMA-FK-PARTITION", WARNING, "foreign key", name,
+                f"leads to one partition of {root.schema}.{root.name} at the origin; here to all "
+                "its rows",
+            )
+        )  # fmt: skip
     return _part(context, "foreign key", key.name, *issues, sql=sql)
+
+
+def _has_key(table: OriginTable, columns: Sequence[str]) -> bool:
+    """Return whether a key of the whole table names these columns, as a foreign key needs."""
+    return any(set(key.columns) == set(columns) for key in table.keys)
 
 
 def _judge_foreign_key(key: OriginForeignKey, name: str) -> Iterator[Issue]:

@@ -24,6 +24,7 @@ from edgelift.sources.origin_database import (
 from edgelift.sources.patience import Patience
 from edgelift.stages.schema.server.broken import find_broken
 from edgelift.stages.schema.server.convert import Converted, Ways, convert_schema, plan_ways
+from edgelift.stages.schema.server.partitions import merge_partitions
 from edgelift.stages.schema.server.tables import FOREIGN_RULE
 from edgelift.stages.schema.server.trial import try_casts
 
@@ -84,16 +85,17 @@ class Inquiry:
             if hash_shape(origin) != self.shape:
                 self.shape = hash_shape(origin)
                 self.facts.clear()
-            ways = plan_ways(origin, adapter, self.settings)
+            whole = merge_partitions(origin)
+            ways = plan_ways(whole, adapter, self.settings)
             silent = () if FOREIGN_RULE in self.accepted else list_foreign(origin)
             capabilities = adapter.capabilities
             with contextlib.closing(adapter.open_snapshot()) as reader:
                 self._read_facts(reader, ways, silent)
                 if _DIGITS_RULE in self.accepted:
-                    ways = _soften(origin, adapter, self.settings, ways, self.facts)
-                broken = find_broken(origin, ways, self.facts, reader, capabilities)
+                    ways = _soften(whole, adapter, self.settings, ways, self.facts)
+                broken = find_broken(whole, ways, self.facts, reader, capabilities)
                 self.facts |= _note_refused(self.facts, try_casts(reader, origin, ways, silent))
-        converted = convert_schema(origin, ways, self.facts, capabilities, broken)
+        converted = convert_schema(whole, ways, self.facts, capabilities, broken)
         reading = Reading(origin, ways, capabilities.product, capabilities.pads_texts)
         return reading, converted
 

@@ -12,6 +12,7 @@ from edgelift.model.origin_schema import (
 )
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.names import Names
+from edgelift.stages.schema.server.partitions import list_merged
 from edgelift.stages.schema.server.parts import Part, TableContext
 
 Contexts = Mapping[tuple[str, str], TableContext]
@@ -33,6 +34,7 @@ def list_rest(
     schema: OriginSchema, names: Names, contexts: Contexts, triggers: Iterable[Part]
 ) -> Iterator[Part]:
     """Yield every object that no table, view or trigger accounts for."""
+    merged = list_merged(schema)
     for table in schema.tables:
         if table.kind == "partition":
             name = f"{table.schema}.{table.name}"
@@ -40,7 +42,7 @@ def list_rest(
                 kind="partition", name=name, origin=name,
                 becomes=f"rows of {table.parent or 'its parent'}",
             )  # fmt: skip
-            yield from _list_local(table)
+            yield from _list_local(table, merged)
     kept = {part.origin for part in triggers if part.sql and not part.refused}
     for routine in schema.routines:
         yield _judge_routine(routine, schema, names, kept)
@@ -56,20 +58,26 @@ def list_rest(
         yield _judge_other(kind, name)
 
 
-def _list_local(table: OriginTable) -> Iterator[Part]:
-    """Yield the rules and indexes that hold for one partition only: here it has no table."""
+def _list_local(table: OriginTable, merged: Mapping[tuple[str, str, str], str]) -> Iterator[Part]:
+    """Yield the rules and indexes of one partition only: its table may have them for its rows."""
     place = f"{table.schema}.{table.name}"
     plain = {index.name for index in table.indexes if not index.unique}
     for name in table.local:
+        origin = f"{place}.{name}"
+        piece = merged.get((table.schema, table.name, name))
+        if piece is not None:
+            becomes = f"{piece} of the table that its rows are in"
+            yield Part(kind="partition", name=origin, origin=origin, becomes=becomes)
+            continue
         rule = name not in plain
         issue = Issue(
-            "SCHEMA-PARTITION-LOCAL", ERROR if rule else WARNING, "partition", f"{place}.{name}",
+            "SCHEMA-PARTITION-LOCAL", ERROR if rule else WARNING, "partition", origin,
             "holds for one partition only, whose rows lie in one table with all others here",
             "give it to the whole table at the origin, check it in the app, or accept the rule",
             refuses=rule,
         )  # fmt: skip
         yield Part(
-            kind="partition", name=issue.name, origin=f"{place}.{name}", becomes="left out",
+            kind="partition", name=issue.name, origin=origin, becomes="left out",
             issues=(issue,),
         )  # fmt: skip
 
