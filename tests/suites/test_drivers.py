@@ -54,7 +54,8 @@ def test_the_whole_suite(suite, driver) -> None:
 
 def test_a_failure_is_read() -> None:
     django = drivers.read_django(
-        "FAIL: test_x (basic.tests.T.test_x)\n----\nRan 3 tests in 0.1s\n\nFAILED (skipped=1)\n"
+        "Found 3 test(s).\nFAIL: test_x (basic.tests.T.test_x)\n----\nRan 3 tests in 0.1s\n\n"
+        "FAILED (skipped=1)\n"
     )
     assert django["failed"] == ["test_x (basic.tests.T.test_x)"]
     assert (django["run"], django["skipped"]) == (2, 1)
@@ -68,6 +69,8 @@ def test_a_failure_is_read() -> None:
 def test_output_without_an_end_is_no_pass() -> None:
     with pytest.raises(ValueError, match="did not run"):
         drivers.read_django("ImportError: nope")
+    with pytest.raises(ValueError, match="to their end"):
+        drivers.read_django("Found 300 test(s).\n----\nRan 27 tests in 0.1s\n\nOK\n")
     with pytest.raises(ValueError, match="did not run"):
         drivers.read_pytest("ImportError: nope")
 
