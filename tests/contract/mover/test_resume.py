@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -92,6 +93,15 @@ def count_done(part: Path) -> int:
     return 0
 
 
+def watch(process: subprocess.Popen, reached: Callable[[], bool], patience_s: float) -> None:
+    """Return once that is reached or the process has ended; looking leaves it the processor."""
+    deadline = time.monotonic() + patience_s
+    while not reached() and time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+            return
+
+
 def kill_after(url: str, part: Path, chunks: int, wait_s: float) -> None:
     """Start a copy and kill it with SIGKILL once it did so many chunks more, and a moment later."""
     wanted = count_done(part) + chunks if part.exists() else chunks
@@ -99,12 +109,9 @@ def kill_after(url: str, part: Path, chunks: int, wait_s: float) -> None:
         [sys.executable, "-m", "tests.contract.mover.copy_once", url, str(part), "20000"],
         cwd=ROOT, stdout=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if part.exists() and count_done(part) >= wanted:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(wait_s)
-            break
+    watch(process, lambda: part.exists() and count_done(part) >= wanted, 60)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(wait_s)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 

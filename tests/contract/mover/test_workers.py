@@ -11,7 +11,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from edgelift.stages.data.server.copy import copy_rows, create_rest, create_tabl
 from edgelift.stages.data.server.tasks import Source, Task, leave_all, run_task
 from edgelift.stages.data.server.workers import LocalWorkers, Workers, open_workers
 from tests.contract.mover.moving import Moving, read_plainly, read_target, start_moving
-from tests.contract.mover.test_resume import POSTGRES, TABLES, count_done, run_sql
+from tests.contract.mover.test_resume import POSTGRES, TABLES, count_done, run_sql, watch
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -239,9 +238,7 @@ def test_killed_with_its_workers_and_changed_meanwhile(url: str, tmp_path: Path)
     part = folder / ".edgelift" / "data" / "target" / "main.sqlite.part"
     command = [sys.executable, "-m", "edgelift", "move", url, "--to", str(folder)]
     process = subprocess.Popen([*command, "--workers", "2"], cwd=ROOT, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while count_done(part) < 4 and process.poll() is None and time.monotonic() < deadline:
-        pass
+    watch(process, lambda: part.exists() and count_done(part) >= 4, 120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     run_sql(url, "UPDATE keyed SET n = -1 WHERE id = 7", "DELETE FROM bare WHERE n = 3")
@@ -300,6 +297,7 @@ class TestCluster:
 
     @pytest.mark.workerd
     def test_a_whole_move_on_the_cluster(self, cluster, url: str, tmp_path: Path) -> None:
+        cluster.wait_for_workers(3)  # the test before killed one
         address = cluster.scheduler_address
         told: list[str] = []
         outcome = edgelift.move(
