@@ -7,9 +7,10 @@ import os
 import pytest
 
 from tests.servers.mariadb import mariadb_server, new_mariadb
+from tests.servers.mysql import mysql_server
 from tests.servers.postgres import make_database, postgres_server
 
-__all__ = ["make_database", "mariadb_server", "new_mariadb", "postgres_server"]
+__all__ = ["make_database", "mariadb_server", "mysql_server", "new_mariadb", "postgres_server"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

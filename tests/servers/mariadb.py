@@ -54,6 +54,8 @@ class MariaDb:
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
+    product = "MariaDB"
+
     @property
     def url(self) -> str:
         """The URL of the database `app`, as root."""
@@ -125,7 +127,7 @@ class MariaDb:
 
     def start(self) -> None:
         """Start the server and return when it answers."""
-        options = _SETTINGS | {"port": str(self.port)} | self.settings
+        options = self.list_options() | {"port": str(self.port)} | self.settings
         lines = [f"{name}={value}" for name, value in options.items()]
         folder = self.folder
         own = folder / "tmp"  # servers clear what they find in a shared one when they start
@@ -138,7 +140,7 @@ class MariaDb:
             f"pid-file={folder}/pid",
         ]
         (folder / "my.cnf").write_text("\n".join(["[mysqld]", *paths, *lines, ""]))
-        command = [_find_server(), f"--defaults-file={folder}/my.cnf", *_user_option()]
+        command = [self.find_server(), f"--defaults-file={folder}/my.cnf", *_user_option()]
         tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -149,7 +151,15 @@ class MariaDb:
                 self.process.wait(0.05)
             except subprocess.TimeoutExpired:
                 continue
-            raise AssertionError(f"MariaDB did not start:\n{self.log.read_text()[-3000:]}")
+            raise AssertionError(f"{self.product} did not start:\n{self.log.read_text()[-3000:]}")
+
+    def list_options(self) -> dict[str, str]:
+        """Return the settings of all tests, by their names without the dashes."""
+        return dict(_SETTINGS)
+
+    def find_server(self) -> str:
+        """Return the server's program."""
+        return _find_server()
 
     def stop(self) -> None:
         """Shut the server down in order."""
@@ -184,7 +194,7 @@ def start_mariadb(folder: Path, settings: Mapping[str, str] | None = None) -> It
     """Run an own MariaDB in `folder`; settings are options of `mariadbd` without the dashes."""
     require_mariadb()
     folder.mkdir(parents=True, exist_ok=True)
-    server = MariaDb(folder, _find_free_port(), dict(settings or {}))
+    server = MariaDb(folder, find_free_port(), dict(settings or {}))
     _install(server)
     try:
         server.start()
@@ -273,7 +283,7 @@ def _search_path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
 
-def _find_free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

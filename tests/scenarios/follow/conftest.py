@@ -26,7 +26,10 @@ def make_sqlite(folder: Path) -> Origin:
     return Origin("sqlite", str(path), folder / "moved", ("--install-triggers",))
 
 
-@pytest.fixture(params=["postgres", "mysql", "sqlite"])
+# Oracle's MySQL differs from MariaDB in its log; test_oracle.py shows the same shortly.
+@pytest.fixture(
+    params=["postgres", "mysql", "sqlite", pytest.param("oracle", marks=pytest.mark.nightly)]
+)
 def origin(request, tmp_path: Path) -> Iterator[Origin]:
     if request.param == "postgres":
         url = request.getfixturevalue("make_database")(SCRIPTS["postgres"])
@@ -41,8 +44,9 @@ def origin(request, tmp_path: Path) -> Iterator[Origin]:
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
             f"WHERE database = '{url.rpartition('/')[2]}'"
         )
-    elif request.param == "mysql":
-        server = request.getfixturevalue("mariadb_server")
+    elif request.param in {"mysql", "oracle"}:
+        product = "mariadb_server" if request.param == "mysql" else "mysql_server"
+        server = request.getfixturevalue(product)
         name = server.create_database("followed")
         server.run_script(SCRIPTS["mysql"], name)
         yield Origin("mysql", server.make_url(name), tmp_path / "moved")

@@ -155,7 +155,7 @@ def test_a_disk_that_is_really_full(tmp_path: Path, small_disk) -> None:
     size = origin.target.stat().st_size
     small_disk(folder, size + 300_000)
     origin.run("UPDATE book SET title = title || hex(zeroblob(700))")
-    assert_error(origin.follow(), 5, "disk is full", "goes on where it stood")
+    assert_error(origin.follow(), 5, "disk is full", "continues where it stood")
     assert read_target(origin.target, "SELECT count(*) FROM book WHERE length(title) > 1000") == [
         (0,)
     ]

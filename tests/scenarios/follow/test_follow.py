@@ -18,7 +18,7 @@ import pytest
 import edgelift
 from edgelift.errors import OriginError
 from tests.scenarios.follow.conftest import make_postgres, make_sqlite
-from tests.scenarios.follow.origins import SCRIPTS, Origin, kill, read_lags
+from tests.scenarios.follow.origins import MORE, SCRIPTS, Origin, kill, read_lags
 from tests.servers.postgres import require_postgres, start_postgres
 
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
@@ -182,10 +182,6 @@ def test_dropping_leaves_nothing_at_the_origin(origin: Origin) -> None:
 
 
 def test_it_follows_by_requests_too(origin: Origin) -> None:
-    if origin.kind == "postgres":
-        origin.run("DROP TABLE bare", "ALTER TABLE book DROP CONSTRAINT book_rank_key")
-    if origin.kind == "sqlite":
-        origin.run("DROP TABLE bare")
     assert origin.follow(first=True).returncode == 0
     origin.run(
         "UPDATE book SET title = 'changed' WHERE id < 900",
@@ -193,7 +189,10 @@ def test_it_follows_by_requests_too(origin: Origin) -> None:
         "INSERT INTO book (id, author, title, rank) VALUES (90000, 900, 'new', 90000)",
         "DELETE FROM book WHERE id BETWEEN 950 AND 999",
         "UPDATE pair SET a = a + 1000 WHERE a < 20",
+        *MORE[origin.kind][0].format(0, 1200, 1201, 5).splitlines(),
     )
+    if "bare" in origin.tables:
+        origin.run("INSERT INTO bare VALUES ('new', 1)", "UPDATE bare SET n = n + 1 WHERE n < 5")
     done = origin.follow("--requests", "--verify")
     assert done.returncode == 0, done.stderr
 
@@ -214,7 +213,7 @@ def test_a_full_disk_is_told_and_what_was_applied_stays(origin: Origin) -> None:
     process = origin.start("--until-caught-up", preexec_fn=limit)
     _, told = process.communicate(timeout=120)
     done = subprocess.CompletedProcess(process.args, process.returncode, "", told)
-    assert_error(done, 5, "disk is full", "goes on where it stood")
+    assert_error(done, 5, "disk is full", "continues where it stood")
     assert origin.follow("--verify").returncode == 0
     origin.assert_same()
 

@@ -151,6 +151,9 @@ def test_rows_of_all_versions(kind: int) -> None:
     assert (first, second) == ((b"5", b"ab"), (b"6", None))
     assert (end, found.whole, found.number) == (len(found.data), True, 7)
     assert not read_rows_event(write_rows(kind, body, b"\x01")).whole
+    # MySQL sets the bits that stand for no column, MariaDB does not.
+    assert read_rows_event(write_rows(kind, body, b"\xff")).whole
+    assert not read_rows_event(write_rows(kind, body, b"\xfd")).whole
 
 
 def test_a_cut_row_is_none() -> None:

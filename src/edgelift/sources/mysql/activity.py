@@ -22,9 +22,7 @@ _FRESH_S = 2
 
 
 def read_activity(session: MySqlSession, schema: str) -> Activity:
-    """Return the state of all tables; MySQL's own cache of it is passed by."""
-    if not session.version.mariadb:
-        session.run("SET SESSION information_schema_stats_expiry = 0")
+    """Return the state of all tables; sessions of edgelift pass MySQL's own cache of it by."""
     now = int(session.read_texts("SELECT UNIX_TIMESTAMP()")[0][0] or 0)
     uptime = int(session.read_texts("SHOW GLOBAL STATUS LIKE 'Uptime'")[0][1] or 0)
     rows = session.read_texts(_TABLES.format(schema=quote_text(schema)))

@@ -226,8 +226,9 @@ def read_rows_event(event: Event) -> RowsEvent:
     images = 2 if event.kind in UPDATES else 1
     bitmaps = body[at : at + size * images]
     at += size * images
-    full = ((1 << width) - 1).to_bytes(size, "little")
-    whole = all(bitmaps[i * size : (i + 1) * size] == full for i in range(images))
+    full = (1 << width) - 1  # MySQL sets the bits behind the last column too
+    parts = [int.from_bytes(bitmaps[i * size : (i + 1) * size], "little") for i in range(images)]
+    whole = all(part & full == full for part in parts)
     if event.kind in _SQUEEZED:
         return RowsEvent(number, width, _expand(body[at:]), 0, whole)
     return RowsEvent(number, width, body, at, whole)

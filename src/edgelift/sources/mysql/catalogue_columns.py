@@ -28,7 +28,7 @@ _BYTE_ESCAPES = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"Z": b"\x1a"}
 
 _SQL = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COLUMN_DEFAULT, IS_NULLABLE, EXTRA,
-  GENERATION_EXPRESSION, CHARACTER_SET_NAME, COLLATION_NAME, COLUMN_COMMENT
+  {generated}, CHARACTER_SET_NAME, COLLATION_NAME, COLUMN_COMMENT
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {schema}
 ORDER BY TABLE_NAME, ORDINAL_POSITION
 """
@@ -67,7 +67,10 @@ def read_columns(
     """
     srids = _read_srids(session, schema)
     columns: dict[str, list[OriginColumn]] = defaultdict(list)
-    for values in session.read_texts(_SQL.format(schema=quote_text(schema))):
+    generates = session.version.has(mariadb=(10, 2), mysql=(5, 7))
+    generated = "GENERATION_EXPRESSION" if generates else "''"
+    sql = _SQL.format(schema=quote_text(schema), generated=generated)
+    for values in session.read_texts(sql):
         row = _Row(*(v if i == 4 else v or "" for i, v in enumerate(values)))  # type: ignore[arg-type]
         key = (row.table, row.name)
         found = read_type(

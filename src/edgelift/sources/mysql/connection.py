@@ -20,7 +20,7 @@ from edgelift.sources.mysql.packets import RowPackets
 from edgelift.sources.mysql.url import MySqlPlace
 
 PAUSES_S = (0.3, 1.0, 3.0)  # between attempts to connect
-MINIMUM = {"mariadb": (10, 3), "mysql": (5, 7)}  # checks and sequences; generated columns and JSON
+MINIMUM = {"mariadb": (10, 3), "mysql": (5, 6)}  # checks and sequences; fractions of seconds
 _RECEIVE_BYTES = 256 * 1024
 _COM_QUERY = 0x03
 _UNKNOWN_VARIABLE = 1193
