@@ -195,9 +195,11 @@ def test_a_scratch_copy_is_dropped_with_its_block_and_a_killed_run_s_before_it(
 
 
 def test_an_app_that_no_variable_leads_to_its_copy_is_told(origin: Origin) -> None:
-    section = DatabaseSection(name="main", url=origin.section.url)
+    own = origin.section.url
+    section, copy = DatabaseSection(name="main", url=own), parse_server_url(own, {})
+    assert copy is not None
     with pytest.raises(OriginError, match="cannot be run on a copy") as raised:
-        name_copies({"main": section}, {})
+        name_copies({"main": section}, {"main": copy})
     assert "databases.env" in raised.value.tip
 
 
