@@ -21,22 +21,22 @@ from tests.scenarios.follow.test_follow import assert_error, wait_for
 pytestmark = [pytest.mark.scenario, pytest.mark.workerd]
 
 NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
-STRATEGY = {"postgres": "object", "mysql": "d1", "sqlite": "d1"}  # in an everyday run
+nightly = pytest.mark.skipif(not NIGHTLY, reason="many processes: nightly")
 
 
 @pytest.fixture(params=["d1", "object"])
 def deployed(request: pytest.FixtureRequest, origin: Origin, tmp_path: Path) -> Deployed:
-    if not NIGHTLY and STRATEGY[origin.kind] != request.param:
-        pytest.skip("the other strategy stands for both: nightly")
     return Deployed(origin, request.param, tmp_path / "sql")
 
 
 @pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployed:
-    """A SQLite origin that is followed into a D1 in this process, with short pauses."""
+def small(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Deployed:
+    """A SQLite origin that is followed in this process, with short pauses; into D1 if not told."""
     monkeypatch.setattr("edgelift.targets.door.client.PAUSES_S", (0.01,))
     origin = make_sqlite(tmp_path)
-    made = Deployed(origin, "d1", tmp_path / "sql")
+    made = Deployed(origin, getattr(request, "param", "d1"), tmp_path / "sql")
     monkeypatch.setenv("EDGELIFT_LOAD_SECRET", origin.environment["EDGELIFT_LOAD_SECRET"])
     return made
 
@@ -49,6 +49,7 @@ def follow(deployed: Deployed, **options: object) -> edgelift.Outcome:
     )
 
 
+@nightly
 def test_a_writer_kills_and_lost_answers_end_with_no_difference(deployed: Deployed) -> None:
     origin, generator = deployed.origin, random.Random(5)
     with deployed.serve() as proxy:
@@ -56,7 +57,7 @@ def test_a_writer_kills_and_lost_answers_end_with_no_difference(deployed: Deploy
         command = ["--upload", deployed.url, *origin.options]
         with origin.write(3) as writer:
             wait_for(lambda: writer.written > 3)
-            for _ in range(8 if NIGHTLY else 2):
+            for _ in range(8):
                 process = origin.start(*command)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(generator.uniform(1.0, 6.0))
@@ -74,6 +75,7 @@ def test_a_writer_kills_and_lost_answers_end_with_no_difference(deployed: Deploy
     deployed.assert_same()
 
 
+@pytest.mark.parametrize("small", ["d1", "object"], indirect=True)
 def test_what_was_lost_cut_or_refused_for_now_is_sent_again_and_applied_once(
     small: Deployed,
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_door_that_goes_half_way_is_told_and_gone_on_from(small: Deployed) -> 
     small.assert_same()
 
 
+@nightly
 def test_errors_are_told_in_three_lines_and_change_nothing(
     small: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

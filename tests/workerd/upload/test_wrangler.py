@@ -6,12 +6,14 @@ import json
 import os
 import re
 import selectors
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import edgelift
@@ -119,3 +121,34 @@ def test_wrangler_runs_the_sql_project_and_its_door(
         state = moved.upload()
         assert (state.state, state.rows) == ("open", 20_032)
         assert moved.upload().requests == 0
+
+
+def test_wrangler_runs_the_door_of_a_d1(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """miniflare's D1 is that of production's client: its parameters and answers are JSON."""
+    monkeypatch.setenv("EDGELIFT_LOAD_SECRET", SECRET)
+    (tmp_path / "shop").mkdir()
+    moved = Moved(tmp_path / "shop", rows=3_000, strategy="d1")
+    (moved.sql / ".dev.vars").write_text(f'EDGELIFT_LOAD_SECRET="{SECRET}"\n')
+    with develop(toolchain, moved.sql) as url:
+        moved.url = url
+        state = moved.upload()
+        assert (state.state, state.rows) == ("open", 3_032)
+        assert moved.upload().requests == 0
+        assert moved.upload(replace=True).rows == 3_032
+        options = edgelift.FollowOptions(
+            upload=url, until_caught_up=True, verify=True, install_triggers=True, replace=True
+        )
+        with closing(sqlite3.connect(moved.folder / "shop.db")) as db, db:
+            db.execute("DROP TABLE words")  # virtual tables are not followed
+        outcome = edgelift.follow(moved.folder, follow_options=options)
+        with closing(sqlite3.connect(moved.folder / "shop.db")) as db, db:
+            db.execute("UPDATE loose SET y = 'changed' WHERE x < 900")
+            db.execute("INSERT INTO item(kind, any, price) VALUES (1, 9007199254740993, 9e999)")
+            db.execute("DELETE FROM pair WHERE b = 1")
+        outcome = edgelift.follow(
+            moved.folder, follow_options=msgspec.structs.replace(options, replace=False)
+        )
+        found = {c.id: c.status.value for c in outcome.checks if c.stage == "follow"}
+        assert found["follow.rows:main"] == "PASS"
