@@ -108,8 +108,8 @@ def read_sources(root: Path, import_root: str = ".") -> SourceTree:
         except SyntaxError as error:
             broken.append(BrokenFile(path, error.lineno, error.msg))
             continue
-        except (OSError, ValueError, RecursionError) as error:
-            broken.append(BrokenFile(path, None, str(error)))
+        except (OSError, ValueError, RecursionError, MemoryError) as error:  # nested too deeply
+            broken.append(BrokenFile(path, None, str(error) or "it nests too deeply"))
             continue
         start = base if file.is_relative_to(base) else root
         lines = tuple(data.decode("utf-8", "replace").splitlines())

@@ -7,6 +7,7 @@ has the phase `unknown`: calls through containers and strings are not followed.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from edgelift.sources.source_code.graph import CodeGraph, Function, walk_with_fu
 from edgelift.sources.source_code.names import FunctionNode, is_main_guard, is_type_checking
 
 IMPORT, REQUEST, COMMAND, UNKNOWN = "import", "request", "command", "unknown"
+_DEEPEST = 10_000
 _COMMAND_DECORATORS = frozenset({"command", "group", "cli_command"})
 
 
@@ -179,6 +181,8 @@ def build_view(
     That is what importing it has shown (`probe`, or an `inventory` taken before) and what its entry
     module may import.
     """
+    # Walking goes as deep as the source nests: an `elif` is an `if` inside the one before.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
     app = project.settings.app
     tree = read_sources(project.root, app.root)
     loaded = probe.sources if probe else (inventory.sources if inventory else ())

@@ -128,7 +128,7 @@ def _from_setup_cfg(path: Path) -> list[str]:
 def _from_setup_py(path: Path) -> list[str]:
     try:
         tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "install_requires":

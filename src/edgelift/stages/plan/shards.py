@@ -82,7 +82,7 @@ def has_function(project: Project, call: str) -> bool:
     for file in (place.with_suffix(".py"), place / "__init__.py"):
         try:
             tree = ast.parse(file.read_bytes())
-        except (OSError, SyntaxError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         return name.partition(".")[0] in set(_list_names(tree))
     return False
