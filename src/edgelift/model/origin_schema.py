@@ -98,6 +98,11 @@ class OriginForeignKey(msgspec.Struct, frozen=True, kw_only=True):
     deferred: bool = False
     validated: bool = True
 
+    @property
+    def cascades(self) -> bool:
+        """Return whether deleting or changing the parent does so to the child's rows."""
+        return "CASCADE" in {self.on_delete.upper(), self.on_update.upper()}
+
 
 class OriginCheck(msgspec.Struct, frozen=True, kw_only=True):
     """A check constraint: its expression in the origin's dialect."""

@@ -12,6 +12,7 @@ MAX_ROW_BYTES = 2_000_000  # d1.row_bytes: documented, not enforced by the local
 MAX_DATABASE_BYTES = 10_000_000_000  # d1.db_bytes.paid, cannot be raised
 FREE_DATABASE_BYTES = 500_000_000  # d1.db_bytes.free
 MAX_FUNCTION_ARGUMENTS = 32  # d1.function_args: documented; the local runtime takes 127
+MAX_TRIGGER_DEPTH = 10  # of triggers and actions of foreign keys: measured in the engine
 MAX_PATTERN_BYTES = 50  # d1.like_pattern_bytes, for LIKE and GLOB
 MAX_EXACT_INTEGER = 2**53  # D1's answers are JSON: JavaScript rounds integers beyond this
 RESERVED_PREFIX = "_cf_"

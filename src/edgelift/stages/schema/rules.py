@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from edgelift.model.catalogue import Catalogue, Column, Index, SqlObject, Table
 from edgelift.sources.sqlite_ddl import read_fts_content
 from edgelift.sources.sqlite_tokens import Token, read_calls, tokenize
+from edgelift.stages.schema.cascades import find_rounds, judge_round
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.targets import d1_dialect as d1
 
@@ -15,6 +16,7 @@ from edgelift.targets import d1_dialect as d1
 def judge_catalogue(catalogue: Catalogue) -> Iterator[Issue]:
     """Yield every issue that the catalogue alone shows, object by object."""
     yield from _judge_database(catalogue)
+    yield from _judge_cascades(catalogue)
     for table in catalogue.tables:
         yield from _judge_virtual(table) if table.virtual else _judge_table(table, catalogue)
     for index in catalogue.indexes:
@@ -49,6 +51,19 @@ def _judge_database(catalogue: Catalogue) -> Iterator[Issue]:
             "Cloudflare enforces foreign keys always; SQLite does so only after PRAGMA "
             "foreign_keys=ON",
         )  # fmt: skip
+
+
+def _judge_cascades(catalogue: Catalogue) -> Iterator[Issue]:
+    keys = [
+        (table, key)
+        for table in catalogue.tables
+        for key in table.foreign_keys
+        if "CASCADE" in {key.on_delete.upper(), key.on_update.upper()}
+    ]
+    rounds = find_rounds((t.name.lower(), key.target_table.lower()) for t, key in keys)
+    for table, key in keys:
+        if (table.name.lower(), key.target_table.lower()) in rounds:
+            yield judge_round("table", table.name, f"{', '.join(key.columns)} ")
 
 
 def _judge_table(table: Table, catalogue: Catalogue) -> Iterator[Issue]:

@@ -18,6 +18,7 @@ from edgelift.model.origin_schema import (
     OriginType,
 )
 from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.stages.schema.cascades import judge_round
 from edgelift.stages.schema.issues import ERROR, NOTE, WARNING, Issue
 from edgelift.stages.schema.server.expressions import convert_expression
 from edgelift.stages.schema.server.folding import find_beyond, judge_folding
@@ -156,6 +157,11 @@ def _convert_foreign_key(context: TableContext, key: OriginForeignKey) -> Part:
     if key.deferrable and key.deferred:
         sql += " DEFERRABLE INITIALLY DEFERRED"
     issues = [*_judge_foreign_key(key, name)]
+    if (
+        key.cascades
+        and (context.origin, f"{key.target_schema}.{key.target_table}") in context.rounds
+    ):
+        issues.append(judge_round("foreign key", name))
     if root is not None:
         issues.append(
             Issue(

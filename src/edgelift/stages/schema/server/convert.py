@@ -21,6 +21,7 @@ from edgelift.sources.origin_database import (
     OriginDatabase,
     TableFacts,
 )
+from edgelift.stages.schema.cascades import find_rounds
 from edgelift.stages.schema.issues import ERROR, Issue
 from edgelift.stages.schema.server.choices import (
     Place,
@@ -181,6 +182,13 @@ def convert_schema(
         for table in origin.tables
         if (table.schema, table.name) in ways.specs
     }
+    rounds = find_rounds(
+        (context.origin, f"{key.target_schema}.{key.target_table}")
+        for context in contexts.values()
+        for key in context.table.foreign_keys
+        if key.cascades
+    )
+    contexts = {name: replace(context, rounds=rounds) for name, context in contexts.items()}
     parts: list[Part] = []
     for context in contexts.values():
         parts += convert_table(context)

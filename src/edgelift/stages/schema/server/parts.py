@@ -55,7 +55,8 @@ class TableContext:
     `fields` are by the origin's column; columns that stay behind have none. `rewritten` are the
     origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose,
     `stored` the target's generated ones that shall keep their values only; `broken` are the pieces
-    by their origin's name that rows break, `beyond` the texts beyond ASCII by the origin's column.
+    by their origin's name that rows break, `beyond` the texts beyond ASCII by the origin's column, `rounds` the
+    (child, parent) tables of the whole database whose cascades may come back to the child.
     """
 
     table: OriginTable
@@ -71,6 +72,7 @@ class TableContext:
     stored: frozenset[str] = frozenset()
     broken: Mapping[str, Broken] = field(default_factory=dict)
     beyond: Mapping[str, int] = field(default_factory=dict)
+    rounds: frozenset[tuple[str, str]] = frozenset()
     issues: list[Issue] = field(default_factory=list)
 
     @property
