@@ -40,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a verb did: state of all stages, checks and findings on record, the report's path.
 
     `follows` says of each followed database where it stands, `papers` what moving it would take,
-    `uploads` what was loaded into SQL objects.
+    `uploads` what was loaded into deployed databases.
     """
 
     verb: str
@@ -150,7 +150,7 @@ def data(
     """Copy every row and prove by hash, on both sides, that none was lost or changed.
 
     With `import_files` each database is also written as SQL files for D1's import, to a folder of
-    its name in there. With `upload` the rows are then loaded into deployed SQL objects and proven
+    its name in there. With `upload` the rows are then loaded into deployed databases and proven
     there, as the outcome's `uploads` tell. Raises OriginError, TargetError or VerificationMismatch.
     """
     from edgelift.stages.data.import_files import write_all_import_files

@@ -156,7 +156,7 @@ def init(path: Path, *, as_json: bool, debug: bool, dry_run: bool, force: bool) 
 )  # fmt: skip
 @click.option(
     "--upload", metavar="URL",
-    help="Then load the rows into the SQL objects deployed at URL; see build/worker/DEPLOY.md.",
+    help="Then load the rows into the databases deployed at URL; see build/worker/DEPLOY.md.",
 )  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --upload: delete first what is there.")
 @scaling

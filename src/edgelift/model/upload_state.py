@@ -1,4 +1,4 @@
-"""What loading rows into deployed SQL objects did, or would do: part of an Outcome."""
+"""What loading rows into deployed databases did, or would do: part of an Outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UploadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadState(msgspec.Struct, frozen=True, kw_only=True):
-    """One object: its name in the project, what of it was sent now, and its state afterwards.
+    """One database: its name in the project, what of it was sent now, and its state afterwards.
 
     `state` is `open` once all was compared, `loading` before; `requests` were sent now, `resumed`
     had been taken by an earlier run.

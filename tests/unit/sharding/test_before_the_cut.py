@@ -27,7 +27,7 @@ from edgelift.stages.data.server.shard_whole import (
     read_lasts,
     write_counters,
 )
-from edgelift.stages.follow.subjects import list_databases
+from edgelift.stages.follow.subjects import list_databases, refuse_shards
 from edgelift.stages.plan.shards import check_shards, describe_shards
 
 SETTINGS = """name = "x"
@@ -307,15 +307,17 @@ def test_counters_begin_behind_the_origin_and_every_shard(tmp_path: Path) -> Non
     assert read_lasts(files, {}, {}) == {}
 
 
-def test_a_database_that_is_split_is_not_followed(tmp_path: Path) -> None:
+def test_a_database_that_is_split_is_followed_where_it_is_deployed_only(tmp_path: Path) -> None:
     (tmp_path / "edgelift.toml").write_text(SETTINGS)
     project = read_project(tmp_path)
     journal = SimpleNamespace(read_document=lambda *_: None)
     run = SimpleNamespace(project=project, journal=journal)
-    with pytest.raises(UsageError, match="main cannot be followed"):
-        list_databases(run)
+    with pytest.raises(UsageError, match="main cannot be followed into a file") as raised:
+        refuse_shards(run)
+    assert "--upload" in raised.value.tip
     (tmp_path / "edgelift.toml").write_text(
         SETTINGS.replace("[data.shards]", '[data.shards]\ndatabase = "other"')
     )
     run.project = read_project(tmp_path)
+    refuse_shards(run)
     assert [database.name for database in list_databases(run)] == ["main"]
