@@ -157,10 +157,8 @@ def _convert_foreign_key(context: TableContext, key: OriginForeignKey) -> Part:
     if key.deferrable and key.deferred:
         sql += " DEFERRABLE INITIALLY DEFERRED"
     issues = [*_judge_foreign_key(key, name)]
-    if (
-        key.cascades
-        and (context.origin, f"{key.target_schema}.{key.target_table}") in context.rounds
-    ):
+    pair = (context.origin, f"{key.target_schema}.{key.target_table}")
+    if key.cascades and pair in context.rounds:
         issues.append(judge_round("foreign key", name))
     if root is not None:
         issues.append(

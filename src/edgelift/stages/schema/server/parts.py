@@ -55,8 +55,8 @@ class TableContext:
     `fields` are by the origin's column; columns that stay behind have none. `rewritten` are the
     origin's columns whose keys become UUIDs, `chosen` the target's whose form the user chose,
     `stored` the target's generated ones that shall keep their values only; `broken` are the pieces
-    by their origin's name that rows break, `beyond` the texts beyond ASCII by the origin's column, `rounds` the
-    (child, parent) tables of the whole database whose cascades may come back to the child.
+    by their origin's name that rows break, `beyond` the texts beyond ASCII by the origin's column,
+    `rounds` the (child, parent) tables of the database whose cascades may come back to the child.
     """
 
     table: OriginTable
