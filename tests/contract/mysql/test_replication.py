@@ -525,3 +525,25 @@ def test_values_through_expressions(
     reader.close()
     assert decoder.decode(rows) == copied  # type: ignore[arg-type]
     assert decoder.decode(rows, key_only=True) == [{"id": 1}, {"id": 2}, {"id": 3}]  # type: ignore[arg-type]
+
+
+def test_members_of_a_binary_table_are_texts_all_the_same(
+    mariadb_server: MariaDb, follow: Follow
+) -> None:
+    name = mariadb_server.create_database("members")
+    mariadb_server.execute(
+        "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('page', 'file'), s SET('a', 'b'),"
+        " v VARCHAR(9)) DEFAULT CHARSET=binary",
+        database=name,
+    )
+    stream = follow(name)
+    mariadb_server.execute(
+        "INSERT INTO t VALUES (1, 'file', 'a,b', 'x'), (2, NULL, '', 'y'), (3, 'page', 'b', '')",
+        database=name,
+    )
+    changes = read_until(stream, get_end(mariadb_server, name))
+    table = get_table(mariadb_server, name)
+    logged = [list(c.new) for c in changes if isinstance(c, RowChange) and c.new]
+    check_same(read_shown(mariadb_server, name, table), logged, table)
+    with open_mysql(mariadb_server.make_url(name)) as database:
+        assert check_following(database.session, [table]) == []
