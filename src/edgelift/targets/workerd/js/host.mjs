@@ -24,6 +24,7 @@ const LONGEST_SLEEP_MS = 100;
  * @property {boolean} pumping
  * @property {boolean} over
  * @property {Answer | null} answer
+ * @property {Set<number> | null} sessions the transactions it has begun and not ended
  */
 
 /** @typedef {{ status: number, headers: string, content: Uint8Array | undefined, streamId: number }} Answer */
@@ -47,13 +48,33 @@ const sessions = new Map();
  */
 function abandonSession(number, why) {
   sessions.get(number)?.session.abandon(`the transaction was rolled back: ${why}: SQLITE_ABORT`);
-  sessions.delete(number);
+  forgetSession(number);
 }
 
-/** @param {number} requestId */
-function endSessions(requestId) {
-  for (const [number, held] of sessions) {
-    if (held.requestId !== requestId) continue;
+/** @param {number} number */
+function forgetSession(number) {
+  const held = sessions.get(number);
+  if (!held) return;
+  sessions.delete(number);
+  requests.get(held.requestId)?.sessions?.delete(number);
+}
+
+/**
+ * @param {number} number
+ * @param {SqlSession} session
+ * @param {number} requestId
+ */
+function holdSession(number, session, requestId) {
+  sessions.set(number, { session, requestId });
+  const record = requests.get(requestId);
+  if (!record) return;
+  record.sessions ??= new Set();
+  record.sessions.add(number);
+}
+
+/** @param {RequestRecord} record */
+function endSessions(record) {
+  for (const number of record.sessions ?? []) {
     console.error('edgelift: a transaction was still open when its request ended; it was rolled back');
     abandonSession(number, 'its request is over');
   }
@@ -100,6 +121,7 @@ export function openRequest(body) {
     pumping: false,
     over: false,
     answer: null,
+    sessions: null,
   });
   return lastRequestId;
 }
@@ -112,7 +134,7 @@ export function closeRequest(id) {
   const record = requests.get(id);
   if (!record) return false;
   record.over = true;
-  if (sessions.size > 0) endSessions(id);
+  if (record.sessions) endSessions(record);
   record.body?.cancel().catch(() => {});
   if (!record.pumping) requests.delete(id);
   record.wake?.();
@@ -223,7 +245,7 @@ export const host = {
       const stub = namespace.get(namespace.idFromName(shard ? `${binding}/${shard}` : binding));
       if (env.UNSAFE_EVAL) await checkMessage(stub, message);
       if (number === 0) return stub.query(message);
-      sessions.set(number, { session: new SqlSession(stub, { busyMs }), requestId });
+      holdSession(number, new SqlSession(stub, { busyMs }), requestId);
     }
     const held = sessions.get(number);
     if (!held) return LOST_SESSION;
@@ -232,7 +254,7 @@ export const host = {
     }
     const step = held.session.step(message);
     const answer = await (held.requestId === requestId ? step : waitForeign(step));
-    if (held.session.over) sessions.delete(number);
+    if (held.session.over) forgetSession(number);
     return answer;
   },
 
