@@ -124,3 +124,22 @@ def test_a_dry_run_writes_no_settings(copy_project) -> None:
     assert not result.written
     assert 'entry = "app:app"' in result.text
     assert not (folder / ".edgelift" / "edgelift.toml").exists()
+
+
+def test_variables_without_a_default_are_written_as_they_are_now(
+    copy_project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CASE_PLACE", "here")
+    monkeypatch.setenv("CASE_WORD_PASSWORD", "hidden")
+    folder = copy_project(next(p for p in PROJECTS if p.name == "flask_plain"))
+    (app,) = folder.glob("*.py")
+    with app.open("a") as file:
+        file.write(
+            "\nclass BaseSettings: ...\n\nclass Settings(BaseSettings):\n    case_place: str\n"
+            "    case_word_password: str\n    case_size: int = 3\n"
+        )
+    init_project(folder, note=lambda _: None)
+    env = parse_settings(folder / ".edgelift" / "edgelift.toml").env
+    assert env["CASE_PLACE"].value == "here"
+    assert env["CASE_WORD_PASSWORD"].secret
+    assert "CASE_SIZE" not in env

@@ -237,12 +237,15 @@ def _merge_variables(static: list[EnvVariable], probe: Probe) -> list[EnvVariabl
 
 
 def _needed_values(env: list[EnvVariable], probe: Probe) -> dict[str, str]:
-    """Return the present values of variables without which the app does not import."""
+    """Return the present values of variables without which the app does not import.
+
+    Those without a default count too: fields of settings classes are asked for by no lookup.
+    """
     required = {seen.name for seen in probe.env if seen.required}
     return {
         v.name: os.environ[v.name]
         for v in env
-        if v.name in required and not v.secret and v.name in os.environ
+        if (v.name in required or v.default is None) and not v.secret and v.name in os.environ
     }
 
 

@@ -17,6 +17,7 @@ from edgelift.targets.packages import target
 from edgelift.targets.packages.knowledge import VENDORED, decide, dropped_names, find_rule
 from edgelift.targets.packages.pip_run import Outcome, run_pip
 from edgelift.targets.packages.pure_builds import BuildError, build_pure
+from edgelift.targets.packages.python_versions import find_too_old
 from edgelift.targets.packages.requirements import (
     OriginUse,
     RequirementLine,
@@ -120,6 +121,8 @@ class Rounds:
                     wanted, downloads, constraints=self.constraints, drop=sorted(drop), links=links
                 )
                 if outcome.parents is not None:
+                    if self._loosen_too_old(downloads):
+                        continue
                     wheels = self._store(downloads, outcome.parents)
                     return wheels, self._sorted_plans(), self.findings
                 self._mend(outcome, links)
@@ -128,6 +131,27 @@ class Rounds:
             why=f"no solution after {MAX_ROUNDS} rounds",
             tip="pin more versions in the requirements",
         )
+
+    def _loosen_too_old(self, downloads: Path) -> bool:
+        """Give up versions of the origin that cannot run here; tell those that are asked for.
+
+        Returns whether another round may find newer ones.
+        """
+        old = find_too_old(downloads)
+        held = {
+            name: row.series
+            for name, (_version, row) in old.items()
+            if self.constraints.get(name, row.series) != row.series
+        }
+        if held:
+            self.constraints |= held
+            return True
+        for name, (version, row) in sorted(old.items()):
+            line = self.roots[name][0][1] if name in self.roots else None
+            self._find("PKG-PYTHON", Level.ERROR, f"{name} {version} does not run on Python "
+                       f"{target.PYTHON_VERSION}: {row.reason}", line,
+                       f"raise the pin to {name}>={row.before}")  # fmt: skip
+        return False
 
     def _mend(self, outcome: Outcome, links: Path) -> None:
         if outcome.missing:
