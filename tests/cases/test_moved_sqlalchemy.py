@@ -17,14 +17,20 @@ from tests.shared_venv import make_venv
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
-NEEDS = ("sqlalchemy==2.1.9", "greenlet", "pymysql", "pysqlite3-binary")
+NEEDS = (
+    "sqlalchemy==2.1.9", "greenlet", "pymysql", "pysqlite3-binary", "aiopg", "pg8000", "aiomysql",
+)  # fmt: skip
+
+
+def make_python() -> Path:
+    """Return an interpreter with drivers of apps, and an SQLite as new as the Worker's."""
+    needs = [*NEEDS, f"sqlglot=={version('sqlglot')}"]
+    return make_venv("moved-sqlalchemy-replay", needs) / "bin" / "python"
 
 
 def replay(*arguments: str) -> str:
-    """Return the differences; in an environment whose SQLite is as new as the Worker's."""
-    needs = [*NEEDS, f"sqlglot=={version('sqlglot')}"]
-    python = make_venv("moved-sqlalchemy-replay", needs) / "bin" / "python"
-    command = [python, "-m", "tests.cases.moved_sqlalchemy.replay", *arguments]
+    """Return the differences; in a process of its own, for it replaces drivers."""
+    command = [make_python(), "-m", "tests.cases.moved_sqlalchemy.replay", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment

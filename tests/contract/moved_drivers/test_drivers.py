@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from tests.cases.test_moved_sqlalchemy import make_python
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def use(driver: str) -> dict[str, Any]:
+def use(driver: str, python: str = sys.executable) -> dict[str, Any]:
     """Return what a driver gave; in a process of its own, for it takes the drivers' names."""
-    command = [sys.executable, "-m", "tests.contract.moved_drivers.uses", driver]
+    command = [python, "-m", "tests.contract.moved_drivers.uses", driver]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT, env=environment
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(json.loads(done.stdout))
@@ -79,3 +83,27 @@ def use(driver: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_apps_do_with_a_driver(driver: str, told: dict[str, Any]) -> None:
     assert use(driver) == told
+
+
+@pytest.mark.parametrize(
+    ("driver", "told"),
+    [
+        ("aiopg", {"row": [60, "it's"], "rows": [[1, "1234.50"], [2, "None"]], "error": "23505"}),
+        (
+            "pg8000",
+            {"row": [70, "it's"], "rolled back": 0, "types": ["Decimal", "list", "datetime", "UUID"],
+             "error": "23505", "native": [[1], [2]]},
+        ),
+        (
+            "aiomysql",
+            {"many": 2, "rows": [{"id": 80, "title": "it's"}, {"id": 81, "title": "Y"}],
+             "rolled back": 0, "error": 1062},
+        ),
+        (
+            "mysqldb",
+            {"count": 1, "rows": [{"id": 90, "title": "it's"}], "rolled back": 0, "error": 1062},
+        ),
+    ],
+)  # fmt: skip
+def test_drivers_of_an_app_s_own_environment(driver: str, told: dict[str, Any]) -> None:
+    assert use(driver, str(make_python())) == told

@@ -236,11 +236,116 @@ async def use_streams() -> dict[str, Any]:
     return {**told, "end": (await reader.read()).hex()}
 
 
+async def use_aiopg() -> dict[str, Any]:
+    """Use aiopg over our psycopg2, as its requests do in the Worker."""
+    from edgelift.worker.postgres.installing import install as put
+
+    put(("psycopg2",), blocking=True)
+    from edgelift.worker.patches import postgres_connections
+
+    postgres_connections.install()
+    import aiopg
+    import psycopg2
+
+    told: dict[str, Any] = {}
+    pool = await aiopg.create_pool("host=db.example.org dbname=main user=me")
+    async with pool, pool.acquire() as db, db.cursor() as cur:
+        await cur.execute("INSERT INTO teams (id, title) VALUES (%s, %s) RETURNING id, title", (60, "it's"))
+        told["row"] = list(await cur.fetchone())
+        await cur.execute("SELECT id, salary FROM people WHERE id < %s ORDER BY id", (3,))
+        told["rows"] = [[row[0], str(row[1])] async for row in cur]
+        try:
+            await cur.execute("INSERT INTO teams (id, title) VALUES (60, 'twice')")
+        except psycopg2.IntegrityError as error:
+            told["error"] = error.pgcode
+    return told
+
+
+def use_pg8000() -> dict[str, Any]:
+    from edgelift.worker.patches import pg8000_connections
+
+    pg8000_connections.install()
+    import pg8000.dbapi
+    import pg8000.native
+
+    told: dict[str, Any] = {}
+    db = pg8000.dbapi.connect(user="me", host="db.example.org", database="main", password="word")
+    cur = db.cursor()
+    cur.execute("INSERT INTO teams (id, title) VALUES (%s, %s) RETURNING id, title", (70, "it's"))
+    told["row"] = list(cur.fetchone())
+    db.rollback()
+    cur.execute("SELECT count(*) FROM teams WHERE id = %s", (70,))
+    told["rolled back"] = cur.fetchone()[0]
+    cur.execute("SELECT salary, tags, made, token FROM people WHERE id = %s", (1,))
+    told["types"] = [type(value).__name__ for value in cur.fetchone()]
+    try:
+        cur.execute("INSERT INTO people (name, email) SELECT name, email FROM people")
+    except pg8000.dbapi.DatabaseError as error:
+        told["error"] = error.args[0]["C"]
+    db.close()
+    native = pg8000.native.Connection("me", host="db.example.org", database="main")
+    told["native"] = native.run("SELECT id FROM people WHERE id < :most ORDER BY id", most=3)
+    native.close()
+    return told
+
+
+async def use_aiomysql() -> dict[str, Any]:
+    from edgelift.worker.patches import aiomysql_connections
+
+    aiomysql_connections.install()
+    import aiomysql
+
+    told: dict[str, Any] = {}
+    pool = await aiomysql.create_pool(host="db.example.org", user="me", db="main", minsize=1)
+    async with pool, pool.acquire() as db, db.cursor(aiomysql.DictCursor) as cur:
+        told["many"] = await cur.executemany(
+            "INSERT INTO teams (id, title) VALUES (%s, %s)", [(80, "it's"), (81, "Y")]
+        )
+        await cur.execute("SELECT id, title FROM teams WHERE id >= %s ORDER BY id", (80,))
+        told["rows"] = await cur.fetchall()
+        await db.rollback()
+        told["rolled back"] = await cur.execute("SELECT id FROM teams WHERE id >= 80")
+        try:
+            await cur.execute("INSERT INTO teams (id, title) SELECT id, title FROM teams")
+        except aiomysql.IntegrityError as error:
+            told["error"] = error.args[0]
+    return told
+
+
+def use_mysqldb() -> dict[str, Any]:
+    from edgelift.worker import mysqldb
+    from edgelift.worker.patches import pymysql_connections
+
+    mysqldb.install()
+    pymysql_connections.install()
+    import MySQLdb
+    import MySQLdb.cursors
+
+    told: dict[str, Any] = {}
+    db = MySQLdb.connect(host="db.example.org", user="me", passwd="word", db="main")
+    cur = db.cursor(MySQLdb.cursors.DictCursor)
+    told["count"] = cur.execute("INSERT INTO teams (id, title) VALUES (%s, %s)", (90, "it's"))
+    cur.execute("SELECT id, title FROM teams WHERE id = %s", (90,))
+    told["rows"] = cur.fetchall()
+    db.rollback()
+    told["rolled back"] = cur.execute("SELECT id FROM teams WHERE id = 90")
+    try:
+        cur.execute("INSERT INTO teams (id, title) SELECT id, title FROM teams")
+    except MySQLdb.IntegrityError as error:
+        told["error"] = error.args[0]
+    db.close()
+    return told
+
+
 USES = {
     "psycopg2": ("postgresql", use_psycopg2),
     "psycopg": ("postgresql", use_psycopg),
     "asyncpg": ("postgresql", lambda: asyncio.run(use_asyncpg())),
     "pymysql": ("mysql", use_pymysql),
+    "aiopg": ("postgresql", lambda: asyncio.run(use_aiopg())),
+    "pg8000": ("postgresql", use_pg8000),
+    "aiomysql": ("mysql", lambda: asyncio.run(use_aiomysql())),
+    "mysqldb": ("mysql", use_mysqldb),
     "streams": ("mysql", lambda: asyncio.run(use_streams())),
 }
 
@@ -249,7 +354,7 @@ def main() -> int:
     engine, use = USES[sys.argv[1]]
     with tempfile.TemporaryDirectory() as name:
         replay.make_moved(engine, Path(name))
-        if engine == "postgresql":
+        if sys.argv[1] in {"psycopg2", "psycopg", "asyncpg"}:
             install(("psycopg2", "asyncpg"), blocking=sys.argv[1] == "psycopg")
         print(json.dumps(use()))
         finding.configure([])

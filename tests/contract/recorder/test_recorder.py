@@ -19,9 +19,10 @@ from tests.shared_venv import make_venv
 APPS = Path(__file__).parents[2] / "apps" / "recorded"
 DRIVERS = [
     "psycopg2-binary", "psycopg[binary]", "asyncpg", "pg8000", "aiopg", "pymysql", "aiomysql", "sqlalchemy[asyncio]>=2", "django>=5.2,<6",
+    "mysqlclient", "mysql-connector-python",  # the first is built with libmariadb-dev
 ]  # fmt: skip
 POSTGRES = ("psycopg2", "psycopg", "asyncpg", "pg8000", "aiopg", "sqlalchemy", "django")
-MYSQL = ("pymysql", "aiomysql")
+MYSQL = ("pymysql", "aiomysql", "mysqldb", "mysqlconnector")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def run(python: Path, driver: str, url: str, **environment: str) -> list[str]:
 
 
 def show(one: RecordedStatement) -> str:
-    return f"{one.line} {one.kind}{' bound' if one.bound else ''}: {one.sql}"
+    return f"{one.line} {one.kind}{' bound' if one.bound else ''}: {' '.join(one.sql.split())}"
 
 
 @pytest.mark.parametrize("driver", [*POSTGRES, *MYSQL])
@@ -95,6 +96,7 @@ DISK = {
     "asyncpg": "PostgresIOError 58030 disk I/O error", "pg8000": "DatabaseError 58030 disk I/O error",
     "aiopg": "IoError 58030", "sqlalchemy": "OperationalError 58030", "django": "OperationalError IoError",
     "pymysql": "OperationalError 1030 disk I/O error", "aiomysql": "OperationalError 1030 disk I/O error",
+    "mysqldb": "OperationalError 1030 disk I/O error", "mysqlconnector": "DatabaseError 1030 disk I/O error",
 }  # fmt: skip
 CASES = [
     (driver, fault, place)
@@ -108,12 +110,14 @@ CASES = [
         "django": {"write 1": 0, "write 2": 1, "commit 3": 2},
         "pymysql": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
         "aiomysql": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
+        "mysqldb": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
+        "mysqlconnector": {"write 1": 0, "write 2": 1, "written 2": 1, "commit 1": 2},
     }.items()
     for fault, place in places.items()
 ]  # fmt: skip
 EVERYDAY = [case for case in CASES if case[:2] in {
     ("psycopg2", "commit 3"), ("psycopg", "write 2"), ("psycopg", "commit 3"), ("asyncpg", "written 2"),
-    ("aiopg", "written 1"), ("pymysql", "write 2"), ("aiomysql", "commit 1"),
+    ("aiopg", "written 1"), ("pymysql", "write 2"), ("aiomysql", "commit 1"), ("mysqldb", "written 2"), ("mysqlconnector", "commit 1"),
 }]  # fmt: skip
 NIGHTLY = bool(os.environ.get("EDGELIFT_NIGHTLY"))
 

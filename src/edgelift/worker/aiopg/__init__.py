@@ -40,7 +40,17 @@ def get_running_loop() -> LoopWithoutReaders:
     return LoopWithoutReaders(asyncio.get_running_loop())
 
 
+class NoSelect:
+    """What aiopg asks after an error whether a descriptor is still good: here none is bad."""
+
+    @staticmethod
+    def select(*_arguments: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return that nothing is ready."""
+        return [], [], []
+
+
 def patch(module: ModuleType) -> None:
-    """Give aiopg.connection loops without readers."""
+    """Give aiopg.connection loops without readers, and descriptors that are never asked."""
     names: Any = module
     names.get_running_loop = get_running_loop
+    names.select = NoSelect

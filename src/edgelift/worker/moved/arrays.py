@@ -97,9 +97,7 @@ def _element(builder: Builder, node: Node, scope: Scope) -> Typed:
         return _slice(builder, inner, node.expressions[0], scope)
     if inner.kind.element is None or len(node.expressions) != 1:
         raise refuse("a subscript of what is no plain array")
-    index = node.expressions[0]
-    if isinstance(index, exp.Literal):  # sqlglot counts from 0, the server from 1
-        index = exp.Literal.number(str(int(index.this) + 1))
+    index = documents.read_subscript(node)
     place = builder.build_as(index, scope, INT4)
     path = exp.DPipe(
         this=exp.DPipe(

@@ -154,6 +154,13 @@ class Builder:
             return None
         return self._read_literal(index)
 
+    def look_count(self, node: Node) -> int:
+        """Return a whole number that the translation depends on, 0 for what is no literal."""
+        value = self.look(node) or "0"
+        if not value.lstrip("+-").isdigit():
+            raise ServerError("22P02", f'invalid input syntax for type integer: "{value}"')
+        return int(value)
+
     def look_word(self, text: str) -> str:
         """Return a word that may stand behind a mark: the unit of date_trunc('month', x)."""
         index = read_mark(text, is_text=True)

@@ -36,8 +36,8 @@ _INSIDE = (
 _SHAPES = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete)
 
 
-def number_places(text: str, engine: str = "postgresql") -> str:
-    """Return a statement with `$1` for the first `%s` or `%(name)s`, and so on.
+def number_places(text: str, engine: str = "postgresql", filling: str = "") -> str:
+    """Return a statement with `$1` for the first `%s` or `%(name)s`, and so on, or a `filling`.
 
     In MySQL's texts they become NULL, which fits everywhere.
     """
@@ -48,8 +48,8 @@ def number_places(text: str, engine: str = "postgresql") -> str:
     def replace(found: re.Match[str]) -> str:
         if found["percent"]:
             return "%"
-        if engine == "mysql":
-            return "NULL"
+        if filling or engine == "mysql":
+            return filling or "NULL"
         key = found["name"] or f"#{len(numbers)}"
         return f"${numbers.setdefault(key, len(numbers) + 1)}"
 
@@ -122,11 +122,24 @@ def tell(error: ServerError) -> str:
 
 
 def find_problem(text: str, translations: Translations) -> str:
-    """Return why a statement has no form over a moved database's tables, empty for none."""
+    """Return why a statement has no form over a moved database's tables, empty for none.
+
+    Drivers that write values into the text give them types that are not known here: a problem is
+    one whatever stands at their places.
+    """
+    places = [place for place in _PLACES.finditer(text) if not place["percent"]]
+    fillings = ("", *_FILLINGS) if places else ("",)
+    found = {_find_problem(number_places(text, translations.engine, f), translations)
+             for f in fillings}  # fmt: skip
+    return found.pop() if len(found) == 1 else ""
+
+
+_FILLINGS = ("1", "'day'", "'2000-01-01'")
+
+
+def _find_problem(text: str, translations: Translations) -> str:
     try:
-        for tokens in split_statements(
-            number_places(text, translations.engine), translations.engine
-        ):
+        for tokens in split_statements(text, translations.engine):
             if translations.engine == "mysql":
                 if tokens[0].upper not in COMMANDS:
                     translations.find(make_shape(tokens), (), {})

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgelift.worker.moved.failures import ServerError, refuse, syntax_error
-from edgelift.worker.moved.kinds import TEXT
+from edgelift.worker.moved.kinds import TEXT, Kind
 from edgelift.worker.moved.lexing import Token
 from edgelift.worker.moved.session import Command, Outcome
 from edgelift.worker.moved.transactions import LEVELS
@@ -42,9 +42,21 @@ def read_command(tokens: Tokens) -> Command | None:
     reader = _READERS.get(first)
     if reader is not None:
         return reader(tokens)
+    if first == "SELECT" and _asks_for_hstore(tokens):
+        return Command(lambda _session: Outcome(_OIDS, [], "SELECT 0"), columns=_OIDS)
     if first in _NO_SUCH:
         raise refuse(f"{first}: {_NO_SUCH[first]}")
     return None
+
+
+def _asks_for_hstore(tokens: Tokens) -> bool:
+    """Return whether a driver asks for the numbers of the extension's type, which has none here."""
+    return any(token.upper == "PG_TYPE" for token in tokens) and any(
+        token.kind == "text" and token.value == "hstore" for token in tokens
+    )
+
+
+_OIDS = (("oid", Kind("oid")), ("typarray", Kind("oid")))
 
 
 def _words(tokens: Tokens) -> list[str]:

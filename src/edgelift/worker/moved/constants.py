@@ -124,9 +124,12 @@ def _convert(text: str, given: Kind, wanted: Kind, now: dt.datetime) -> Stored:
 
 def round_half_away(text: str) -> int:
     """Return a number rounded as PostgreSQL's numeric is."""
-    from decimal import ROUND_HALF_UP, Decimal
+    from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-    return int(Decimal(text).quantize(Decimal(1), ROUND_HALF_UP))
+    try:
+        return int(Decimal(text).quantize(Decimal(1), ROUND_HALF_UP))
+    except InvalidOperation:
+        raise ServerError("22P02", f'invalid input syntax for type bigint: "{text}"') from None
 
 
 def read_constant(constant: Constant, values: Values) -> str | None:

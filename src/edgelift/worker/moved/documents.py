@@ -68,7 +68,7 @@ def _step(builder: Builder, path: Node, given: Node, scope: Scope) -> Node:
     if not isinstance(given, exp.JSONPath):
         index = given.this if isinstance(given, exp.Neg) else given
         if find_literal(index) is not None and not index.args["is_string"]:
-            place = int(builder.look(index) or 0)
+            place = builder.look_count(index)
             step = f"[#-{place}]" if given is not index else f"[{place}]"
             if isinstance(path, exp.Literal):
                 return text(path.this + step)

@@ -252,7 +252,7 @@ def _round(builder: Builder, node: Node, scope: Scope) -> Typed:
             raise no_function(node, [typed.kind, INT4])
         made = round_half_even(value)
         return Typed(raw("{v} + 0.0", v=made) if builder.is_mysql else made, FLOAT8)
-    places = 0 if decimals is None else int(builder.look(decimals) or 0)
+    places = 0 if decimals is None else builder.look_count(decimals)
     if places < 0:
         raise refuse("round to tens")
     return Typed(call("round", value, number(places)), NUMERIC._replace(scale=places))

@@ -410,7 +410,7 @@ def _build_group(builder: Builder, node: Node, scope: Scope, outputs: list[Outpu
 
 
 def _pick(builder: Builder, node: Node, outputs: list[Output]) -> Output:
-    position = int(builder.look(node) or 0)
+    position = builder.look_count(node)
     if not 1 <= position <= len(outputs):
         raise ServerError("42P10", f"ORDER BY position {position} is not in select list")
     return outputs[position - 1]
@@ -477,7 +477,7 @@ def fill_window(builder: Builder, node: Node, scope: Scope, made: Node) -> None:
         for side in ("start", "end"):
             value = spec.args.get(side)
             if isinstance(value, exp.Literal):
-                spec.set(side, number(int(builder.look(value) or 0)))
+                spec.set(side, number(builder.look_count(value)))
         made.set("spec", spec)
 
 

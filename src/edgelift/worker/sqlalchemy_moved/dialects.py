@@ -14,6 +14,7 @@ from sqlalchemy import dialects
 from edgelift.worker.hyperdrive import find_database
 from edgelift.worker.moved.finding import Moved, find_moved
 from edgelift.worker.sqlalchemy_moved import BACKENDS, DRIVERS, reflection
+from edgelift.worker.sqlite3 import faults
 
 _ORIGINS = {backend: origin for origin, listed in BACKENDS.items() for backend in listed}
 
@@ -26,18 +27,21 @@ def __getattr__(name: str) -> Any:
     return make_dialect(find_own(backend, driver), _ORIGINS[backend])
 
 
+@functools.cache
 def find_own(backend: str, driver: str) -> Any:
     """Return SQLAlchemy's own dialect, of another driver where the Worker has not that one."""
     origin = _ORIGINS[backend]
     load: Any = dialects._auto_fn
     plain = "postgresql" if origin == "postgresql" else backend
     if not driver:
-        driver = load(plain)().driver
+        base: Any = load(plain)
+        own: Any = base if isinstance(base, type) else base()
+        driver = own.driver
     module, others = DRIVERS[origin].get(driver, (driver, ()))
     for name, needed in ((driver, module), *((o, DRIVERS[origin][o][0]) for o in others)):
         found = load(f"{plain}.{name}") if needed and importlib.util.find_spec(needed) else None
         if found is not None:
-            return found()
+            return found if isinstance(found, type) else found()
     raise ImportError(f"no driver of {backend} is in the Worker: it has none for {driver}")
 
 
@@ -62,6 +66,11 @@ class MovedDialect:
             self._has_native_hstore = self.use_native_hstore = False
         made: Any = super().create_connect_args(url)  # type: ignore[misc]
         return made
+
+    def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
+        """Set a level; MySQL's dialect commits after it, which is no commit of the app's."""
+        with faults.aside():
+            super().set_isolation_level(dbapi_connection, level)  # type: ignore[misc]
 
 
 def _look_there(name: str) -> Any:

@@ -38,7 +38,8 @@ async def _run_async(owner: Any, sql: str) -> None:
 
 def _read_database(owner: Any) -> str:
     connection = _connection_of(owner)
-    for name in ("_edgelift_database", "db", "database"):
+    # `database` of MySQL's own connector asks the server.
+    for name in ("_edgelift_database", "_database", "db", "database"):
         found = getattr(connection, name, None)
         if isinstance(found, (str, bytes)):
             return found.decode() if isinstance(found, bytes) else found
