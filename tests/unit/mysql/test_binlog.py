@@ -156,6 +156,13 @@ def test_rows_of_all_versions(kind: int) -> None:
     assert not read_rows_event(write_rows(kind, body, b"\xfd")).whole
 
 
+def test_more_columns_than_an_event_can_hold_take_no_memory() -> None:
+    head = (7).to_bytes(6, "little") + b"\0\0"
+    for width in (b"\xfe" + b"\xff" * 7 + b"\x7f", b"\xfd\xff\xff\xff", b"\x09\xff"):
+        with pytest.raises(MalformedEventError, match="marks"):
+            read_rows_event(Event(Kind.WRITE_V1, 0, 0, head + width))
+
+
 def test_a_cut_row_is_none() -> None:
     reader = RowReader((INT, TEXT), SHAPE)
     whole = b"\0\x05\0\0\0\x02ab"

@@ -226,6 +226,8 @@ def read_rows_event(event: Event) -> RowsEvent:
     images = 2 if event.kind in UPDATES else 1
     bitmaps = body[at : at + size * images]
     at += size * images
+    if len(bitmaps) < size * images:
+        raise MalformedEventError("an event of rows ends in the marks of its columns")
     full = (1 << width) - 1  # MySQL sets the bits behind the last column too
     parts = [int.from_bytes(bitmaps[i * size : (i + 1) * size], "little") for i in range(images)]
     whole = all(part & full == full for part in parts)
