@@ -78,7 +78,7 @@ def lifted(museum: tuple[Path, str]) -> Lifted:
 LINES = {
     "DJANGO-POSTGRES": "from django.contrib.postgres.search import SearchVector",
     "DJANGO-VENDOR": 'on_server = connection.vendor == "postgresql"',
-    "SQL-DIALECT-TEXT": "old = \"SELECT code FROM gallery_work WHERE acquired < now() - interval '1 day'\"",
+    "SQL-DIALECT-TEXT": 'old = "SELECT to_tsvector(code) FROM gallery_work"',
 }
 
 

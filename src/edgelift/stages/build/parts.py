@@ -40,8 +40,8 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     """A database of the Worker: `path` is what the app opens, relative if inside the project.
 
     `origin` is the engine of the server that it was moved from, `texts` are SQL texts of the app in
-    that engine's dialect with their translations, `kinds` those of their result columns. `shards`
-    is the map of one that is split.
+    that engine's dialect with their translations, `kinds` those of their result columns, `problems`
+    what keeps others from a translation. `shards` is the map of one that is split.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
     texts: dict[str, str] = {}
     kinds: dict[str, list[str]] = {}
+    problems: dict[str, str] = {}
     server_name: str = ""
     uuid: str = ""
     vocabulary: Vocabulary | None = None
@@ -335,6 +336,7 @@ def _read_texts(journal: Journal, plan: Plan, view: CodeView, database: Database
         vocabulary=move.vocabulary if speaks and move is not None else None,
         texts={text: made.text for text, made in of_django.items() if made.text != text},
         kinds={text: list(made.kinds) for text, made in of_django.items() if made.kinds},
+        problems={text: made.problem for text, made in of_django.items() if made.problem},
         uuid=read_uuid_style(move) if move else "",
     )
 
@@ -350,7 +352,7 @@ def _translate_own(
     made = {text: translate_statement(text, translations) for text in texts}
     for _site, text in read_fragments(view):
         made[text] = translate_part(text, translations)
-    return {text: kept for text, kept in sorted(made.items()) if not kept.problem}
+    return dict(sorted(made.items()))
 
 
 def _name_of(url: str) -> str:
