@@ -250,7 +250,9 @@ async def use_aiopg() -> dict[str, Any]:
     told: dict[str, Any] = {}
     pool = await aiopg.create_pool("host=db.example.org dbname=main user=me")
     async with pool, pool.acquire() as db, db.cursor() as cur:
-        await cur.execute("INSERT INTO teams (id, title) VALUES (%s, %s) RETURNING id, title", (60, "it's"))
+        await cur.execute(
+            "INSERT INTO teams (id, title) VALUES (%s, %s) RETURNING id, title", (60, "it's")
+        )
         told["row"] = list(await cur.fetchone())
         await cur.execute("SELECT id, salary FROM people WHERE id < %s ORDER BY id", (3,))
         told["rows"] = [[row[0], str(row[1])] async for row in cur]
