@@ -18,7 +18,7 @@ from edgelift.worker.moved import checking
 from edgelift.worker.moved.constants import CLOCK, LITERAL, NOW, Binding, Constant, Values
 from edgelift.worker.moved.failures import ServerError
 from edgelift.worker.moved.kinds import MOMENTS, Kind
-from edgelift.worker.moved.lexing import LexError, Shape, make_shape, split_statements
+from edgelift.worker.moved.lexing import LexError, Shape, Token, make_shape, split_statements
 from edgelift.worker.moved.moments import read_span
 from edgelift.worker.moved.translation import Translation, Translations
 
@@ -60,8 +60,19 @@ def translate_statement(text: str, translations: Translations) -> Kept:
         return Kept(text, problem=checking.tell(error))
     except (LexError, _LeftError) as error:
         return Kept(text, problem=str(error))
+    if _has_star(statements[0]):  # rows of a model, which its fields read
+        return Kept(sql)
     kinds = tuple(_name_kind(kind) for _name, kind in made.columns or ())
     return Kept(sql, kinds if any(kinds) else ())
+
+
+def _has_star(tokens: Sequence[Token]) -> bool:
+    """Return whether a statement names columns by a star: no multiplication, no count."""
+    return any(
+        token.text == "*"
+        and tokens[index - 1].upper in {"SELECT", ",", ".", "DISTINCT", "RETURNING", "ALL"}
+        for index, token in enumerate(tokens)
+    )
 
 
 def translate_part(text: str, translations: Translations) -> Kept:
