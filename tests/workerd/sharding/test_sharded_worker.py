@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from edgelift.model.shard_map import Shard, ShardMap, ShardTable, list_members
-from edgelift.targets.packages import install_packages, resolve_packages
+from edgelift.model.vocabulary import KnownColumn, KnownKey, KnownTable, KnownType, Vocabulary
+from edgelift.stages.build.modules import fill_modules
+from edgelift.targets.packages import resolve_packages
 from edgelift.targets.workerd import BundleSpec, Worker, build_bundle, database_file, start_worker
 from edgelift.toolchain import Toolchain
 
@@ -44,6 +47,30 @@ MAP = ShardMap(
     ),
     counters={"notes": "id"},
 )
+
+
+def know(table: str, key: str, *columns: KnownColumn, counter: str = "") -> KnownTable:
+    keys = (KnownKey(name=f"{table}_pkey", columns=(key,), primary=True),)
+    return KnownTable(
+        name=table, schema="public", origin=table, columns=columns, keys=keys, counter=counter
+    )
+
+
+def know_text(name: str) -> KnownColumn:
+    return KnownColumn(name=name, type=KnownType(name="text"))
+
+
+KNOWN = Vocabulary(
+    schemas=("public",),
+    tables=(
+        know("countries", "code", know_text("code"), know_text("name")),
+        know(
+            "notes", "id",
+            KnownColumn(name="id", type=KnownType(name="int8"), not_null=True, has_default=True),
+            know_text("firm"), know_text("note"), counter="id",
+        ),
+    ),
+)  # fmt: skip
 STRATEGIES = ["object", *(["d1"] if os.environ.get("EDGELIFT_NIGHTLY") else [])]
 
 
@@ -99,7 +126,7 @@ def sharded(
 ) -> Iterator[Sharded]:
     folder, cache = tmp_path_factory.mktemp("sharded"), toolchain.root.parent
     resolution = resolve_packages(PACKAGES, exclude=(), include=(), cache=cache, note=print)
-    install_packages(resolution, folder / "site", cache=cache)
+    fill_modules(resolution, folder / "worker", cache=cache, note=print, translates=True)
     app = folder / "app"
     app.mkdir()
     (app / "app.py").write_bytes((APP / "app.py").read_bytes())
@@ -108,17 +135,19 @@ def sharded(
     database = {
         "name": "main", "binding": "DB", "path": FILE, "strategy": request.param,
         "origin": "postgresql", "scheme": "postgresql+psycopg2", "env": "DATABASE_URL",
+        "catalogue": msgspec.to_builtins(KNOWN),
         "shards": {"map": "/app/main.json", "bindings": {m.name: m.binding for m in members}},
     }  # fmt: skip
     if request.param == "object":
         del database["shards"]["bindings"]
     settings = {
-        "framework": "flask", "entry": "app:app", "root": "/app", "databases": [database],
+        "framework": "flask", "drivers": ["psycopg2"], "entry": "app:app", "root": "/app", "databases": [database],
         "route": {"from": ["header:X-Firm"], "missing": "replicated", "status": 421},
         "jobs": [{"name": "note", "schedule": "0 3 * * *", "call": "app:note_all"}],
     }  # fmt: skip
     env = {"DATABASE_FILE": FILE}
-    spec = BundleSpec(app_dir=app, site_packages=folder / "site", settings=settings, env=env)
+    site = folder / "worker" / "python_modules"
+    spec = BundleSpec(app_dir=app, site_packages=site, settings=settings, env=env)
     bundle = build_bundle(spec, folder / "runtime", toolchain, print)
     assert bundle.snapshot, bundle.snapshot_error + bundle.traceback
     state = folder / "state"
@@ -132,8 +161,6 @@ def sharded(
 
 
 def _to_document() -> dict[str, Any]:
-    import msgspec
-
     document: dict[str, Any] = msgspec.to_builtins(MAP)
     return document
 
