@@ -40,6 +40,11 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def describe_orphan(table: object, rowid: object, parent: object) -> str:
+    """Return in words what foreign_key_check found; faults of both sides are known by them."""
+    return f"{table} row {rowid} has no parent in {parent}"
+
+
 def read_catalogue(db: Reader) -> Catalogue:
     """Return the whole catalogue, read in one transaction, with the rows of every table counted.
 

@@ -14,6 +14,7 @@ from edgelift.model.comparison import TableComparison
 from edgelift.model.data_document import DataDocument, TableRecord
 from edgelift.model.findings import Check, Status
 from edgelift.sources.sqlite import SqliteSource
+from edgelift.sources.sqlite_catalogue import describe_orphan
 from edgelift.sources.sqlite_compare import compare_databases
 from edgelift.targets.workerd.sql_check import count_rows
 from edgelift.toolchain import Toolchain
@@ -134,7 +135,7 @@ def _read_broken_references(db: sqlite3.Connection) -> set[str]:
         rows = db.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.OperationalError as error:
         return {str(error)}
-    return {f"{table} row {rowid} has no parent in {parent}" for table, rowid, parent, _ in rows}
+    return {describe_orphan(*row[:3]) for row in rows}
 
 
 def _list_objects(catalogue: Catalogue) -> list[str]:

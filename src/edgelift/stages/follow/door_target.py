@@ -15,7 +15,7 @@ import apsw
 
 from edgelift.errors import TargetError
 from edgelift.model.catalogue import Catalogue
-from edgelift.sources.sqlite_catalogue import quote_identifier, read_catalogue
+from edgelift.sources.sqlite_catalogue import describe_orphan, quote_identifier, read_catalogue
 from edgelift.stages.follow.file_writer import (
     CHECKPOINT,
     CREATE_CHECKPOINT,
@@ -104,7 +104,7 @@ class DoorTarget:
     def find_orphans(self) -> list[str]:
         """Return rows whose parent is missing, in words."""
         found = self.remote.read("PRAGMA foreign_key_check")
-        return [f"{row[0]} row {row[1]} has no parent in {row[2]}" for row in found]
+        return [describe_orphan(*row[:3]) for row in found]
 
     def read_names(self, columns: Sequence[tuple[str, str]]) -> set[str]:
         """Return the names of objects that the rows of such columns hold."""

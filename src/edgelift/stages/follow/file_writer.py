@@ -18,7 +18,7 @@ import apsw
 from edgelift.errors import TargetError
 from edgelift.rows.engine import open_target
 from edgelift.sources.change_feed import Action, Cascade, Key, Shape, Values
-from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.sources.sqlite_catalogue import describe_orphan, quote_identifier
 from edgelift.sources.sqlite_snapshot import sync_path
 from edgelift.stages.follow.cascades import run_cascades
 from edgelift.stages.follow.net import Net, Row, TableNet
@@ -130,10 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 def read_orphans(db: apsw.Connection, path: Path) -> list[str]:
     """Return rows whose parent is missing, in words."""
     with writing_errors(path):
-        return [
-            f"{table} row {rowid} has no parent in {parent}"
-            for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check")
-        ]
+        return [describe_orphan(*row[:3]) for row in db.execute("PRAGMA foreign_key_check")]
 
 
 def read_names(path: Path, columns: Sequence[tuple[str, str]]) -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 
 from edgelift.model.move_plan import MovePlan
+from edgelift.sources.sqlite_catalogue import describe_orphan
 from edgelift.sources.sqlite_origin.connection import open_snapshot, reading
 
 # How quick_check names a table and its column.
@@ -38,7 +39,7 @@ def read_known_faults(
     names = {table: spec.target for table, spec in moves.items()}
     with reading(snapshot), contextlib.closing(open_snapshot(snapshot)) as db:
         found = {
-            f"{names.get(table, table)} row {rowid} has no parent in {names.get(parent, parent)}"
+            describe_orphan(names.get(table, table), rowid, names.get(parent, parent))
             for table, rowid, parent in list_references(db)
         }
     for line in violations:

@@ -26,7 +26,7 @@ from edgelift.rows.engine import ChunkResult, choose_engine, hash_stream, hash_t
 from edgelift.rows.hashing import MODULUS
 from edgelift.sources.origin_database import SnapshotReader
 from edgelift.sources.row_differences import find_differences, origin_reader, target_reader
-from edgelift.sources.sqlite_catalogue import quote_identifier
+from edgelift.sources.sqlite_catalogue import describe_orphan, quote_identifier
 from edgelift.stages.data.server import ledger
 from edgelift.stages.data.server.ledger import Entry
 from edgelift.stages.data.server.target import find_place
@@ -268,10 +268,8 @@ def check_integrity(proof: Proof, names: Iterable[str]) -> Check:
     proof.db.execute("PRAGMA ignore_check_constraints=OFF")
     rows = proof.db.execute(f"PRAGMA quick_check({_MOST_FAULTS})").fetchall()
     faults = [f"quick_check: {row[0]}" for row in rows if row[0] != "ok"]
-    faults += [
-        f"{table} row {rowid} has no parent in {parent}"
-        for table, rowid, parent, _ in proof.db.execute("PRAGMA foreign_key_check")
-    ]
+    rows = proof.db.execute("PRAGMA foreign_key_check").fetchall()
+    faults += [describe_orphan(*row[:3]) for row in rows]
     if faults:
         known = proof.known_faults()
         faults = [fault for fault in faults if fault not in known]
