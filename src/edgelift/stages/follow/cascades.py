@@ -11,7 +11,7 @@ import apsw
 
 from edgelift.sources.change_feed import ACTING, Action, Cascade, Key
 from edgelift.sources.sqlite_catalogue import quote_identifier
-from edgelift.targets.door.batches import Request, bind
+from edgelift.targets.door.batches import Request, bind_columns
 
 
 def run_cascades(
@@ -108,20 +108,10 @@ def write_cascades(cascades: Iterable[Cascade]) -> Iterator[Request]:
 
 
 def _write_change(table: str, columns: Sequence[str], old: Key, new: Key) -> Request:
-    bound = [bind(value) for value in new]
-    sets = ", ".join(
-        f"{quote_identifier(name)} = {mark}" for name, (mark, _) in zip(columns, bound, strict=True)
-    )
-    where, values = _write_condition(columns, old)
-    return Request(
-        f"UPDATE {quote_identifier(table)} SET {sets} WHERE {where}",
-        (*(value for _, value in bound), *values),
-    )
+    sets, given = bind_columns(columns, new, "{name} = {mark}", ", ")
+    where, known = _write_condition(columns, old)
+    return Request(f"UPDATE {quote_identifier(table)} SET {sets} WHERE {where}", (*given, *known))
 
 
 def _write_condition(columns: Sequence[str], old: Key) -> tuple[str, Key]:
-    bound = [bind(value) for value in old]
-    where = " AND ".join(
-        f"{quote_identifier(name)} = {mark}" for name, (mark, _) in zip(columns, bound, strict=True)
-    )
-    return where, tuple(value for _, value in bound)
+    return bind_columns(columns, old, "{name} = {mark}", " AND ")

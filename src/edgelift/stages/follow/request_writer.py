@@ -25,7 +25,7 @@ from edgelift.targets.door.batches import (
     MOST_PARAMETERS,
     Batcher,
     Request,
-    bind,
+    bind_columns,
     bind_rows,
     cut_rows,
     insert_rows,
@@ -214,25 +214,15 @@ def _write_rows(net: TableNet) -> Iterator[Request]:
 def _write_update(shape: Shape, row: Row, base: Key) -> Iterator[Request]:
     """Yield updates of what changed, several where there are many columns; the key goes last."""
     table = quote_identifier(shape.table)
-    known = [bind(value) for value in base]
-    where = " AND ".join(
-        f"{quote_identifier(name)} IS {mark}"
-        for name, (mark, _) in zip(shape.key, known, strict=True)
-    )
+    where, known = bind_columns(shape.key, base, "{name} IS {mark}", " AND ")
     plain = [name for name in row.values if name not in shape.key]
     moved = [name for name in row.values if name in shape.key]
     room = MOST_PARAMETERS - len(shape.key)
     for part in (*(plain[i : i + room] for i in range(0, len(plain), room)), moved):
         if part:
-            bound = [bind(row.values[name]) for name in part]
-            sets = ", ".join(
-                f"{quote_identifier(name)} = {mark}"
-                for name, (mark, _) in zip(part, bound, strict=True)
-            )
-            yield Request(
-                f"UPDATE {table} SET {sets} WHERE {where}",
-                (*(value for _, value in bound), *(value for _, value in known)),
-            )
+            given = [row.values[name] for name in part]
+            sets, values = bind_columns(part, given, "{name} = {mark}", ", ")
+            yield Request(f"UPDATE {table} SET {sets} WHERE {where}", (*values, *known))
 
 
 def _write_loose(net: TableNet) -> Iterator[Request]:
@@ -242,15 +232,12 @@ def _write_loose(net: TableNet) -> Iterator[Request]:
         yield Request(f"DELETE FROM {table}")
     for row, count in net.loose.items():
         if count < 0:
-            bound = [bind(value) for value in row]
-            where = " AND ".join(
-                f"{quote_identifier(name)} IS {mark} COLLATE BINARY"
-                for name, (mark, _) in zip(net.shape.columns, bound, strict=True)
-            )
+            same = "{name} IS {mark} COLLATE BINARY"
+            where, values = bind_columns(net.shape.columns, row, same, " AND ")
             yield Request(
                 f"DELETE FROM {table} WHERE rowid IN "
                 f"(SELECT rowid FROM {table} WHERE {where} LIMIT {-count})",
-                tuple(value for _, value in bound),
+                values,
             )
     rows = [row for row, count in net.loose.items() for _ in range(count)]
     yield from insert_rows(table, net.shape.columns, rows)

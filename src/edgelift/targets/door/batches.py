@@ -114,6 +114,18 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
+def bind_columns(
+    columns: Sequence[str], values: Sequence[Value], form: str, between: str
+) -> tuple[str, tuple[Value, ...]]:
+    """Return `form`, such as `{name} = {mark}`, of every column, and the parameters."""
+    bound = [bind(value) for value in values]
+    written = between.join(
+        form.format(name=quote_identifier(name), mark=mark)
+        for name, (mark, _) in zip(columns, bound, strict=True)
+    )
+    return written, tuple(value for _, value in bound)
+
+
 def bind_rows(rows: Sequence[Sequence[Value]]) -> tuple[str, tuple[Value, ...]]:
     """Return the VALUES of rows, as placeholders, and their parameters."""
     bound = [[bind(value) for value in row] for row in rows]
