@@ -80,7 +80,7 @@ def read_facts(session: MySqlSession, spec: RowSpec) -> TableFacts:
     for column in fields:
         query.expressions |= {(column.column, key): sql for key, sql in _ask(column, described)}
     for column in given:
-        charset = described.charset(column.read)
+        charset = described.get(column.read, _EXPRESSION).charset or "utf8mb4"
         if charset not in _UNICODE:
             asked = _count_unmappable(column.read, charset)
             query.expressions[column.column, "unmappable"] = asked
@@ -149,35 +149,23 @@ class _Column(msgspec.Struct, frozen=True):
     octets: int = 0
 
 
-@dataclass(frozen=True)
-class _Described:
-    """A table's columns by quoted name; an expression has none."""
-
-    columns: Mapping[str, _Column]
-
-    def charset(self, read: str) -> str:
-        """Return a column's character set, UTF-8 for what has none."""
-        return self.columns.get(read, _Column()).charset or "utf8mb4"
-
-    def kind(self, read: str) -> str:
-        """Return a column's type, "" for an expression."""
-        return self.columns.get(read, _Column()).kind
+_Described = Mapping[str, _Column]
+_EXPRESSION = _Column()
 
 
 def _describe_columns(session: MySqlSession, spec: RowSpec) -> _Described:
+    """Return a table's columns by quoted name; an expression is none of them."""
     sql = (
         "SELECT COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, "
         "CHARACTER_OCTET_LENGTH FROM information_schema.COLUMNS "
         f"WHERE TABLE_SCHEMA = {quote_text(spec.schema)} AND TABLE_NAME = {quote_text(spec.table)}"
     )
-    return _Described(
-        {
-            quote_name(name or ""): _Column(
-                kind or "", charset or "", collation or "", int(octets or 0)
-            )
-            for name, kind, charset, collation, octets in session.read_texts(sql)
-        }
-    )
+    return {
+        quote_name(name or ""): _Column(
+            kind or "", charset or "", collation or "", int(octets or 0)
+        )
+        for name, kind, charset, collation, octets in session.read_texts(sql)
+    }
 
 
 def _join_texts(
@@ -191,10 +179,10 @@ def _join_texts(
     groups: dict[tuple[str, int], list[FieldSpec]] = {}
     filled: dict[str, int] = {}
     for column in fields:
-        if column.op in _SIZES or column.op in {"blob", "wkb"}:
+        if not _is_text(column):
             continue
-        known = described.columns.get(column.read)
-        if known is None or not known.collation or not 0 < known.octets <= _MOST_JOINED:
+        known = described.get(column.read, _EXPRESSION)
+        if not known.collation or not 0 < known.octets <= _MOST_JOINED:
             yield column.read, [column]
             continue
         filled[known.collation] = filled.get(known.collation, 0) + known.octets
@@ -215,10 +203,14 @@ def _measure_all(fields: Iterable[FieldSpec], groups: list[tuple[str, list[Field
     return " + ".join([str(fixed), *asked])
 
 
+def _is_text(column: FieldSpec) -> bool:
+    """Return whether a column's values become texts of their own length."""
+    return column.op not in _SIZES and column.op not in {"blob", "wkb"}
+
+
 def _as_utf8(column: FieldSpec, described: _Described) -> FieldSpec:
     """Return a text column so that its bytes are those that the server sends."""
-    known = described.columns.get(column.read)
-    if (known and known.charset in _UTF8) or column.op in _SIZES or column.op in {"blob", "wkb"}:
+    if not _is_text(column) or described.get(column.read, _EXPRESSION).charset in _UTF8:
         return column
     return msgspec.structs.replace(column, read=f"CONVERT({column.read} USING utf8mb4)")
 
@@ -246,11 +238,11 @@ def _count(condition: str) -> str:
 
 
 def _ask(column: FieldSpec, described: _Described) -> Iterator[tuple[str, str]]:
-    if described.kind(column.read) in _SMALL and column.op in {"int", "int_text"}:
+    known = described.get(column.read, _EXPRESSION)
+    if known.kind in _SMALL and column.op in {"int", "int_text"}:
         return
     maker = _QUESTIONS.get(column.op)
-    known = described.columns.get(column.read)
-    if maker is _ask_integer and known and known.charset:
+    if maker is _ask_integer and known.charset:
         # A text: what is no number counts as none here, and is refused when it is tried.
         read = f"CAST({column.read} AS DECIMAL(60, 0))"
         yield from maker(msgspec.structs.replace(column, read=read))

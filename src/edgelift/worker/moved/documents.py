@@ -254,8 +254,7 @@ def _compare_scalar(document: str, path: str, part: Any, place: str) -> str:
 
 _HAS = (
     "EXISTS (SELECT 1 FROM json_each({v}) h WHERE CASE json_type({v}) WHEN 'object' THEN "
-    "h.key = {k} WHEN 'array' THEN h.type = 'text' AND h.value = {k} ELSE h.type = 'text' AND "
-    "h.value = {k} END)"
+    "h.key = {k} ELSE h.type = 'text' AND h.value = {k} END)"
 )
 
 
