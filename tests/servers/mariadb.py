@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import pymysql
@@ -43,6 +43,7 @@ _SETTINGS: dict[str, str] = {
     "max-allowed-packet": "64M",
 }
 _numbers = itertools.count(1)
+Server = TypeVar("Server", bound="MariaDb")
 
 
 @dataclass
@@ -153,6 +154,10 @@ class MariaDb:
                 continue
             raise AssertionError(f"{self.product} did not start:\n{self.log.read_text()[-3000:]}")
 
+    def install(self) -> None:
+        """Put the data of a fresh server into its folder."""
+        _install(self)
+
     def list_options(self) -> dict[str, str]:
         """Return the settings of all tests, by their names without the dashes."""
         return dict(_SETTINGS)
@@ -193,9 +198,15 @@ class MariaDb:
 def start_mariadb(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[MariaDb]:
     """Run an own MariaDB in `folder`; settings are options of `mariadbd` without the dashes."""
     require_mariadb()
-    folder.mkdir(parents=True, exist_ok=True)
-    server = MariaDb(folder, find_free_port(), dict(settings or {}))
-    _install(server)
+    with run_server(MariaDb(folder, find_free_port(), dict(settings or {}))) as server:
+        yield server
+
+
+@contextmanager
+def run_server(server: Server) -> Iterator[Server]:
+    """Install a server in its folder and run it, with an empty database `app`."""
+    server.folder.mkdir(parents=True, exist_ok=True)
+    server.install()
     try:
         server.start()
         server.execute("CREATE DATABASE IF NOT EXISTS app")

