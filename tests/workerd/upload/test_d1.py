@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from edgelift.errors import TargetError, VerificationMismatch
-from edgelift.events import Event, Progress
 from tests.workerd.upload.sql_server import SECRET, ask_d1
-from tests.workerd.upload.test_upload import QUOTED, Moved
+from tests.workerd.upload.test_upload import QUOTED, Killed, Moved, kill_at
 
 pytestmark = [pytest.mark.workerd, pytest.mark.xdist_group("upload")]
 
@@ -118,26 +117,13 @@ def test_rows_that_were_changed_there_are_found(
     assert "rows sent" in raised.value.why
 
 
-class _Killed(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_a_kill_in_the_middle_is_gone_on_from(side: str, tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     moved = Moved(tmp_path / "shop", rows=5_000, strategy="d1")
-    sent = 0
-
-    def watch(event: Event) -> None:
-        nonlocal sent
-        if isinstance(event, Progress) and "loaded" in event.what:
-            sent += 1
-            if sent == 2:
-                raise _Killed
-
     with moved.serve() as process:
-        with pytest.raises(_Killed):
-            moved.upload(emit=watch)
+        with pytest.raises(Killed):
+            moved.upload(emit=kill_at(2))
         if side == "server":
             os.kill(process.pid, signal.SIGKILL)
     with moved.serve():

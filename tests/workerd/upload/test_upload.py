@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -324,8 +325,19 @@ def test_a_full_disk_there_is_told_and_gone_on_from(
         assert moved.read("SELECT count(*) FROM loose WHERE y LIKE 'row %'") == [[12_000]]
 
 
-class _Killed(BaseException):
-    pass
+class Killed(BaseException):
+    """Ends a load as a kill would."""
+
+
+def kill_at(count: int) -> Callable[[Event], None]:
+    """Return a listener that ends the load when that many messages were sent."""
+    sent = itertools.count(1)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress) and "loaded" in event.what and next(sent) == count:
+            raise Killed
+
+    return watch
 
 
 @pytest.mark.parametrize(
@@ -334,18 +346,9 @@ class _Killed(BaseException):
 def test_a_kill_in_the_middle_is_gone_on_from(side: str, tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     moved = Moved(tmp_path / "shop", rows=16_000)
-    sent = 0
-
-    def watch(event: Event) -> None:
-        nonlocal sent
-        if isinstance(event, Progress) and "loaded" in event.what:
-            sent += 1
-            if sent == 3:
-                raise _Killed
-
     with moved.serve() as process:
-        with pytest.raises(_Killed):
-            moved.upload(emit=watch)
+        with pytest.raises(Killed):
+            moved.upload(emit=kill_at(3))
         assert "being loaded" in moved.read("SELECT 1")
         if side == "server":
             os.kill(process.pid, signal.SIGKILL)
